@@ -1,0 +1,76 @@
+//! `GET /v1/users/{user_id}`: the profile.
+
+use latchkey::domain::user::Role;
+use latchkey::gate::{Bearer, Gate, UserPath};
+use latchkey::http::answer::Json;
+use latchkey::http::endpoint::{Endpoint, Needs, Request, Route};
+use latchkey::http::function::Function;
+use latchkey::http::page::Limit;
+use latchkey::http::problem::{Code, Problem};
+use latchkey::http::request::Nothing;
+use latchkey::lambda::StartError;
+use latchkey::setup::Setup;
+use latchkey::tables::users::Users;
+use latchkey::views::{Person, Profile, Referrals, referrals_cursor};
+use tokio::join;
+
+/// The function.
+pub fn function() -> Function {
+    Function::new(env!("CARGO_PKG_NAME")).endpoint::<GetUser>()
+}
+
+/// The profile, with the first page of referrals.
+pub struct GetUser;
+
+/// The gate and the users.
+pub struct Needed {
+    gate: Gate,
+    users: Users,
+}
+
+impl Needs for Needed {
+    async fn build(setup: &Setup) -> Result<Self, StartError> {
+        Ok(Self { gate: Gate::build(setup).await?, users: Users::new(setup) })
+    }
+
+    fn gate(&self) -> Option<&Gate> {
+        Some(&self.gate)
+    }
+}
+
+impl Endpoint for GetUser {
+    const ROUTE: Route = Route::get("/v1/users/{user_id}");
+    const STAFF: &'static [Role] = &[Role::Moderator, Role::Admin];
+    const PROBLEMS: &'static [Code] = &[Code::UserNotFound];
+
+    type Caller = Bearer;
+    type Path = UserPath;
+    type Query = Nothing;
+    type Body = Nothing;
+    type Output = Json<Profile>;
+    type Needs = Needed;
+
+    async fn call(needs: &Needed, request: Request<Self>) -> Result<Json<Profile>, Problem> {
+        let Needed { gate, users } = needs;
+        let id = request.path.target(&request.caller);
+        let is_me = id == request.caller.user_id;
+
+        let (me, other, page, count) = join!(
+            gate.admit(&request.caller, &id, Self::STAFF),
+            async { if is_me { Ok(None) } else { users.get(&id).await } },
+            users.referrals(&id, Limit::default().0, None),
+            users.referrals_count(&id),
+        );
+        let me = me?;
+        let user = if is_me { me } else { other?.ok_or(Code::UserNotFound)? };
+        let (referrals, next) = page?;
+
+        let referrer = Person::find(users, user.referrer_id.as_ref()).await?;
+        let referrals = Referrals {
+            phones: referrals.into_iter().map(|referral| referral.phone).collect(),
+            cursor: referrals_cursor(&id, next.as_ref()),
+            count: count?,
+        };
+        Ok(Json(Profile::new(user, referrer, Some(referrals))))
+    }
+}

@@ -1,0 +1,99 @@
+//! `GET /v1/users/{user_id}/referrals`: who entered this user's invite code,
+//! newest first, a page at a time.
+
+use latchkey::domain::phone::Phone;
+use latchkey::domain::user::{Referral, Role, UserId};
+use latchkey::gate::{Bearer, Gate, UserPath};
+use latchkey::http::answer::Json;
+use latchkey::http::endpoint::{Endpoint, Needs, Request, Route};
+use latchkey::http::function::Function;
+use latchkey::http::page::{Page, PageQuery, read_cursor};
+use latchkey::http::problem::{Code, Problem};
+use latchkey::http::request::Nothing;
+use latchkey::lambda::StartError;
+use latchkey::setup::Setup;
+use latchkey::tables::users::{Position, Users};
+use latchkey::views::{referrals_cursor, referrals_list};
+use latchkey::world::Rfc3339;
+use serde::Serialize;
+use tokio::join;
+
+/// The function.
+pub fn function() -> Function {
+    Function::new(env!("CARGO_PKG_NAME")).endpoint::<ListReferrals>()
+}
+
+/// A user's referrals.
+pub struct ListReferrals;
+
+/// The gate and the users.
+pub struct Needed {
+    gate: Gate,
+    users: Users,
+}
+
+impl Needs for Needed {
+    async fn build(setup: &Setup) -> Result<Self, StartError> {
+        Ok(Self { gate: Gate::build(setup).await?, users: Users::new(setup) })
+    }
+
+    fn gate(&self) -> Option<&Gate> {
+        Some(&self.gate)
+    }
+}
+
+/// One who entered the code.
+#[derive(Debug, Serialize)]
+pub struct Item {
+    id: UserId,
+    phone: Phone,
+    activated_at: Rfc3339,
+}
+
+impl From<Referral> for Item {
+    fn from(referral: Referral) -> Self {
+        Self { id: referral.id, phone: referral.phone, activated_at: Rfc3339(referral.activated_at) }
+    }
+}
+
+impl Endpoint for ListReferrals {
+    const ROUTE: Route = Route::get("/v1/users/{user_id}/referrals");
+    const STAFF: &'static [Role] = &[Role::Moderator, Role::Admin];
+    const PROBLEMS: &'static [Code] = &[Code::InvalidRequest, Code::InvalidCursor, Code::UserNotFound];
+
+    type Caller = Bearer;
+    type Path = UserPath;
+    type Query = PageQuery;
+    type Body = Nothing;
+    type Output = Json<Page<Item>>;
+    type Needs = Needed;
+
+    async fn call(needs: &Needed, request: Request<Self>) -> Result<Json<Page<Item>>, Problem> {
+        let Needed { gate, users } = needs;
+        let id = request.path.target(&request.caller);
+        let is_me = id == request.caller.user_id;
+        let after = match &request.query.cursor {
+            Some(cursor) => {
+                let position = read_cursor(&referrals_list(&id), cursor)?;
+                Some(Position::parse(position).ok_or(Code::InvalidCursor)?)
+            }
+            None => None,
+        };
+
+        let (me, exists, page) = join!(
+            gate.admit(&request.caller, &id, Self::STAFF),
+            async { if is_me { Ok(true) } else { users.get(&id).await.map(|user| user.is_some()) } },
+            users.referrals(&id, request.query.limit.0, after.as_ref()),
+        );
+        me?;
+        if !exists? {
+            return Err(Code::UserNotFound.into());
+        }
+        let (referrals, next) = page?;
+
+        Ok(Json(Page {
+            items: referrals.into_iter().map(Item::from).collect(),
+            cursor: referrals_cursor(&id, next.as_ref()),
+        }))
+    }
+}

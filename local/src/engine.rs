@@ -1,0 +1,139 @@
+//! The embedded DynamoDB, reached through the SDK's own HTTP seam: no socket,
+//! the same requests.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::config::{HttpClient, RuntimeComponents, SharedHttpClient};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
+use dynoxide::{Database, DynoxideError};
+use latchkey::lambda::StartError;
+use latchkey::texts::inbox::KEY_PREFIX;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::Notify;
+
+/// An engine, in memory or in a file.
+#[derive(Clone)]
+pub struct Engine {
+    database: Database,
+    texted: Arc<Notify>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Engine")
+    }
+}
+
+impl Engine {
+    /// One that forgets everything when it is dropped.
+    ///
+    /// # Errors
+    /// If it cannot start.
+    pub fn in_memory() -> Result<Self, StartError> {
+        let database = Database::memory();
+        Self::of(database.map_err(|error| StartError::new("the engine cannot start", error))?)
+    }
+
+    /// One that keeps everything in a file; what it acknowledged survives a
+    /// `kill -9`.
+    ///
+    /// # Errors
+    /// If the file cannot be opened.
+    pub fn in_file(path: &Path) -> Result<Self, StartError> {
+        let cannot = || format!("{} cannot be opened", path.display());
+        let database = Database::new(&path.to_string_lossy());
+        Self::of(database.map_err(|error| StartError::new(cannot(), error))?)
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "both constructors end here")]
+    fn of(database: Database) -> Result<Self, StartError> {
+        Ok(Self { database, texted: Arc::default() })
+    }
+
+    /// The SDK's way in.
+    pub fn http_client(&self) -> SharedHttpClient {
+        SharedHttpClient::new(self.clone())
+    }
+
+    /// The engine itself, to be served to others or swept.
+    pub const fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// Waits until a text was put into the inbox.
+    pub async fn texted(&self) {
+        self.texted.notified().await;
+    }
+
+    /// Answers one request of DynamoDB's JSON protocol: status and body.
+    fn answer(&self, operation: &str, body: &[u8]) -> (u16, String) {
+        let db = &self.database;
+        let answer = match operation {
+            "BatchGetItem" => run(body, |input| db.batch_get_item(input)),
+            "CreateTable" => run(body, |input| db.create_table(input)),
+            "DescribeTable" => run(body, |input| db.describe_table(input)),
+            "GetItem" => run(body, |input| db.get_item(input)),
+            "PutItem" => run(body, |input| db.put_item(input)),
+            "Query" => run(body, |input| db.query(input)),
+            "Scan" => run(body, |input| db.scan(input)),
+            "TransactWriteItems" => run(body, |input| db.transact_write_items(input)),
+            "UpdateItem" => run(body, |input| db.update_item(input)),
+            "UpdateTimeToLive" => run(body, |input| db.update_time_to_live(input)),
+            other => Err(DynoxideError::ValidationException(format!("{other} is not used here"))),
+        };
+        match answer {
+            Ok(body) => (200, body),
+            Err(error) => (error.status_code(), error.to_json()),
+        }
+    }
+}
+
+fn run<I: DeserializeOwned, O: Serialize>(
+    body: &[u8],
+    operation: impl FnOnce(I) -> dynoxide::Result<O>,
+) -> dynoxide::Result<String> {
+    let invalid = |error: serde_json::Error| DynoxideError::ValidationException(error.to_string());
+    let output = operation(serde_json::from_slice(body).map_err(invalid)?)?;
+    serde_json::to_string(&output).map_err(invalid)
+}
+
+impl HttpClient for Engine {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for Engine {
+    /// The engine blocks, so it is kept off the async threads.
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let engine = self.clone();
+        HttpConnectorFuture::new(async move {
+            let target = request.headers().get("x-amz-target").unwrap_or_default();
+            let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+            let body = request.body().bytes().unwrap_or_default().to_vec();
+            let is_text = operation == "PutItem" && contains(&body, KEY_PREFIX.as_bytes());
+            let texted = Arc::clone(&engine.texted);
+            let (status, body) = tokio::task::spawn_blocking(move || engine.answer(&operation, &body))
+                .await
+                .map_err(|error| ConnectorError::other(error.into(), None))?;
+            if is_text && status == 200 {
+                texted.notify_one();
+            }
+            let status = status.try_into().map_err(|error| ConnectorError::other(Box::new(error), None))?;
+            let mut response = HttpResponse::new(status, SdkBody::from(body));
+            response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
+            Ok(response)
+        })
+    }
+}
+
+fn contains(body: &[u8], part: &[u8]) -> bool {
+    body.windows(part.len()).any(|window| window == part)
+}

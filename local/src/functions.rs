@@ -1,0 +1,41 @@
+//! The functions of the deployment, all in one process.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use latchkey::http::function::{Function, Handler};
+use latchkey::lambda::StartError;
+use latchkey::setup::Setup;
+
+/// Every function, the issuing one first: the others look for its keys.
+pub fn all() -> Vec<Function> {
+    vec![
+        exchange_code::function(),
+        request_code::function(),
+        get_user::function(),
+        activate_invite::function(),
+        list_referrals::function(),
+        site::function(),
+    ]
+}
+
+/// Every function ready to answer, by route key.
+#[derive(Clone)]
+pub struct Functions(pub(crate) HashMap<String, Arc<Handler>>);
+
+impl Functions {
+    /// Builds all of them, each from what `setup` gives it by its name.
+    ///
+    /// # Errors
+    /// What keeps one from starting.
+    pub async fn build(setup: impl Fn(&str) -> Setup) -> Result<Self, StartError> {
+        let mut handlers = HashMap::new();
+        for function in all() {
+            let handler = Arc::new(function.build(&setup(function.name())).await?);
+            for declaration in function.declarations() {
+                handlers.insert(declaration.route.to_string(), Arc::clone(&handler));
+            }
+        }
+        Ok(Self(handlers))
+    }
+}

@@ -1,0 +1,11 @@
+//! `cargo run`: the whole API on a laptop. The functions of the deployment
+//! behind a gateway that speaks API Gateway's events, an embedded DynamoDB,
+//! and an inbox for the texts.
+
+pub mod cli;
+pub mod engine;
+pub mod functions;
+pub mod gateway;
+pub mod inbox;
+pub mod secrets;
+pub mod tables;

@@ -1,0 +1,37 @@
+//! `cargo run`.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use latchkey::config::Vars;
+use latchkey::http::problem::Chain;
+use latchkey_local::cli::{Options, serve};
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    // Before the first thread, and never over what the environment says.
+    if let Err(error) = dotenvy::dotenv()
+        && !error.not_found()
+    {
+        eprintln!("latchkey: .env: {error}");
+        return ExitCode::FAILURE;
+    }
+    let options = Options::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn")))
+        .init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("latchkey: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(serve(options, Vars::of_process())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("latchkey: {}", Chain(&error));
+            ExitCode::FAILURE
+        }
+    }
+}

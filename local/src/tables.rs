@@ -1,0 +1,76 @@
+//! The tables, created as `template.yaml` defines them.
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{BuildError, SdkError};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ScalarAttributeType, TimeToLiveSpecification,
+};
+use latchkey::config::{self, Parameter, Vars};
+use latchkey::lambda::StartError;
+use latchkey_template::{Table, Template};
+
+/// Creates those that are not there yet, under the names that `vars` gives.
+///
+/// # Errors
+/// If the engine refuses one.
+pub async fn create(client: &Client, vars: &Vars) -> Result<(), StartError> {
+    for table in Template::of_checkout().tables() {
+        let parameter = parameter_of(&table.logical_id)?;
+        create_one(client, vars.text(parameter), &table)
+            .await
+            .map_err(|error| StartError::new(format!("{} cannot be created", table.logical_id), error))?;
+    }
+    Ok(())
+}
+
+fn parameter_of(logical_id: &str) -> Result<&'static Parameter, StartError> {
+    [config::USERS_TABLE, config::CODES_TABLE, config::SESSIONS_TABLE]
+        .into_iter()
+        .find(|parameter| parameter.default == logical_id)
+        .ok_or_else(|| StartError::new("template.yaml", format!("no parameter names {logical_id}")))
+}
+
+async fn create_one(client: &Client, name: &str, table: &Table) -> Result<(), aws_sdk_dynamodb::Error> {
+    let attributes = table.attributes.iter().map(|(name, kind)| {
+        AttributeDefinition::builder()
+            .attribute_name(name)
+            .attribute_type(ScalarAttributeType::from(kind.as_str()))
+            .build()
+    });
+    let indexes = table.indexes.iter().map(|(name, keys)| {
+        GlobalSecondaryIndex::builder()
+            .index_name(name)
+            .set_key_schema(Some(key_schema(keys)?))
+            .projection(Projection::builder().projection_type(ProjectionType::All).build())
+            .build()
+    });
+    let indexes: Vec<_> = indexes.collect::<Result<_, _>>()?;
+    let created = client
+        .create_table()
+        .table_name(name)
+        .billing_mode(BillingMode::PayPerRequest)
+        .set_attribute_definitions(Some(attributes.collect::<Result<_, _>>()?))
+        .set_key_schema(Some(key_schema(&table.keys)?))
+        .set_global_secondary_indexes((!indexes.is_empty()).then_some(indexes))
+        .send()
+        .await;
+    match created {
+        Ok(_) => {}
+        Err(SdkError::ServiceError(error)) if error.err().is_resource_in_use_exception() => return Ok(()),
+        Err(error) => return Err(error.into()),
+    }
+    if let Some(ttl) = &table.ttl {
+        let ttl = TimeToLiveSpecification::builder().attribute_name(ttl).enabled(true).build()?;
+        client.update_time_to_live().table_name(name).time_to_live_specification(ttl).send().await?;
+    }
+    Ok(())
+}
+
+fn key_schema(keys: &[String]) -> Result<Vec<KeySchemaElement>, BuildError> {
+    let kinds = [KeyType::Hash, KeyType::Range];
+    keys.iter()
+        .zip(kinds)
+        .map(|(key, kind)| KeySchemaElement::builder().attribute_name(key).key_type(kind).build())
+        .collect()
+}

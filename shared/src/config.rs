@@ -1,0 +1,202 @@
+//! Parameters: what a deployment or a laptop may set, each declared once.
+//!
+//! An empty variable is an unset one; a bad one stops the start and is named.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+/// One parameter: the name of its variable, its default as text, and what it
+/// is for.
+#[derive(Debug)]
+pub struct Parameter {
+    /// The environment variable.
+    pub name: &'static str,
+    /// What holds where the variable is unset or empty.
+    pub default: &'static str,
+    /// One line for people: meaning, unit, bounds.
+    pub about: &'static str,
+}
+
+macro_rules! parameters {
+    ($($name:ident = $default:literal, $about:literal;)*) => {
+        $(
+            #[doc = $about]
+            pub const $name: &Parameter =
+                &Parameter { name: stringify!($name), default: $default, about: $about };
+        )*
+
+        /// All of them, in the order in which documents list them.
+        pub const PARAMETERS: &[&Parameter] = &[$($name),*];
+    };
+}
+
+parameters! {
+    CODE_LENGTH = "4", "Digits in a code: 4 to 8.";
+    CODE_TTL = "300", "Seconds a code can be entered: 30 to 3600.";
+    MAX_ATTEMPTS = "5", "Guesses compared against one code; 0: no limit.";
+    RESEND_COOLDOWN = "60", "Seconds between two texts to one phone; 0: none.";
+    CODES_PER_PHONE_HOUR = "5", "Texts to one phone in any hour, at most 50; 0: no limit.";
+    CODES_PER_PHONE_DAY = "10", "Texts to one phone in any 24 hours, at most 50; 0: no limit.";
+    GUESSES_PER_PHONE_DAY = "10", "Wrong guesses for one phone in any 24 hours, at most 50; 0: no limit.";
+    ACCESS_TTL = "900", "Seconds an access token is good for: 60 to 86400.";
+    SESSION_TTL = "15552000", "Seconds after which a session ends, however much it is used.";
+    REQUIRE_CHALLENGE = "false", "Whether exchanging a code needs the challenge_id that came with it.";
+    REVEAL_CODE = "false", "Whether the answer to a request for a code holds the code; never in a deployed function.";
+    DEFAULT_REGION = "RU", "The region in whose way a phone without + is read: two letters of ISO 3166.";
+    PUBLIC_URL = "", "Where people reach the API, without a slash at the end; empty: the request's host.";
+    ISSUER = "", "The iss of access tokens; empty: PUBLIC_URL.";
+    AUDIENCE = "latchkey", "The aud of access tokens.";
+    APP_NAME = "Latchkey", "The app's name in texts and on the share page.";
+    APP_LINK_IOS = "", "Where the share page sends iPhones; {invite_code} stands for the code.";
+    APP_LINK_ANDROID = "", "Where the share page sends Android phones; {invite_code} stands for the code.";
+    APP_LINK_WEB = "", "Where the share page sends all others; {invite_code} stands for the code.";
+    SMS_PROVIDER = "inbox", "Who sends the texts: inbox (none is sent; the laptop shows them).";
+    SMS_DELAY_MS = "0", "How long the inbox waits like a carrier, in milliseconds: 300, or a range such as 1000-2000.";
+    SIGNING_SECRET = "", "Entries that access tokens are signed under, separated by commas; the first signs, all verify.";
+    SIGNING_SECRET_ARN = "", "The Secrets Manager secret that holds SIGNING_SECRET.";
+    PEPPER_SECRET = "", "Entries that codes are hashed under, separated by commas; the first hashes.";
+    PEPPER_SECRET_ARN = "", "The Secrets Manager secret that holds PEPPER_SECRET.";
+    USERS_TABLE = "UsersTable", "The table of users and all that is unique.";
+    CODES_TABLE = "CodesTable", "The table of codes and send times.";
+    SESSIONS_TABLE = "SessionsTable", "The table of sessions.";
+    AWS_ENDPOINT_URL_DYNAMODB = "", "Another DynamoDB than the region's: a local engine.";
+}
+
+/// A parameter that stops the start, in words for whoever set it.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name}: {problem}")]
+pub struct BadParameter {
+    /// The variable's name.
+    pub name: &'static str,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+/// The variables of a process, handed in.
+///
+/// `Debug` shows names only: values may be secrets.
+#[derive(Clone, Default)]
+pub struct Vars(HashMap<String, String>);
+
+impl fmt::Debug for Vars {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Vars {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
+        Self(pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+}
+
+impl Vars {
+    /// The environment of this process.
+    #[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
+    pub fn of_process() -> Self {
+        std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect()
+    }
+
+    /// These, with `name` set to `value`.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.0.insert(name.into(), value.into());
+        self
+    }
+
+    /// A variable that is no parameter of ours, such as `AWS_REGION`; empty
+    /// counts as unset.
+    pub fn raw(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// Whether this process is a function in a real deployment: in Lambda, not
+    /// under `sam local`, and with the region's own DynamoDB.
+    pub fn is_deployed(&self) -> bool {
+        self.raw("AWS_LAMBDA_FUNCTION_NAME").is_some()
+            && self.raw("AWS_SAM_LOCAL").is_none()
+            && self.raw(AWS_ENDPOINT_URL_DYNAMODB.name).is_none()
+    }
+
+    /// A parameter as text, its default where it is unset.
+    pub fn text(&self, parameter: &Parameter) -> &str {
+        self.raw(parameter.name).unwrap_or(parameter.default)
+    }
+
+    /// A parameter as text, `None` where it is unset and has no default.
+    pub fn optional(&self, parameter: &Parameter) -> Option<&str> {
+        Some(self.text(parameter)).filter(|value| !value.is_empty())
+    }
+
+    /// A parameter as anything that can be parsed.
+    ///
+    /// # Errors
+    /// `BadParameter` with the parser's words.
+    pub fn parsed<T: FromStr<Err: fmt::Display>>(&self, parameter: &Parameter) -> Result<T, BadParameter> {
+        self.text(parameter)
+            .trim()
+            .parse()
+            .map_err(|error: T::Err| BadParameter { name: parameter.name, problem: error.to_string() })
+    }
+
+    /// A parameter as a whole number within `range`.
+    ///
+    /// # Errors
+    /// `BadParameter` if it is no number or outside.
+    pub fn number(&self, parameter: &Parameter, range: RangeInclusive<u32>) -> Result<u32, BadParameter> {
+        let text = self.text(parameter).trim();
+        text.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| BadParameter {
+            name: parameter.name,
+            problem: format!(
+                "is to be a whole number from {} to {}, not {text:?}",
+                range.start(),
+                range.end()
+            ),
+        })
+    }
+
+    /// A parameter as `true` or `false`.
+    ///
+    /// # Errors
+    /// `BadParameter` if it is neither.
+    pub fn flag(&self, parameter: &Parameter) -> Result<bool, BadParameter> {
+        match self.text(parameter).trim() {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            other => Err(BadParameter {
+                name: parameter.name,
+                problem: format!("is to be true or false, not {other:?}"),
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_variable_is_an_unset_one() {
+        let vars = Vars::from_iter([("CODE_LENGTH", "")]);
+        assert_eq!(vars.number(CODE_LENGTH, 4..=8), Ok(4));
+        assert_eq!(vars.optional(PUBLIC_URL), None);
+    }
+
+    #[test]
+    fn a_bad_variable_is_named() {
+        let vars = Vars::from_iter([("CODE_LENGTH", "9"), ("REQUIRE_CHALLENGE", "yes")]);
+        let error = vars.number(CODE_LENGTH, 4..=8).unwrap_err().to_string();
+        assert_eq!(error, "CODE_LENGTH: is to be a whole number from 4 to 8, not \"9\"");
+        assert!(vars.flag(REQUIRE_CHALLENGE).unwrap_err().to_string().starts_with("REQUIRE_CHALLENGE"));
+    }
+
+    #[test]
+    fn values_are_not_shown() {
+        let vars = Vars::from_iter([("PEPPER_SECRET", "hush")]);
+        assert_eq!(format!("{vars:?}"), r#"{"PEPPER_SECRET"}"#);
+    }
+}

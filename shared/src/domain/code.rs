@@ -1,0 +1,86 @@
+//! One-time codes.
+
+use std::fmt;
+
+use rand::{CryptoRng, RngExt};
+use serde::{Deserialize, Serialize};
+
+/// What a code proves a phone for. A code for one purpose is worth nothing for
+/// another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// Signing in, and registering on first sight.
+    #[default]
+    SignIn,
+}
+
+impl Purpose {
+    /// The name in the API, in storage and under the hash.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SignIn => "sign_in",
+        }
+    }
+}
+
+/// A code as it is texted and typed. `Debug` never shows it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OneTimeCode(String);
+
+impl OneTimeCode {
+    /// Draws one of the 10^`length` codes, all alike likely.
+    pub fn draw(chance: &mut (impl CryptoRng + ?Sized), length: u32) -> Self {
+        Self((0..length).map(|_| char::from(b'0' + chance.random_range(0..10u8))).collect())
+    }
+
+    /// A guess: what a person typed, blanks around it ignored.
+    pub fn typed(guess: &str) -> Self {
+        Self(guess.trim().to_owned())
+    }
+
+    /// The digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for OneTimeCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OneTimeCode(•)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
+    use super::*;
+
+    #[test]
+    fn every_digit_is_drawn_about_as_often_as_the_others() {
+        let mut chance = StdRng::seed_from_u64(7);
+        let mut seen = [0u32; 10];
+        for _ in 0..10_000 {
+            for digit in OneTimeCode::draw(&mut chance, 4).as_str().bytes() {
+                seen[usize::from(digit - b'0')] += 1;
+            }
+        }
+        // 4,000 expected of each; five standard deviations are 300.
+        assert!(seen.iter().all(|count| (3_700..4_300).contains(count)), "{seen:?}");
+    }
+
+    #[test]
+    fn codes_may_start_with_zero_and_keep_their_length() {
+        let mut chance = StdRng::seed_from_u64(7);
+        let codes: Vec<_> = (0..100).map(|_| OneTimeCode::draw(&mut chance, 8)).collect();
+        assert!(codes.iter().all(|code| code.as_str().len() == 8));
+        assert!(codes.iter().any(|code| code.as_str().starts_with('0')));
+    }
+
+    #[test]
+    fn debug_shows_no_code() {
+        assert_eq!(format!("{:?}", OneTimeCode::typed("1234")), "OneTimeCode(•)");
+    }
+}

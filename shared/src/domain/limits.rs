@@ -1,0 +1,98 @@
+//! Limits over time, kept as registers of the last few times at which
+//! something was done: `t1` the newest, `t2` the one before, and so on.
+//!
+//! "At most n in any window" holds exactly if, before each new time is shifted
+//! in, the n-th newest is older than the window. No counter that starts anew
+//! at the full hour, so no double allowance around it.
+
+use crate::config::{self, BadParameter, Vars};
+use crate::world::Timestamp;
+
+/// The seconds of an hour.
+pub const HOUR: i64 = 3_600;
+/// The seconds of a day.
+pub const DAY: i64 = 86_400;
+
+/// At most `most` times in any `seconds`; no limit if `most` is 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// How often.
+    pub most: u32,
+    /// In how long.
+    pub seconds: i64,
+}
+
+impl Window {
+    /// Whether it limits anything.
+    pub const fn is_on(self) -> bool {
+        self.most > 0 && self.seconds > 0
+    }
+
+    /// When the next time is allowed again, given the register (`times[0]` the
+    /// newest); `None` if it is allowed now.
+    pub fn full_until(self, times: &[Timestamp], now: Timestamp) -> Option<Timestamp> {
+        let nth = times.get(usize::try_from(self.most).ok()?.checked_sub(1)?)?;
+        let free = nth.plus_seconds(self.seconds);
+        (self.is_on() && free > now).then_some(free)
+    }
+}
+
+/// What bounds codes and guesses per phone.
+#[derive(Clone, Debug)]
+pub struct CodeLimits {
+    /// Digits in a code.
+    pub length: u32,
+    /// Seconds a code lives.
+    pub ttl: u32,
+    /// Guesses compared against one code; 0: no limit.
+    pub max_attempts: u32,
+    /// Seconds between two texts, as a window of one.
+    pub cooldown: Window,
+    /// Texts in an hour.
+    pub per_hour: Window,
+    /// Texts in a day.
+    pub per_day: Window,
+    /// Wrong guesses in a day.
+    pub guesses_per_day: Window,
+}
+
+impl CodeLimits {
+    /// Those of the parameters.
+    ///
+    /// # Errors
+    /// The first bad parameter.
+    pub fn read(vars: &Vars) -> Result<Self, BadParameter> {
+        let window = |parameter, seconds| vars.number(parameter, 0..=50).map(|most| Window { most, seconds });
+        Ok(Self {
+            length: vars.number(config::CODE_LENGTH, 4..=8)?,
+            ttl: vars.number(config::CODE_TTL, 30..=3_600)?,
+            max_attempts: vars.number(config::MAX_ATTEMPTS, 0..=50)?,
+            cooldown: Window { most: 1, seconds: vars.number(config::RESEND_COOLDOWN, 0..=3_600)?.into() },
+            per_hour: window(config::CODES_PER_PHONE_HOUR, HOUR)?,
+            per_day: window(config::CODES_PER_PHONE_DAY, DAY)?,
+            guesses_per_day: window(config::GUESSES_PER_PHONE_DAY, DAY)?,
+        })
+    }
+
+    /// The windows that bound texts, in the order in which they are named.
+    pub const fn sends(&self) -> [Window; 3] {
+        [self.cooldown, self.per_hour, self.per_day]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_is_exact_to_the_millisecond() {
+        let window = Window { most: 2, seconds: 60 };
+        let at = Timestamp::from_millis;
+        let times = [at(50_000), at(10_000), at(5_000)];
+        assert_eq!(window.full_until(&times, at(69_999)), Some(at(70_000)));
+        assert_eq!(window.full_until(&times, at(70_000)), None);
+        assert_eq!(window.full_until(&times[..1], at(50_001)), None);
+        assert_eq!(Window { most: 0, seconds: 60 }.full_until(&times, at(50_001)), None);
+        assert_eq!(Window { most: 1, seconds: 0 }.full_until(&times, at(50_000)), None);
+    }
+}

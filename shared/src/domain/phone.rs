@@ -1,0 +1,199 @@
+//! Phone numbers: E.164 out, as a person of a region types them in.
+
+use std::fmt;
+use std::str::FromStr;
+
+use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, PhoneNumberType};
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// A region in whose way numbers are read: two letters of ISO 3166.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Region(rlibphonenumber::Region);
+
+impl FromStr for Region {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.to_ascii_uppercase()
+            .parse()
+            .ok()
+            .filter(|region| PHONE_NUMBER_UTIL.get_country_code_for_region(*region).is_some())
+            .map(Self)
+            .ok_or_else(|| "is to be a region of two letters that has phones, such as RU".to_owned())
+    }
+}
+
+impl<'de> Deserialize<'de> for Region {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// A number that can exist, in E.164: `+` and 7 to 15 digits (ITU-T E.164).
+///
+/// `Debug` shows it masked, so that none reaches a log whole.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Phone(String);
+
+impl fmt::Debug for Phone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.masked())
+    }
+}
+
+/// Why a text is no phone number that can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PhoneError {
+    /// Not a number anybody can have.
+    #[error("this is not a phone number that can exist; write it with + and the country's code")]
+    NotANumber,
+    /// A number that exists, but no text reaches it.
+    #[error("this number is not a mobile one: a text cannot reach it")]
+    NotMobile,
+}
+
+impl Phone {
+    /// Reads a number as a person types it, in the way of `region` where it has
+    /// no `+`; bare digits that fail are tried once more with a leading `+`.
+    ///
+    /// # Errors
+    /// [`PhoneError::NotANumber`] for all that is no valid number, and for any
+    /// character that does not belong into one: letters, digits of other
+    /// scripts, control characters.
+    pub fn parse(typed: &str, region: Region) -> Result<Self, PhoneError> {
+        let typed = typed.trim_matches(' ');
+        if typed.chars().count() > 40 || !typed.chars().all(belongs_in_a_phone) {
+            return Err(PhoneError::NotANumber);
+        }
+        Self::valid(typed, region)
+            .or_else(|| {
+                let bare = typed.bytes().all(|byte| byte.is_ascii_digit());
+                bare.then(|| Self::valid(&format!("+{typed}"), region)).flatten()
+            })
+            .ok_or(PhoneError::NotANumber)
+    }
+
+    /// Like [`Phone::parse`], for a number that is to be texted.
+    ///
+    /// # Errors
+    /// Those of [`Phone::parse`], and [`PhoneError::NotMobile`] for a valid
+    /// number that no text reaches, so that no money is spent on it.
+    pub fn parse_mobile(typed: &str, region: Region) -> Result<Self, PhoneError> {
+        let phone = Self::parse(typed, region)?;
+        let number = PHONE_NUMBER_UTIL.parse(&phone.0, None).map_err(|_| PhoneError::NotANumber)?;
+        match number.get_type() {
+            PhoneNumberType::Mobile | PhoneNumberType::FixedLineOrMobile => Ok(phone),
+            _ => Err(PhoneError::NotMobile),
+        }
+    }
+
+    fn valid(typed: &str, region: Region) -> Option<Self> {
+        let number = PHONE_NUMBER_UTIL.parse(typed, Some(region.0)).ok()?;
+        number.is_valid().then(|| Self(number.format_as(PhoneNumberFormat::E164).into_owned()))
+    }
+
+    /// The number in E.164.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The number with its middle hidden: `+7900•••4567`.
+    pub fn masked(&self) -> String {
+        let (start, end) = (self.0.get(..5), self.0.len().checked_sub(4).and_then(|at| self.0.get(at..)));
+        match (start, end) {
+            (Some(start), Some(end)) if self.0.len() > 9 => format!("{start}•••{end}"),
+            _ => "•••".to_owned(),
+        }
+    }
+}
+
+/// ASCII digits and what people and phones put between them, the no-break
+/// spaces and hyphens of typographers among it.
+fn belongs_in_a_phone(c: char) -> bool {
+    matches!(c, '0'..='9' | '+' | ' ' | '(' | ')' | '-' | '.' | '/' | '\u{a0}' | '\u{202f}' | '\u{2010}'..='\u{2015}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(typed: &str, region: &str) -> Option<String> {
+        Phone::parse(typed, region.parse().unwrap()).ok().map(|phone| phone.as_str().to_owned())
+    }
+
+    #[test]
+    fn numbers_are_read_as_people_of_a_region_type_them() {
+        for (typed, region, e164) in [
+            ("8 (900) 000-00-00", "RU", "+79000000000"),
+            ("89000000000", "ru", "+79000000000"),
+            ("9000000000", "RU", "+79000000000"),
+            ("+7 8 900 000 00 00", "RU", "+79000000000"),
+            ("+7 812 123-45-67", "RU", "+78121234567"),
+            ("+7 (812) 123-45-67", "US", "+78121234567"),
+            ("79000000000", "US", "+79000000000"),
+            (" 79000000000", "US", "+79000000000"),
+            ("+7\u{a0}900\u{a0}000\u{2011}00\u{2011}00", "US", "+79000000000"),
+            ("(201) 555-0123", "US", "+12015550123"),
+            ("07911 123456", "GB", "+447911123456"),
+            ("+44 (0) 7911 123456", "GB", "+447911123456"),
+            ("+39 347 123 4567", "RU", "+393471234567"),
+            ("+225 01 23 45 67 89", "RU", "+2250123456789"),
+        ] {
+            assert_eq!(parse(typed, region).as_deref(), Some(e164), "{typed} in {region}");
+        }
+    }
+
+    #[test]
+    fn only_numbers_that_can_exist_are_taken() {
+        for typed in [
+            "",
+            " ",
+            "abc",
+            "-1",
+            "+",
+            "0000000000",
+            "+7900000000",
+            "+790000000000",
+            "1234",
+            "٨٩٠٠٠٠٠٠٠٠٠",
+            "+7900000000⁰",
+            "+79000000000\n",
+            "\t+79000000000",
+            "+7900\u{0}0000000",
+            "1-800-FLOWERS",
+            "tel:+79000000000",
+            "+79000000000;ext=3",
+            "+12015550123 ext 5",
+            "+5215512345678",
+            "+99999999999",
+            "８９０００００００００",
+        ] {
+            assert_eq!(parse(typed, "RU"), None, "{typed:?}");
+        }
+        assert_eq!(parse(&"9".repeat(100_000), "RU"), None);
+    }
+
+    #[test]
+    fn a_landline_is_a_number_but_no_text_reaches_it() {
+        let mobile = |typed| Phone::parse_mobile(typed, "RU".parse().unwrap());
+        assert_eq!(mobile("+7 812 123-45-67"), Err(PhoneError::NotMobile));
+        assert_eq!(mobile("+1 800 356 9377"), Err(PhoneError::NotMobile));
+        assert_eq!(mobile("+12015550123").unwrap().as_str(), "+12015550123");
+        assert_eq!(mobile("89000000000").unwrap().as_str(), "+79000000000");
+    }
+
+    #[test]
+    fn debug_hides_the_middle() {
+        let phone = Phone::parse("+79001234567", "RU".parse().unwrap()).unwrap();
+        assert_eq!(format!("{phone:?}"), "+7900•••4567");
+    }
+
+    #[test]
+    fn a_region_is_one_that_has_phones() {
+        for region in ["", "R", "RUS", "ZZ", "001", "7", "ру"] {
+            assert!(region.parse::<Region>().is_err(), "{region:?}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Users.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::invite::InviteCode;
+use super::phone::Phone;
+use crate::world::Timestamp;
+
+/// A user's identifier. Any text may be asked for; ours are UUIDs.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UserId(pub String);
+
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a user may do to others. The item in the table decides, never a token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Nothing.
+    #[default]
+    User,
+    /// Read.
+    Moderator,
+    /// Read and write.
+    Admin,
+}
+
+/// Whether a user may sign in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Yes.
+    #[default]
+    Active,
+    /// No, and all sessions have ended.
+    Banned,
+}
+
+/// A user, as stored: the names of the fields are those of the attributes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// Who.
+    pub id: UserId,
+    /// The proved number.
+    pub phone: Phone,
+    /// The code that friends enter.
+    pub invite_code: InviteCode,
+    /// The friend's code that this user entered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub activated_invite_code: Option<InviteCode>,
+    /// The owner of that code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub referrer_id: Option<UserId>,
+    /// An e-mail address, as the user gave it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// A city, as the user gave it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub city: Option<String>,
+    /// A Telegram account, as the user gave it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub telegram_id: Option<String>,
+    /// What the user may do.
+    pub role: Role,
+    /// Whether the user may sign in.
+    pub status: Status,
+    /// Raised to end all sessions at once: a session of another epoch is over.
+    pub epoch: u32,
+    /// When the phone was proved first.
+    pub created_at: Timestamp,
+}
+
+impl User {
+    /// A user on first sight.
+    pub fn new(id: UserId, phone: Phone, invite_code: InviteCode, now: Timestamp) -> Self {
+        Self {
+            id,
+            phone,
+            invite_code,
+            activated_invite_code: None,
+            referrer_id: None,
+            email: None,
+            city: None,
+            telegram_id: None,
+            role: Role::User,
+            status: Status::Active,
+            epoch: 0,
+            created_at: now,
+        }
+    }
+}
+
+/// One user whom another's invite code brought.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Referral {
+    /// Who entered the code.
+    pub id: UserId,
+    /// That user's number.
+    pub phone: Phone,
+    /// When.
+    pub activated_at: Timestamp,
+}

@@ -1,0 +1,128 @@
+//! The gate: who calls, and whether they may.
+
+use std::sync::Arc;
+
+use http::header::AUTHORIZATION;
+use serde::{Deserialize, Deserializer};
+
+use crate::domain::session::SessionId;
+use crate::domain::user::{Role, Status, User, UserId};
+use crate::http::problem::{Code, Problem};
+use crate::http::request::Context;
+use crate::lambda::StartError;
+use crate::setup::Setup;
+use crate::tables::sessions::Sessions;
+use crate::tables::users::Users;
+use crate::tokens::{TokenError, Verifier};
+use crate::world::World;
+
+/// Whoever holds an access token of ours. Whether its session is still on is
+/// for [`Gate::admit`] to say.
+#[derive(Clone, Debug)]
+pub struct Bearer {
+    /// The user that the token names.
+    pub user_id: UserId,
+    /// The session that the token names.
+    pub session_id: SessionId,
+}
+
+/// `{user_id}` in a path: `me`, or anybody's.
+#[derive(Clone, Debug)]
+pub enum UserRef {
+    /// The caller.
+    Me,
+    /// By identifier.
+    Id(UserId),
+}
+
+impl<'de> Deserialize<'de> for UserRef {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Ok(if text == "me" { Self::Me } else { Self::Id(UserId(text)) })
+    }
+}
+
+/// The path of all that belongs to a user.
+#[derive(Clone, Debug, Deserialize)]
+pub struct UserPath {
+    /// Whose.
+    pub user_id: UserRef,
+}
+
+impl UserPath {
+    /// Whom it means when `bearer` calls.
+    pub fn target(self, bearer: &Bearer) -> UserId {
+        match self.user_id {
+            UserRef::Me => bearer.user_id.clone(),
+            UserRef::Id(id) => id,
+        }
+    }
+}
+
+/// What lets callers in.
+pub struct Gate {
+    verifier: Verifier,
+    users: Users,
+    sessions: Sessions,
+    world: Arc<World>,
+}
+
+impl Gate {
+    /// Built once at the start.
+    ///
+    /// # Errors
+    /// If the keyset cannot be read.
+    pub async fn build(setup: &Setup) -> Result<Self, StartError> {
+        Ok(Self {
+            verifier: Verifier::build(setup).await?,
+            users: Users::new(setup),
+            sessions: Sessions::new(setup),
+            world: Arc::clone(&setup.world),
+        })
+    }
+
+    /// Who a request says to be, without a look at any table.
+    ///
+    /// # Errors
+    /// `missing_token` or `invalid_token`.
+    pub async fn bearer(&self, context: &Context) -> Result<Bearer, Problem> {
+        let header = context.header(AUTHORIZATION.as_str()).ok_or(Code::MissingToken)?;
+        let token = header
+            .split_once(' ')
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer"))
+            .map(|(_, token)| token.trim())
+            .ok_or(Code::InvalidToken)?;
+        match self.verifier.verify(token, context).await {
+            Ok((user_id, session_id)) => Ok(Bearer { user_id, session_id }),
+            Err(TokenError::Invalid(_)) => Err(Code::InvalidToken.into()),
+            Err(TokenError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    /// Lets the bearer act on `target`, or not: reads user and session,
+    /// consistently, in one wave. Meant to be joined with an endpoint's own
+    /// first reads, so that it costs no wave of its own; what those found may
+    /// be used only once this has said yes.
+    ///
+    /// # Errors
+    /// `session_ended`, `account_banned`, or `forbidden` where the target is
+    /// another and the caller's role is not of `staff`.
+    pub async fn admit(&self, bearer: &Bearer, target: &UserId, staff: &[Role]) -> Result<User, Problem> {
+        let (me, session) = tokio::try_join!(
+            self.users.get(&bearer.user_id),
+            self.sessions.get(&bearer.user_id, &bearer.session_id),
+        )?;
+        let me = me.ok_or(Code::SessionEnded)?;
+        if me.status == Status::Banned {
+            return Err(Code::AccountBanned.into());
+        }
+        let now = self.world.now();
+        session
+            .filter(|session| session.epoch == me.epoch && session.expires_at > now)
+            .ok_or(Code::SessionEnded)?;
+        if *target != me.id && !staff.contains(&me.role) {
+            return Err(Code::Forbidden.into());
+        }
+        Ok(me)
+    }
+}

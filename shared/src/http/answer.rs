@@ -1,0 +1,132 @@
+//! Answers: the type of an endpoint's output fixes the status.
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, VARY};
+use http::{HeaderValue, Response, StatusCode};
+use serde::Serialize;
+
+/// What an endpoint answers when it does as asked.
+pub trait Answer: Send {
+    /// Its status.
+    const STATUS: StatusCode;
+
+    /// The answer on the wire.
+    fn into_response(self) -> Response<Bytes>;
+}
+
+/// 200 with JSON.
+#[derive(Debug)]
+pub struct Json<T>(pub T);
+
+/// 202 with JSON: what was asked for is under way.
+#[derive(Debug)]
+pub struct Accepted<T>(pub T);
+
+/// 204, with nothing to say.
+#[derive(Debug)]
+pub struct NoContent;
+
+/// 200 with a page for people.
+#[derive(Debug)]
+pub struct Html(pub String);
+
+/// 200 with a page or with JSON, whichever the caller prefers.
+#[derive(Debug)]
+pub enum HtmlOrJson<T> {
+    /// For people.
+    Html(Html),
+    /// For programs.
+    Json(Json<T>),
+}
+
+impl<T: Serialize + Send> Answer for Json<T> {
+    const STATUS: StatusCode = StatusCode::OK;
+
+    fn into_response(self) -> Response<Bytes> {
+        json(Self::STATUS, &self.0)
+    }
+}
+
+impl<T: Serialize + Send> Answer for Accepted<T> {
+    const STATUS: StatusCode = StatusCode::ACCEPTED;
+
+    fn into_response(self) -> Response<Bytes> {
+        json(Self::STATUS, &self.0)
+    }
+}
+
+impl Answer for NoContent {
+    const STATUS: StatusCode = StatusCode::NO_CONTENT;
+
+    fn into_response(self) -> Response<Bytes> {
+        with_status(Self::STATUS, Bytes::new())
+    }
+}
+
+impl Answer for Html {
+    const STATUS: StatusCode = StatusCode::OK;
+
+    fn into_response(self) -> Response<Bytes> {
+        let mut response = with_status(Self::STATUS, self.0.into());
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        headers.insert(
+            CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static(
+                "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
+            ),
+        );
+        response
+    }
+}
+
+impl<T: Serialize + Send> Answer for HtmlOrJson<T> {
+    const STATUS: StatusCode = StatusCode::OK;
+
+    fn into_response(self) -> Response<Bytes> {
+        let mut response = match self {
+            Self::Html(html) => html.into_response(),
+            Self::Json(json) => json.into_response(),
+        };
+        response.headers_mut().insert(VARY, HeaderValue::from_static("accept"));
+        response
+    }
+}
+
+/// An endpoint that has nothing but problems to answer, such as `$default`.
+impl Answer for std::convert::Infallible {
+    const STATUS: StatusCode = StatusCode::NOT_FOUND;
+
+    fn into_response(self) -> Response<Bytes> {
+        match self {}
+    }
+}
+
+fn json(status: StatusCode, value: &impl Serialize) -> Response<Bytes> {
+    let body = serde_json::to_vec(value).expect("our own types have no keys that JSON lacks");
+    let mut response = with_status(status, body.into());
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+fn with_status(status: StatusCode, body: Bytes) -> Response<Bytes> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_type_fixes_the_status() {
+        let accepted = Accepted(1).into_response();
+        assert_eq!((accepted.status().as_u16(), accepted.body().as_ref()), (202, &b"1"[..]));
+        let nothing = NoContent.into_response();
+        assert_eq!(nothing.status().as_u16(), 204);
+        assert!(nothing.body().is_empty() && !nothing.headers().contains_key(CONTENT_TYPE));
+    }
+}

@@ -1,0 +1,173 @@
+//! A function: one or more endpoints behind one Lambda binary.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use aws_lambda_events::encodings::Body as EventBody;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderName, HeaderValue, Response};
+
+use super::answer::Answer;
+use super::endpoint::{Caller, Declaration, Endpoint, Needs, Request};
+use super::problem::{Code, Problem};
+use super::request::Incoming;
+use crate::config::{self, BadParameter};
+use crate::lambda::StartError;
+use crate::setup::Setup;
+
+/// The header that carries the request's identifier back.
+pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+type Build = fn(&Setup) -> BoxFuture<'_, Result<Arc<dyn Mounted>, StartError>>;
+
+/// A function as declared: its name and its endpoints.
+pub struct Function {
+    name: &'static str,
+    endpoints: Vec<(Declaration, Build)>,
+}
+
+impl Function {
+    /// One without endpoints yet. The name is its package's.
+    pub const fn new(name: &'static str) -> Self {
+        Self { name, endpoints: Vec::new() }
+    }
+
+    /// With `E` too.
+    #[must_use]
+    pub fn endpoint<E: Endpoint>(mut self) -> Self {
+        self.endpoints.push((Declaration::of::<E>(), |setup| Box::pin(mount::<E>(setup))));
+        self
+    }
+
+    /// Its name, that of its package and of its binary.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// What its endpoints declare.
+    pub fn declarations(&self) -> impl Iterator<Item = &Declaration> {
+        self.endpoints.iter().map(|(declaration, _)| declaration)
+    }
+
+    /// Builds what its endpoints need, once.
+    ///
+    /// # Errors
+    /// What keeps it from starting.
+    pub async fn build(&self, setup: &Setup) -> Result<Handler, StartError> {
+        let mut endpoints = HashMap::new();
+        for (declaration, build) in &self.endpoints {
+            endpoints.insert(declaration.route.to_string(), build(setup).await?);
+        }
+        let public_url = setup.vars.optional(config::PUBLIC_URL).map(public_url).transpose()?;
+        Ok(Handler { endpoints, public_url })
+    }
+}
+
+fn public_url(text: &str) -> Result<String, BadParameter> {
+    let text = text.trim_end_matches('/');
+    let is_url = (text.starts_with("https://") || text.starts_with("http://"))
+        && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"<>#?".contains(&byte));
+    is_url.then(|| text.to_owned()).ok_or_else(|| BadParameter {
+        name: config::PUBLIC_URL.name,
+        problem: format!("is to be an address such as https://api.example.com, not {text:?}"),
+    })
+}
+
+/// A function that is ready to answer.
+pub struct Handler {
+    endpoints: HashMap<String, Arc<dyn Mounted>>,
+    public_url: Option<String>,
+}
+
+impl Handler {
+    /// Answers one event of API Gateway (payload format 2.0).
+    pub async fn handle(&self, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
+        let incoming = Incoming::new(event, self.public_url.as_deref());
+        let route_key = incoming.route_key.clone();
+        let request_id = incoming.context.request_id.clone();
+        let mut response = match self.endpoints.get(&route_key) {
+            Some(endpoint) => endpoint.answer(incoming).await,
+            None => Problem::from(Code::NotFound).into_response(&incoming.context),
+        };
+        tracing::info!(route = route_key, status = response.status().as_u16(), request_id, "answered");
+        let headers = response.headers_mut();
+        if let Ok(request_id) = HeaderValue::try_from(request_id) {
+            headers.insert(X_REQUEST_ID, request_id);
+        }
+        headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        into_event(response)
+    }
+}
+
+/// Text goes back as it is, all else in base64.
+fn into_event(response: Response<Bytes>) -> ApiGatewayV2httpResponse {
+    let (parts, body) = response.into_parts();
+    let mut event = ApiGatewayV2httpResponse::default();
+    event.status_code = parts.status.as_u16().into();
+    event.headers = parts.headers;
+    event.body = match String::from_utf8(body.into()) {
+        Ok(text) if text.is_empty() => None,
+        Ok(text) => Some(EventBody::Text(text)),
+        Err(binary) => {
+            event.is_base64_encoded = true;
+            Some(EventBody::Text(STANDARD.encode(binary.as_bytes())))
+        }
+    };
+    event
+}
+
+/// An endpoint with its needs, its types folded away.
+trait Mounted: Send + Sync {
+    fn answer(&self, incoming: Incoming) -> BoxFuture<'_, Response<Bytes>>;
+}
+
+async fn mount<E: Endpoint>(setup: &Setup) -> Result<Arc<dyn Mounted>, StartError> {
+    let needs = E::Needs::build(setup).await?;
+    assert!(
+        !E::Caller::NEEDS_GATE || needs.gate().is_some(),
+        "{} asks for a token and has no gate",
+        E::ROUTE
+    );
+    Ok(Arc::new(WithNeeds::<E>(needs)))
+}
+
+struct WithNeeds<E: Endpoint>(E::Needs);
+
+impl<E: Endpoint> Mounted for WithNeeds<E> {
+    fn answer(&self, incoming: Incoming) -> BoxFuture<'_, Response<Bytes>> {
+        Box::pin(async move {
+            let context = incoming.context.clone();
+            match self.run(incoming).await {
+                Ok(output) => output.into_response(),
+                Err(problem) => {
+                    debug_assert!(
+                        Declaration::of::<E>().problems.contains(&problem.code()),
+                        "{} answers {:?}, which it does not declare",
+                        E::ROUTE,
+                        problem.code()
+                    );
+                    problem.into_response(&context)
+                }
+            }
+        })
+    }
+}
+
+impl<E: Endpoint> WithNeeds<E> {
+    /// Who calls comes first: nobody learns from a 422 what a 401 would hide.
+    async fn run(&self, incoming: Incoming) -> Result<E::Output, Problem> {
+        let caller = E::Caller::tell(self.0.gate(), &incoming.context).await?;
+        let path = incoming.path()?;
+        let query = incoming.query()?;
+        let context = incoming.context.clone();
+        let body = incoming.body()?;
+        E::call(&self.0, Request { caller, path, query, body, context }).await
+    }
+}

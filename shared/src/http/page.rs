@@ -1,0 +1,81 @@
+//! Lists that are handed out a page at a time.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+
+use super::problem::{Code, Problem};
+
+/// The query of a list: `?limit=` and `?cursor=`.
+#[derive(Debug, Deserialize)]
+pub struct PageQuery {
+    /// How many items at most.
+    #[serde(default)]
+    pub limit: Limit,
+    /// Where the page before ended.
+    pub cursor: Option<String>,
+}
+
+/// 1 to 100 items a page, 50 unless asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit(pub u32);
+
+impl Default for Limit {
+    fn default() -> Self {
+        Self(50)
+    }
+}
+
+impl<'de> Deserialize<'de> for Limit {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        u32::deserialize(deserializer)
+            .ok()
+            .filter(|limit| (1..=100).contains(limit))
+            .map(Self)
+            .ok_or_else(|| serde::de::Error::custom("is to be a whole number from 1 to 100"))
+    }
+}
+
+/// A page of a list. Only a null cursor ends the list.
+#[derive(Debug, Serialize)]
+pub struct Page<T> {
+    /// What is on it.
+    pub items: Vec<T>,
+    /// How to ask for the next.
+    pub cursor: Option<String>,
+}
+
+/// The cursor of `list` that stands behind `key`. The list's name holds whose
+/// list it is, so that a cursor of another is told apart.
+pub fn cursor(list: &str, key: &str) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{list}\n{key}"))
+}
+
+/// The key that a cursor of `list` stands behind.
+///
+/// # Errors
+/// 422 `invalid_cursor` if it is malformed or of another list.
+pub fn read_cursor(list: &str, cursor: &str) -> Result<String, Problem> {
+    URL_SAFE_NO_PAD
+        .decode(cursor)
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .and_then(|text| Some(text.strip_prefix(list)?.strip_prefix('\n')?.to_owned()))
+        .ok_or_else(|| Code::InvalidCursor.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_belongs_to_one_list() {
+        let text = cursor("referrals/a", "key\n1");
+        assert_eq!(read_cursor("referrals/a", &text).unwrap(), "key\n1");
+        for (list, text) in
+            [("referrals/b", text.as_str()), ("referrals/a", ""), ("referrals/a", "%"), ("", "é")]
+        {
+            assert_eq!(read_cursor(list, text).unwrap_err().code(), Code::InvalidCursor);
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! Problems: what an endpoint answers when it cannot do as asked, as RFC 9457
+//! `application/problem+json`.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, Response, StatusCode};
+use serde_json::{Map, Value, json};
+
+use super::request::Context;
+use crate::domain::invite::Refusal;
+use crate::domain::phone::PhoneError;
+use crate::tables::StoreError;
+use crate::world::Timestamp;
+
+macro_rules! catalogue {
+    ($($status:literal { $($variant:ident $code:literal $title:literal;)* })*) => {
+        /// The stable code of a problem: what apps translate. Each names its
+        /// status and title; `docs/errors.md` lists the same.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code {
+            $($(#[doc = $title] $variant,)*)*
+        }
+
+        impl Code {
+            /// Every code, by status.
+            pub const ALL: &[Self] = &[$($(Self::$variant,)*)*];
+
+            /// The code as it stands in an answer.
+            pub const fn as_str(self) -> &'static str {
+                match self { $($(Self::$variant => $code,)*)* }
+            }
+
+            /// One English sentence, the same for every occurrence.
+            pub const fn title(self) -> &'static str {
+                match self { $($(Self::$variant => $title,)*)* }
+            }
+
+            /// The HTTP status.
+            pub const fn status(self) -> StatusCode {
+                let status = match self { $($(Self::$variant => $status,)*)* };
+                match StatusCode::from_u16(status) {
+                    Ok(status) => status,
+                    Err(_) => panic!("a status of the catalogue is none"),
+                }
+            }
+        }
+    };
+}
+
+catalogue! {
+    400 {
+        MalformedJson "malformed_json" "The body is not JSON";
+    }
+    401 {
+        MissingToken "missing_token" "An access token is needed";
+        InvalidToken "invalid_token" "The access token is not valid";
+        SessionEnded "session_ended" "The session has ended";
+    }
+    403 {
+        Forbidden "forbidden" "This is not yours to do";
+        AccountBanned "account_banned" "The account is banned";
+    }
+    404 {
+        NotFound "not_found" "There is nothing here";
+        UserNotFound "user_not_found" "There is no such user";
+        InviteCodeNotFound "invite_code_not_found" "There is no such invite code";
+    }
+    405 {
+        MethodNotAllowed "method_not_allowed" "The method does not fit this path";
+    }
+    409 {
+        InviteAlreadyActivated "invite_already_activated" "An invite code was activated already";
+        InviteLoop "invite_loop" "Two people cannot invite each other";
+    }
+    413 {
+        BodyTooLarge "body_too_large" "The body is too large";
+    }
+    415 {
+        UnsupportedMediaType "unsupported_media_type" "The body's type is not supported";
+    }
+    422 {
+        InvalidRequest "invalid_request" "The request has invalid fields";
+        InvalidPhone "invalid_phone" "The phone number cannot be used";
+        InvalidCode "invalid_code" "The code is not valid";
+        OwnInviteCode "own_invite_code" "One's own invite code cannot be activated";
+        InvalidCursor "invalid_cursor" "The cursor does not belong to this list";
+    }
+    429 {
+        ResendTooSoon "resend_too_soon" "A code was just sent";
+        TooManyCodes "too_many_codes" "Too many codes were sent to this phone";
+        TooManyGuesses "too_many_guesses" "Too many wrong codes were entered for this phone";
+    }
+    503 {
+        TextNotSent "text_not_sent" "The text could not be sent";
+        OutcomeUnknown "outcome_unknown" "It is not known whether it was done; it is safe to repeat";
+        Unavailable "unavailable" "The service cannot answer right now";
+    }
+}
+
+/// After how many seconds a 503 may be tried again: long enough for a
+/// throttled table to breathe.
+const RETRY_UNAVAILABLE_AFTER: u64 = 1;
+
+/// A problem with all that its answer holds. What went wrong inside is logged,
+/// never shown.
+#[derive(Debug)]
+pub struct Problem {
+    code: Code,
+    detail: Cow<'static, str>,
+    extras: Map<String, Value>,
+    retry_after: Option<u64>,
+    allow: Option<String>,
+    cause: Option<Box<dyn Error + Send + Sync>>,
+}
+
+/// Domain refusals read as problems where the words are the same.
+impl From<Code> for Problem {
+    fn from(code: Code) -> Self {
+        Self {
+            code,
+            detail: Cow::Borrowed(code.title()),
+            extras: Map::new(),
+            retry_after: None,
+            allow: None,
+            cause: None,
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let code = match error {
+            StoreError::Unavailable(_) => Code::Unavailable,
+            StoreError::OutcomeUnknown(_) => Code::OutcomeUnknown,
+        };
+        Self { retry_after: Some(RETRY_UNAVAILABLE_AFTER), cause: Some(Box::new(error)), ..code.into() }
+    }
+}
+
+impl From<PhoneError> for Problem {
+    fn from(error: PhoneError) -> Self {
+        Self::from(Code::InvalidPhone).detail(error.to_string())
+    }
+}
+
+impl From<&Refusal> for Code {
+    fn from(refusal: &Refusal) -> Self {
+        match refusal {
+            Refusal::AlreadyActivated(_) => Self::InviteAlreadyActivated,
+            Refusal::Own => Self::OwnInviteCode,
+            Refusal::Unknown => Self::InviteCodeNotFound,
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let problem = Self::from(Code::from(&refusal));
+        match refusal {
+            Refusal::AlreadyActivated(code) => problem.extra("activated_invite_code", code.as_str()),
+            Refusal::Own | Refusal::Unknown => problem,
+        }
+    }
+}
+
+impl Problem {
+    /// Which problem.
+    pub const fn code(&self) -> Code {
+        self.code
+    }
+
+    /// With words for this occurrence.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
+        self.detail = detail.into();
+        self
+    }
+
+    /// With what went wrong inside, for the log.
+    #[must_use]
+    pub fn cause(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    fn extra(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.extras.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// 422 with the one field at fault, named as in the request.
+    pub fn invalid_field(field: impl Into<String>, message: impl Into<String>) -> Self {
+        let (field, message) = (field.into(), message.into());
+        Self::from(Code::InvalidRequest)
+            .detail(if field.is_empty() { message.clone() } else { format!("{field}: {message}") })
+            .extra("errors", json!([{ "field": field, "message": message }]))
+    }
+
+    /// 422 for a code that is wrong, expired, used, replaced or was never sent:
+    /// one answer. `attempts_left` is 0 where only a new code helps, `None`
+    /// where guesses are not limited.
+    pub fn invalid_code(attempts_left: Option<u32>) -> Self {
+        let detail = match attempts_left {
+            Some(0) => "This code cannot be used; ask for a new one.",
+            _ => "This is not the code that was sent.",
+        };
+        Self::from(Code::InvalidCode).detail(detail).extra("attempts_left", attempts_left)
+    }
+
+    /// 429 until `free`.
+    pub fn limited(code: Code, now: Timestamp, free: Timestamp) -> Self {
+        let seconds = now.seconds_until(free);
+        Self { retry_after: Some(seconds), ..code.into() }
+            .detail(format!("{}; try again in {seconds} s.", code.title()))
+    }
+
+    /// 405 with the methods that this path has.
+    pub fn method_not_allowed(methods: &[&str]) -> Self {
+        let allow = methods.join(", ");
+        let problem = Self::from(Code::MethodNotAllowed).detail(format!("This path takes {allow}."));
+        Self { allow: Some(allow), ..problem }
+    }
+
+    /// 503 for a text that did not leave.
+    pub fn text_not_sent(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { retry_after: Some(RETRY_UNAVAILABLE_AFTER), ..Code::TextNotSent.into() }.cause(cause)
+    }
+
+    /// The answer, and a line in the log where something went wrong inside.
+    pub fn into_response(self, context: &Context) -> Response<Bytes> {
+        if let Some(cause) = &self.cause {
+            tracing::warn!(code = self.code.as_str(), cause = %Chain(&**cause), "a problem inside");
+        }
+        let status = self.code.status();
+        let mut body = self.extras;
+        body.insert("type".to_owned(), json!(format!("{}/docs#{}", context.public_url, self.code.as_str())));
+        body.insert("title".to_owned(), json!(self.code.title()));
+        body.insert("status".to_owned(), json!(status.as_u16()));
+        body.insert("detail".to_owned(), json!(self.detail));
+        body.insert("code".to_owned(), json!(self.code.as_str()));
+        body.insert("request_id".to_owned(), json!(context.request_id));
+        if let Some(seconds) = self.retry_after {
+            body.insert("retry_after".to_owned(), json!(seconds));
+        }
+        let mut response = Response::new(Bytes::from(Value::Object(body).to_string()));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
+        if let Some(Ok(allow)) = self.allow.map(HeaderValue::try_from) {
+            headers.insert(ALLOW, allow);
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, challenge(self.code));
+        }
+        response
+    }
+}
+
+/// RFC 6750, section 3: no error code where no token was sent.
+fn challenge(code: Code) -> HeaderValue {
+    HeaderValue::from_static(match code {
+        Code::MissingToken => r#"Bearer realm="latchkey""#,
+        _ => r#"Bearer realm="latchkey", error="invalid_token""#,
+    })
+}
+
+/// An error with all that caused it, on one line.
+pub struct Chain<'a>(pub &'a (dyn Error + 'static));
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut next = self.0.source();
+        while let Some(cause) = next {
+            write!(f, ": {cause}")?;
+            next = cause.source();
+        }
+        Ok(())
+    }
+}

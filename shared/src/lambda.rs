@@ -1,0 +1,70 @@
+//! The start of a Lambda binary.
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use lambda_runtime::{LambdaEvent, service_fn};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{BadParameter, Vars};
+use crate::http::function::Function;
+use crate::http::problem::Chain;
+use crate::setup::Setup;
+use crate::world::World;
+
+/// Why a function cannot start.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
+pub struct StartError {
+    what: String,
+    #[source]
+    cause: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl StartError {
+    /// In words, with what caused it.
+    pub fn new(what: impl Into<String>, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { what: what.into(), cause: Some(cause.into()) }
+    }
+}
+
+impl From<BadParameter> for StartError {
+    fn from(error: BadParameter) -> Self {
+        Self { what: error.to_string(), cause: None }
+    }
+}
+
+/// Serves a function in Lambda until the runtime ends it. One thread: a
+/// function is given one request at a time.
+pub fn run(function: Function) -> ExitCode {
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .without_time()
+        .with_env_filter(EnvFilter::new("info"))
+        .init();
+    let served = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| StartError::new("no runtime", error))
+        .and_then(|runtime| runtime.block_on(serve(function)));
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(cause = %Chain(&error), "cannot start");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(function: Function) -> Result<(), StartError> {
+    let setup = Setup::new(Vars::of_process(), World::real());
+    let handler = Arc::new(function.build(&setup).await?);
+    let service = service_fn(move |event: LambdaEvent<ApiGatewayV2httpRequest>| {
+        let handler = Arc::clone(&handler);
+        async move { Ok::<_, std::convert::Infallible>(handler.handle(event.payload).await) }
+    });
+    lambda_runtime::run(service).await.map_err(|error| StartError::new("the runtime ended", error))
+}

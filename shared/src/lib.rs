@@ -1,0 +1,25 @@
+//! What every endpoint of Latchkey stands on.
+//!
+//! * [`domain`]: the rules, without I/O.
+//! * [`tables`]: the three DynamoDB tables and what is asked of them.
+//! * [`texts`]: what is texted, and who sends it.
+//! * [`tokens`] and [`gate`]: who calls, and whether they may.
+//! * [`http`]: the edge. An endpoint is a type that implements
+//!   [`Endpoint`](http::endpoint::Endpoint); binary, gateway and checks read
+//!   its declaration.
+//! * [`setup`] and [`lambda`]: what is built once at the start, and the
+//!   runtime around it.
+
+pub mod aws;
+pub mod config;
+pub mod domain;
+pub mod gate;
+pub mod http;
+pub mod lambda;
+pub mod secrets;
+pub mod setup;
+pub mod tables;
+pub mod texts;
+pub mod tokens;
+pub mod views;
+pub mod world;

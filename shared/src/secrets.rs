@@ -1,0 +1,88 @@
+//! Secrets of several entries: the first is used, all are accepted, so that
+//! one can be rotated while both are out.
+
+use std::fmt;
+
+use crate::config::{BadParameter, Parameter, Vars};
+use crate::lambda::StartError;
+
+/// A secret of one or more entries. `Debug` never shows them.
+#[derive(Clone)]
+pub struct Secret(Vec<String>);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Secret({} entries)", self.0.len())
+    }
+}
+
+impl Secret {
+    /// Reads entries separated by commas or white space; `None` if there are
+    /// none.
+    pub fn parse(text: &str) -> Option<Self> {
+        let entries: Vec<_> = text
+            .split(|c: char| c == ',' || c.is_whitespace())
+            .filter(|entry| !entry.is_empty())
+            .map(str::to_owned)
+            .collect();
+        (!entries.is_empty()).then_some(Self(entries))
+    }
+
+    /// The entry in use.
+    pub fn first(&self) -> &str {
+        &self.0[0]
+    }
+
+    /// All entries, the one in use first.
+    pub fn entries(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    /// The secret that `value` holds, else the one that `arn` names in Secrets
+    /// Manager.
+    ///
+    /// # Errors
+    /// If neither is set, or the secret cannot be fetched.
+    pub async fn load(vars: &Vars, value: &Parameter, arn: &Parameter) -> Result<Self, StartError> {
+        let text = match (vars.optional(value), vars.optional(arn)) {
+            (Some(text), _) => text.to_owned(),
+            (None, Some(id)) => fetch(vars, id).await?,
+            (None, None) => {
+                return Err(BadParameter { name: arn.name, problem: "is to be set".to_owned() }.into());
+            }
+        };
+        let empty = || BadParameter { name: value.name, problem: "holds no entry".to_owned() };
+        Ok(Self::parse(&text).ok_or_else(empty)?)
+    }
+}
+
+async fn fetch(vars: &Vars, id: &str) -> Result<String, StartError> {
+    let config = crate::aws::shared_config(vars);
+    let config = aws_sdk_secretsmanager::Config::builder()
+        .behavior_version(aws_sdk_secretsmanager::config::BehaviorVersion::latest())
+        .region(config.region)
+        .credentials_provider(config.credentials)
+        .http_client(crate::aws::https_client())
+        .build();
+    let secret = aws_sdk_secretsmanager::Client::from_conf(config)
+        .get_secret_value()
+        .secret_id(id)
+        .send()
+        .await
+        .map_err(|error| StartError::new("the secret cannot be fetched", error))?;
+    Ok(secret.secret_string().unwrap_or_default().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_are_split_and_hidden() {
+        let secret = Secret::parse(" new, old\nolder ").unwrap();
+        assert_eq!(secret.first(), "new");
+        assert_eq!(secret.entries().collect::<Vec<_>>(), ["new", "old", "older"]);
+        assert_eq!(format!("{secret:?}"), "Secret(3 entries)");
+        assert!(Secret::parse(" ,\n").is_none());
+    }
+}

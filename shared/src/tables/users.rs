@@ -1,0 +1,345 @@
+//! The users table: users, and all that is unique.
+//!
+//! | key | what |
+//! |---|---|
+//! | `user#<id>` | a user |
+//! | `phone#<e164>` | whose phone that is |
+//! | `invite#<code>` | whose invite code that is; without an owner for ever once drawn anew |
+//! | `edge#<smaller id>#<larger id>` | that one of the two entered the other's code |
+//! | `refs#<id>#<0..7>` | how many entered a user's code: eight shards |
+//! | `keyset` | the public keys, see [`super::keyset`] |
+//!
+//! An edge is written only if absent, under the same key whoever of the two
+//! enters the code: that makes loops impossible. The index `referrals` lists
+//! edges by referrer and time.
+
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ConditionCheck, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure,
+    TransactWriteItem, Update,
+};
+use rand::RngExt;
+use serde::{Deserialize, Serialize};
+
+use super::transaction::{Refusal, Write};
+use super::{Item, StoreError, number, read, text, write};
+use crate::config;
+use crate::domain::invite::InviteCode;
+use crate::domain::phone::Phone;
+use crate::domain::user::{Referral, User, UserId};
+use crate::setup::Setup;
+use crate::world::{Timestamp, World};
+
+/// How many counters a user's referrals are spread over: an item takes 1,000
+/// writes a second.
+const SHARDS: u32 = 8;
+
+/// The index that lists edges by referrer.
+const REFERRALS: &str = "referrals";
+
+/// All users.
+pub struct Users {
+    client: Client,
+    table: String,
+    world: Arc<World>,
+}
+
+/// What an `edge#` item holds.
+#[derive(Serialize, Deserialize)]
+struct Edge {
+    pk: String,
+    referrer_id: UserId,
+    /// [`position`], the sort key of the index.
+    position: String,
+    #[serde(flatten)]
+    referral: Referral,
+}
+
+#[derive(Deserialize)]
+struct OwnedItem {
+    owner_id: Option<UserId>,
+}
+
+#[derive(Deserialize)]
+struct CountItem {
+    n: u64,
+}
+
+impl Users {
+    /// Those of the deployment.
+    pub fn new(setup: &Setup) -> Self {
+        Self {
+            client: setup.dynamodb(),
+            table: setup.vars.text(config::USERS_TABLE).to_owned(),
+            world: Arc::clone(&setup.world),
+        }
+    }
+
+    /// A user, read consistently.
+    ///
+    /// # Errors
+    /// If the table does not answer.
+    pub async fn get(&self, id: &UserId) -> Result<Option<User>, StoreError> {
+        self.item(user_key(id)).await?.map(read).transpose()
+    }
+
+    /// Whose phone this is, read consistently.
+    ///
+    /// # Errors
+    /// If the table does not answer.
+    pub async fn with_phone(&self, phone: &Phone) -> Result<Option<UserId>, StoreError> {
+        self.owner(phone_key(phone)).await
+    }
+
+    /// Whose invite code this is, read consistently; `None` too for one that
+    /// lost its owner.
+    ///
+    /// # Errors
+    /// If the table does not answer.
+    pub async fn with_invite(&self, code: &InviteCode) -> Result<Option<UserId>, StoreError> {
+        self.owner(invite_key(code)).await
+    }
+
+    async fn owner(&self, key: String) -> Result<Option<UserId>, StoreError> {
+        let item: Option<OwnedItem> = self.item(key).await?.map(read).transpose()?;
+        Ok(item.and_then(|item| item.owner_id))
+    }
+
+    async fn item(&self, key: String) -> Result<Option<Item>, StoreError> {
+        let output = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key("pk", text(key))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(StoreError::of_read)?;
+        Ok(output.item)
+    }
+
+    /// A page of a user's referrals, newest first, behind the position
+    /// `after`; with it the position to go on from, `None` at the end. Lags up
+    /// to a second behind writes.
+    ///
+    /// # Errors
+    /// If the table does not answer.
+    pub async fn referrals(
+        &self,
+        of: &UserId,
+        limit: u32,
+        after: Option<&Position>,
+    ) -> Result<(Vec<Referral>, Option<Position>), StoreError> {
+        // One more than asked, so that the last page knows that it is.
+        let mut query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(REFERRALS)
+            .key_condition_expression("referrer_id = :referrer")
+            .expression_attribute_values(":referrer", text(&of.0))
+            .scan_index_forward(false)
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX).saturating_add(1));
+        if let Some(after) = after {
+            query = query
+                .exclusive_start_key("pk", text(edge_key(of, &after.referral())))
+                .exclusive_start_key("referrer_id", text(&of.0))
+                .exclusive_start_key("position", text(&after.0));
+        }
+        let output = query.send().await.map_err(StoreError::of_read)?;
+        let mut edges =
+            output.items.unwrap_or_default().into_iter().map(read::<Edge>).collect::<Result<Vec<_>, _>>()?;
+        let has_more = edges.len() > limit as usize;
+        edges.truncate(limit as usize);
+        let next = edges.last().filter(|_| has_more).map(|edge| Position(edge.position.clone()));
+        Ok((edges.into_iter().map(|edge| edge.referral).collect(), next))
+    }
+
+    /// How many entered a user's code, exactly.
+    ///
+    /// # Errors
+    /// If the table does not answer, or not all of it.
+    pub async fn referrals_count(&self, of: &UserId) -> Result<u64, StoreError> {
+        let keys = (0..SHARDS).map(|shard| Item::from([("pk".to_owned(), text(shard_key(of, shard)))]));
+        let wanted = KeysAndAttributes::builder()
+            .set_keys(Some(keys.collect()))
+            .consistent_read(true)
+            .build()
+            .expect("eight keys are given");
+        let output = self
+            .client
+            .batch_get_item()
+            .request_items(&self.table, wanted)
+            .send()
+            .await
+            .map_err(StoreError::of_read)?;
+        if output.unprocessed_keys.is_some_and(|left| !left.is_empty()) {
+            return Err(StoreError::Unavailable("some counters were not read".into()));
+        }
+        let items = output.responses.unwrap_or_default().remove(&self.table).unwrap_or_default();
+        items.into_iter().map(|item| read::<CountItem>(item).map(|item| item.n)).sum()
+    }
+
+    /// A user on first sight.
+    pub fn insert(&self, user: &User) -> Write {
+        let mut item = write(user);
+        item.insert("pk".to_owned(), text(user_key(&user.id)));
+        self.put_if_absent(item)
+    }
+
+    /// That `user` owns the phone; refused if another does.
+    pub fn claim_phone(&self, user: &User) -> Write {
+        self.claim(phone_key(&user.phone), &user.id)
+    }
+
+    /// That `user` owns the invite code; refused if another does or did.
+    pub fn claim_invite(&self, user: &User) -> Write {
+        self.claim(invite_key(&user.invite_code), &user.id)
+    }
+
+    fn claim(&self, key: String, owner: &UserId) -> Write {
+        self.put_if_absent(Item::from([
+            ("pk".to_owned(), text(key)),
+            ("owner_id".to_owned(), text(&owner.0)),
+        ]))
+    }
+
+    /// That `seen` may still sign in as it was read: same phone, active, no
+    /// sign-out of all sessions meanwhile.
+    pub fn unchanged(&self, seen: &User) -> Write {
+        let check = ConditionCheck::builder()
+            .table_name(&self.table)
+            .key("pk", text(user_key(&seen.id)))
+            .condition_expression("epoch = :epoch AND phone = :phone AND #status = :status")
+            .set_expression_attribute_names(Some(status_name()))
+            .set_expression_attribute_values(Some(as_seen(seen)))
+            .build()
+            .expect("a check has a table, a key and a condition");
+        Write(TransactWriteItem::builder().condition_check(check).build())
+    }
+
+    /// That `seen` entered `code` of `referrer`; refused if `seen` entered one
+    /// already or changed otherwise ([`activated_code`] tells).
+    pub fn activate(&self, seen: &User, code: &InviteCode, referrer: &UserId) -> Write {
+        let update = Update::builder()
+            .table_name(&self.table)
+            .key("pk", text(user_key(&seen.id)))
+            .condition_expression(
+                "attribute_not_exists(activated_invite_code) \
+                 AND epoch = :epoch AND phone = :phone AND #status = :status",
+            )
+            .update_expression("SET activated_invite_code = :code, referrer_id = :referrer")
+            .set_expression_attribute_names(Some(status_name()))
+            .set_expression_attribute_values(Some(as_seen(seen)))
+            .expression_attribute_values(":code", text(code.as_str()))
+            .expression_attribute_values(":referrer", text(&referrer.0))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .expect("an update has a table, a key and an expression");
+        Write(TransactWriteItem::builder().update(update).build())
+    }
+
+    /// That `referrer` invited `user`; refused if either invited the other
+    /// already.
+    pub fn link(&self, user: &User, referrer: &UserId, now: Timestamp) -> Write {
+        let edge = Edge {
+            pk: edge_key(referrer, &user.id),
+            referrer_id: referrer.clone(),
+            position: position(now, &user.id),
+            referral: Referral { id: user.id.clone(), phone: user.phone.clone(), activated_at: now },
+        };
+        self.put_if_absent(write(&edge))
+    }
+
+    /// One more in the referrer's count.
+    pub fn count_referral(&self, referrer: &UserId) -> Write {
+        let shard = self.world.chance().random_range(0..SHARDS);
+        let update = Update::builder()
+            .table_name(&self.table)
+            .key("pk", text(shard_key(referrer, shard)))
+            .update_expression("ADD n :one")
+            .expression_attribute_values(":one", number(1))
+            .build()
+            .expect("an update has a table, a key and an expression");
+        Write(TransactWriteItem::builder().update(update).build())
+    }
+
+    fn put_if_absent(&self, item: Item) -> Write {
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk)")
+            .build()
+            .expect("a put has a table and an item");
+        Write(TransactWriteItem::builder().put(put).build())
+    }
+}
+
+/// Where an edge stands in its referrer's list: `<13 digits of ms>#<id>`, so
+/// that edges sort by time and no two are alike.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position(String);
+
+impl Position {
+    /// Reads one back. `None` if it was never one of ours.
+    pub fn parse(text: String) -> Option<Self> {
+        let (millis, id) = text.split_once('#')?;
+        let is_ours =
+            millis.len() == 13 && millis.bytes().all(|byte| byte.is_ascii_digit()) && !id.is_empty();
+        is_ours.then_some(Self(text))
+    }
+
+    /// As it goes into a cursor.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn referral(&self) -> UserId {
+        UserId(self.0.split_once('#').map(|(_, id)| id.to_owned()).unwrap_or_default())
+    }
+}
+
+/// The code that a refused [`Users::activate`] found activated.
+pub fn activated_code(refusal: &Refusal) -> Option<InviteCode> {
+    InviteCode::parse(refusal.0.get("activated_invite_code")?.as_s().ok()?)
+}
+
+fn position(at: Timestamp, id: &UserId) -> String {
+    format!("{:013}#{id}", at.millis())
+}
+
+fn user_key(id: &UserId) -> String {
+    format!("user#{id}")
+}
+
+fn phone_key(phone: &Phone) -> String {
+    format!("phone#{}", phone.as_str())
+}
+
+fn invite_key(code: &InviteCode) -> String {
+    format!("invite#{code}")
+}
+
+fn edge_key(one: &UserId, other: &UserId) -> String {
+    format!("edge#{}#{}", one.min(other), one.max(other))
+}
+
+fn shard_key(id: &UserId, shard: u32) -> String {
+    format!("refs#{id}#{shard}")
+}
+
+/// `status` is a reserved word of DynamoDB's expressions.
+fn status_name() -> std::collections::HashMap<String, String> {
+    [("#status".to_owned(), "status".to_owned())].into()
+}
+
+fn as_seen(user: &User) -> std::collections::HashMap<String, AttributeValue> {
+    [
+        (":epoch".to_owned(), number(user.epoch)),
+        (":phone".to_owned(), text(user.phone.as_str())),
+        (":status".to_owned(), text("active")),
+    ]
+    .into()
+}

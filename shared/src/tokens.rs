@@ -1,0 +1,346 @@
+//! Access tokens: JWTs by RFC 9068, signed with ES256.
+//!
+//! Private keys are derived from the entries of the signing secret, so that
+//! deploying takes no key ceremony; only issuing functions can read it. The
+//! public halves are one item in the users table (the *keyset*), which every
+//! other function reads at its start.
+//!
+//! `jsonwebtoken` writes, reads and validates; the cryptography below it is
+//! chosen here: p256 derives and signs (deterministic, RFC 6979), ring, which
+//! TLS brings anyway, verifies. Its ready-made backends carry RSA and seven
+//! other algorithms that we never accept.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hkdf::Hkdf;
+use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use p256::ecdsa::SigningKey;
+use p256::elliptic_curve::sec1::ToSec1Point;
+use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::config::{self, BadParameter, Vars};
+use crate::domain::session::SessionId;
+use crate::domain::user::{Role, User, UserId};
+use crate::http::request::Context;
+use crate::lambda::StartError;
+use crate::secrets::Secret;
+use crate::setup::Setup;
+use crate::tables::StoreError;
+use crate::tables::keyset::Keyset;
+use crate::world::{Timestamp, World};
+
+/// How far the clocks of those who check may be off, in seconds.
+const LEEWAY: i64 = 60;
+
+/// An instance reads the keyset again for an unknown key at most this often,
+/// in seconds, so that made-up keys cost nothing.
+const REREAD_AFTER: i64 = 5;
+
+/// `typ` of an access token (RFC 9068, section 2.1).
+const TYPE: &str = "at+jwt";
+
+/// The public half of a signing key, as JWKS shows it (RFC 7517).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublicKey {
+    /// Its thumbprint (RFC 7638).
+    pub kid: String,
+    /// The point's first coordinate, base64url.
+    pub x: String,
+    /// The point's second coordinate, base64url.
+    pub y: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    aud: String,
+    client_id: String,
+    sub: UserId,
+    sid: SessionId,
+    role: Role,
+    jti: String,
+    iat: i64,
+    exp: i64,
+}
+
+/// Who issues tokens, and for whom.
+#[derive(Clone, Debug)]
+struct Names {
+    issuer: Option<String>,
+    audience: String,
+}
+
+impl Names {
+    fn read(vars: &Vars) -> Self {
+        Self {
+            issuer: vars.optional(config::ISSUER).map(str::to_owned),
+            audience: vars.text(config::AUDIENCE).to_owned(),
+        }
+    }
+
+    fn issuer<'a>(&'a self, context: &'a Context) -> &'a str {
+        self.issuer.as_deref().unwrap_or(&context.public_url)
+    }
+}
+
+/// What issues access tokens.
+pub struct Signer {
+    names: Names,
+    ttl: u32,
+    kid: String,
+    key: EncodingKey,
+    world: Arc<World>,
+}
+
+impl Signer {
+    /// Derives the keys of the signing secret and publishes their public
+    /// halves.
+    ///
+    /// # Errors
+    /// If the secret or the table cannot be reached, or a parameter is bad.
+    pub async fn build(setup: &Setup) -> Result<Self, StartError> {
+        let vars = &setup.vars;
+        let ttl = vars.number(config::ACCESS_TTL, 60..=86_400)?;
+        let secret = Secret::load(vars, config::SIGNING_SECRET, config::SIGNING_SECRET_ARN).await?;
+        let keys: Vec<_> = secret.entries().map(derive).collect();
+        let public: Vec<_> = keys.iter().map(public_half).collect();
+        Keyset::new(setup)
+            .publish(&public)
+            .await
+            .map_err(|error| StartError::new("the keyset cannot be published", error))?;
+        install_cryptography();
+        Ok(Self {
+            names: Names::read(vars),
+            ttl,
+            kid: public[0].kid.clone(),
+            key: EncodingKey::from_ec_der(&keys[0].to_bytes()),
+            world: Arc::clone(&setup.world),
+        })
+    }
+
+    /// How long its tokens are good for, in seconds.
+    pub const fn ttl(&self) -> u32 {
+        self.ttl
+    }
+
+    /// An access token for a session of `user`.
+    pub fn access_token(&self, user: &User, session: &SessionId, context: &Context) -> String {
+        let now = self.world.now().seconds();
+        let claims = Claims {
+            iss: self.names.issuer(context).to_owned(),
+            aud: self.names.audience.clone(),
+            client_id: self.names.audience.clone(),
+            sub: user.id.clone(),
+            sid: session.clone(),
+            role: user.role,
+            jti: self.world.new_id(),
+            iat: now,
+            exp: now + i64::from(self.ttl),
+        };
+        let header = Header {
+            typ: Some(TYPE.to_owned()),
+            kid: Some(self.kid.clone()),
+            ..Header::new(Algorithm::ES256)
+        };
+        jsonwebtoken::encode(&header, &claims, &self.key).expect("a derived key signs any claims")
+    }
+}
+
+/// What checks access tokens.
+pub struct Verifier {
+    names: Names,
+    keyset: Keyset,
+    world: Arc<World>,
+    known: RwLock<Known>,
+}
+
+struct Known {
+    keys: Arc<HashMap<String, DecodingKey>>,
+    read_at: Timestamp,
+}
+
+/// Why a token is refused; the caller learns no more than that it is.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    /// It is none of ours, or it has expired.
+    #[error("not an access token of this deployment")]
+    Invalid(#[source] Option<jsonwebtoken::errors::Error>),
+    /// The keyset cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<jsonwebtoken::errors::Error> for TokenError {
+    fn from(error: jsonwebtoken::errors::Error) -> Self {
+        Self::Invalid(Some(error))
+    }
+}
+
+impl Verifier {
+    /// Reads the keyset, which also opens the connection that every request
+    /// needs.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub async fn build(setup: &Setup) -> Result<Self, StartError> {
+        install_cryptography();
+        let keyset = Keyset::new(setup);
+        let keys =
+            keyset.read().await.map_err(|error| StartError::new("the keyset cannot be read", error))?;
+        let known = Known { keys: Arc::new(decoding_keys(&keys)), read_at: setup.world.now() };
+        Ok(Self {
+            names: Names::read(&setup.vars),
+            keyset,
+            world: Arc::clone(&setup.world),
+            known: RwLock::new(known),
+        })
+    }
+
+    /// The user and the session that a token names, once its signature,
+    /// algorithm, type, issuer, audience and time are checked.
+    ///
+    /// # Errors
+    /// [`TokenError::Invalid`] if any of them is wrong.
+    pub async fn verify(&self, token: &str, context: &Context) -> Result<(UserId, SessionId), TokenError> {
+        let header = jsonwebtoken::decode_header(token)?;
+        if header.alg != Algorithm::ES256 || header.typ.as_deref() != Some(TYPE) {
+            return Err(TokenError::Invalid(None));
+        }
+        let key = self.key(header.kid.as_deref().unwrap_or_default()).await?;
+        let mut validation = Validation::new(Algorithm::ES256);
+        validation.set_issuer(&[self.names.issuer(context)]);
+        validation.set_audience(&[&self.names.audience]);
+        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+        // The library reads the machine's clock; ours is handed in.
+        validation.validate_exp = false;
+        let claims = jsonwebtoken::decode::<Claims>(token, &key, &validation)?.claims;
+        let now = self.world.now().seconds();
+        if claims.exp + LEEWAY <= now || claims.iat - LEEWAY > now {
+            return Err(TokenError::Invalid(None));
+        }
+        Ok((claims.sub, claims.sid))
+    }
+
+    async fn key(&self, kid: &str) -> Result<DecodingKey, TokenError> {
+        let (key, read_at) = {
+            let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+            (known.keys.get(kid).cloned(), known.read_at)
+        };
+        if let Some(key) = key {
+            return Ok(key);
+        }
+        let now = self.world.now();
+        if now < read_at.plus_seconds(REREAD_AFTER) && read_at <= now {
+            return Err(TokenError::Invalid(None));
+        }
+        let keys = Arc::new(decoding_keys(&self.keyset.read().await?));
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        *known = Known { keys: Arc::clone(&keys), read_at: now };
+        keys.get(kid).cloned().ok_or(TokenError::Invalid(None))
+    }
+}
+
+fn decoding_keys(keys: &[PublicKey]) -> HashMap<String, DecodingKey> {
+    keys.iter()
+        .filter_map(|key| Some((key.kid.clone(), DecodingKey::from_ec_components(&key.x, &key.y).ok()?)))
+        .collect()
+}
+
+/// The private key of an entry: HKDF-SHA256 (RFC 5869). A result that is no
+/// scalar of the curve, once in 2³² entries, is drawn again.
+fn derive(entry: &str) -> SigningKey {
+    let hkdf = Hkdf::<Sha256>::new(None, entry.as_bytes());
+    (0u8..=255)
+        .find_map(|round| {
+            let mut bytes = [0; 32];
+            hkdf.expand(&[b"latchkey access token ES256 ", &[round][..]].concat(), &mut bytes).ok()?;
+            SigningKey::from_slice(&bytes).ok()
+        })
+        .expect("256 draws without a scalar: once in 2^8192")
+}
+
+fn public_half(key: &SigningKey) -> PublicKey {
+    let point = key.verifying_key().as_affine().to_sec1_point(false);
+    let (x, y) = point.as_bytes()[1..].split_at(32);
+    let (x, y) = (URL_SAFE_NO_PAD.encode(x), URL_SAFE_NO_PAD.encode(y));
+    // RFC 7638, section 3: the required members, in this order, without blanks.
+    let canonical = format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#);
+    PublicKey { kid: URL_SAFE_NO_PAD.encode(Sha256::digest(canonical)), x, y }
+}
+
+fn install_cryptography() {
+    static PROVIDER: CryptoProvider = CryptoProvider {
+        signer_factory: |algorithm, key| match algorithm {
+            Algorithm::ES256 => {
+                let key = SigningKey::from_slice(key.as_bytes()).map_err(|_| ErrorKind::InvalidEcdsaKey)?;
+                Ok(Box::new(Es256Signer(key)))
+            }
+            _ => Err(ErrorKind::InvalidAlgorithm.into()),
+        },
+        verifier_factory: |algorithm, key| match algorithm {
+            Algorithm::ES256 => Ok(Box::new(Es256Verifier(key.try_get_as_bytes()?.to_vec()))),
+            _ => Err(ErrorKind::InvalidAlgorithm.into()),
+        },
+        key_utils: KeyUtils::new_unimplemented(),
+    };
+    // A second function of the same process finds it installed.
+    let _ = PROVIDER.install_default();
+}
+
+struct Es256Signer(SigningKey);
+
+impl jsonwebtoken::signature::Signer<Vec<u8>> for Es256Signer {
+    fn try_sign(&self, message: &[u8]) -> Result<Vec<u8>, jsonwebtoken::signature::Error> {
+        let signature: p256::ecdsa::Signature = p256::ecdsa::signature::Signer::sign(&self.0, message);
+        Ok(signature.to_bytes().to_vec())
+    }
+}
+
+impl JwtSigner for Es256Signer {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::ES256
+    }
+}
+
+struct Es256Verifier(Vec<u8>);
+
+impl jsonwebtoken::signature::Verifier<Vec<u8>> for Es256Verifier {
+    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), jsonwebtoken::signature::Error> {
+        UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &self.0)
+            .verify(message, signature)
+            .map_err(|_| jsonwebtoken::signature::Error::new())
+    }
+}
+
+impl JwtVerifier for Es256Verifier {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::ES256
+    }
+}
+
+/// `SESSION_TTL`: how long a session lasts at most, in seconds.
+///
+/// # Errors
+/// If the parameter is bad.
+pub fn session_ttl(vars: &Vars) -> Result<i64, BadParameter> {
+    vars.number(config::SESSION_TTL, 60..=315_360_000).map(i64::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_always_gives_the_same_key() {
+        let (one, again, other) = (derive("entry"), derive("entry"), derive("entry2"));
+        assert_eq!(public_half(&one), public_half(&again));
+        assert_ne!(public_half(&one).kid, public_half(&other).kid);
+    }
+}

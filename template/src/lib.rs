@@ -1,0 +1,153 @@
+//! Reads `template.yaml`, so that what it defines is defined nowhere else: the
+//! gateway creates its tables from it, `site` knows from it which methods a
+//! path has, and the tests hold code and template equal.
+
+use saphyr::{LoadableYamlNode, Scalar, Yaml};
+use serde_json::{Map, Value};
+
+/// The template, as it stands in the checkout.
+pub const TEMPLATE: &str = include_str!("../../template.yaml");
+
+/// The template of a deployment.
+pub struct Template(Value);
+
+/// A route of the HTTP API, with the function that it leads to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Route {
+    /// `GET`, and so on; empty for `$default`.
+    pub method: String,
+    /// `/v1/users/{user_id}`, and so on; `$default` for all the rest.
+    pub path: String,
+    /// The name of the function's binary.
+    pub function: String,
+}
+
+/// A table, as `CreateTable` takes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// Its name in the template, and on a laptop.
+    pub logical_id: String,
+    /// Names and types (`S`, `N`, `B`) of key attributes.
+    pub attributes: Vec<(String, String)>,
+    /// Hash key, and range key where there is one.
+    pub keys: Vec<String>,
+    /// Names and keys of indexes, which hold whole items.
+    pub indexes: Vec<(String, Vec<String>)>,
+    /// The attribute that says when an item may be deleted.
+    pub ttl: Option<String>,
+}
+
+impl Template {
+    /// That of the checkout.
+    pub fn of_checkout() -> Self {
+        Self::parse(TEMPLATE)
+    }
+
+    /// Reads a template. Tags such as `!Ref` are passed over: what they stand
+    /// for is known in a deployment only.
+    ///
+    /// # Panics
+    /// If it is no YAML.
+    pub fn parse(text: &str) -> Self {
+        let documents = Yaml::load_from_str(text).expect("the template is YAML");
+        Self(documents.first().map(to_json).unwrap_or_default())
+    }
+
+    /// The names and defaults of its parameters.
+    pub fn parameters(&self) -> Vec<(String, Option<String>)> {
+        entries(&self.0["Parameters"])
+            .map(|(name, parameter)| (name.clone(), parameter.get("Default").map(scalar)))
+            .collect()
+    }
+
+    /// The names of the variables that every function gets.
+    pub fn variables(&self) -> Vec<String> {
+        let variables = &self.0["Globals"]["Function"]["Environment"]["Variables"];
+        entries(variables).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// The names of the binaries of its functions.
+    pub fn functions(&self) -> Vec<String> {
+        self.resources("AWS::Serverless::Function").map(|(_, function)| binary(function)).collect()
+    }
+
+    /// Its routes, sorted.
+    pub fn routes(&self) -> Vec<Route> {
+        let mut routes: Vec<_> = self
+            .resources("AWS::Serverless::Function")
+            .flat_map(|(_, function)| {
+                entries(&function["Properties"]["Events"]).map(|(_, event)| {
+                    let value = |name| event["Properties"].get(name).map(scalar);
+                    Route {
+                        method: value("Method").unwrap_or_default(),
+                        path: value("Path").unwrap_or_else(|| "$default".to_owned()),
+                        function: binary(function),
+                    }
+                })
+            })
+            .collect();
+        routes.sort();
+        routes
+    }
+
+    /// Its tables.
+    pub fn tables(&self) -> Vec<Table> {
+        self.resources("AWS::DynamoDB::Table")
+            .map(|(logical_id, table)| {
+                let properties = &table["Properties"];
+                Table {
+                    logical_id: logical_id.clone(),
+                    attributes: list(&properties["AttributeDefinitions"])
+                        .map(|of| (scalar(&of["AttributeName"]), scalar(&of["AttributeType"])))
+                        .collect(),
+                    keys: keys(properties),
+                    indexes: list(&properties["GlobalSecondaryIndexes"])
+                        .map(|index| (scalar(&index["IndexName"]), keys(index)))
+                        .collect(),
+                    ttl: properties["TimeToLiveSpecification"].get("AttributeName").map(scalar),
+                }
+            })
+            .collect()
+    }
+
+    fn resources(&self, kind: &'static str) -> impl Iterator<Item = (&String, &Value)> {
+        entries(&self.0["Resources"]).filter(move |(_, resource)| resource["Type"] == kind)
+    }
+}
+
+fn entries(of: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    of.as_object().into_iter().flatten()
+}
+
+fn list(of: &Value) -> impl Iterator<Item = &Value> {
+    of.as_array().into_iter().flatten()
+}
+
+/// The key attributes of a table or an index, the hash key first.
+fn keys(of: &Value) -> Vec<String> {
+    list(&of["KeySchema"]).map(|key| scalar(&key["AttributeName"])).collect()
+}
+
+fn binary(function: &Value) -> String {
+    scalar(&function["Metadata"]["BuildProperties"]["Binary"])
+}
+
+fn scalar(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn to_json(yaml: &Yaml<'_>) -> Value {
+    match yaml {
+        Yaml::Value(Scalar::String(text)) => Value::from(text.as_ref()),
+        Yaml::Value(Scalar::Integer(number)) => Value::from(*number),
+        Yaml::Value(Scalar::Boolean(flag)) => Value::from(*flag),
+        Yaml::Value(Scalar::FloatingPoint(number)) => Value::from(number.into_inner()),
+        Yaml::Sequence(items) => items.iter().map(to_json).collect(),
+        Yaml::Mapping(entries) => {
+            let entries = entries.iter().map(|(key, value)| (scalar(&to_json(key)), to_json(value)));
+            Value::Object(entries.collect::<Map<_, _>>())
+        }
+        Yaml::Tagged(_, value) => to_json(value),
+        Yaml::Value(Scalar::Null) | Yaml::Representation(..) | Yaml::Alias(_) | Yaml::BadValue => Value::Null,
+    }
+}
