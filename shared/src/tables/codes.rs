@@ -278,7 +278,8 @@ impl Codes {
 
 /// The last few times of something, newest first, as attributes `t1`, `t2`, …
 /// of one item: a shift register. `length` of them are enough to judge the
-/// widest window; one is kept in any case, so that expressions never are empty.
+/// widest window; two are kept in any case, so that there is always something
+/// to shift.
 struct Register {
     prefix: &'static str,
     length: usize,
@@ -287,7 +288,7 @@ struct Register {
 impl Register {
     fn new(prefix: &'static str, windows: &[Window]) -> Self {
         let most = windows.iter().filter(|window| window.is_on()).map(|window| window.most).max();
-        Self { prefix, length: usize::try_from(most.unwrap_or(1)).unwrap_or(1) }
+        Self { prefix, length: most.map_or(2, |most| most.max(2) as usize) }
     }
 
     /// Adds to a condition that each window has room for one more; gives the
@@ -321,15 +322,14 @@ impl Register {
     /// Takes back the newest: `t1 = t2, …`; the last is to be removed.
     fn shift_out(&self) -> String {
         let p = self.prefix;
-        // `t1` is set even where it is the last: it is 0 then.
         let all: Vec<_> =
-            (1..self.length.max(2)).map(|n| format!("{p}{n} = if_not_exists({p}{}, :zero)", n + 1)).collect();
+            (1..self.length).map(|n| format!("{p}{n} = if_not_exists({p}{}, :zero)", n + 1)).collect();
         all.join(", ")
     }
 
     /// The attribute that has nothing to take over after a shift out.
     fn last(&self) -> String {
-        format!("{}{}", self.prefix, self.length.max(2))
+        format!("{}{}", self.prefix, self.length)
     }
 
     fn read(&self, item: &Item) -> Vec<Timestamp> {

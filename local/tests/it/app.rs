@@ -1,0 +1,311 @@
+//! The whole API in a test: its own store, a frozen clock, a seeded generator.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, Method, Request};
+use http_body_util::BodyExt;
+use latchkey::config::Vars;
+use latchkey::domain::phone::Phone;
+use latchkey::lambda::StartError;
+use latchkey::setup::Setup;
+use latchkey::texts::inbox::Inbox;
+use latchkey::world::{Clock, Timestamp, World};
+use latchkey_local::engine::Engine;
+use latchkey_local::functions::Functions;
+use latchkey_local::{gateway, tables};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use crate::faults::Faults;
+
+/// The clock of a test: it stands still until it is told.
+#[derive(Clone)]
+pub(crate) struct FrozenClock(Arc<AtomicI64>);
+
+impl Clock for FrozenClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+impl FrozenClock {
+    pub(crate) fn advance(&self, seconds: i64) {
+        self.advance_millis(seconds * 1_000);
+    }
+
+    pub(crate) fn advance_millis(&self, millis: i64) {
+        self.0.fetch_add(millis, Ordering::SeqCst);
+    }
+}
+
+/// 2026-11-21T01:25:52Z.
+const START: i64 = 1_795_224_352_000;
+
+pub(crate) struct App {
+    router: Router,
+    pub(crate) clock: FrozenClock,
+    pub(crate) faults: Faults,
+    pub(crate) world: Arc<World>,
+    pub(crate) vars: Vars,
+    engine: Option<Engine>,
+    inbox: Inbox,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// The JSON of an answer that is to have this status.
+    #[track_caller]
+    pub(crate) fn ok(&self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.body));
+        self.json()
+    }
+
+    /// The problem that an answer is to be, checked for what all problems have.
+    #[track_caller]
+    pub(crate) fn problem(&self, status: u16, code: &str) -> Value {
+        let problem = self.ok(status);
+        assert_eq!(problem["code"], code, "{problem}");
+        self.check_problem();
+        problem
+    }
+
+    #[track_caller]
+    pub(crate) fn check_problem(&self) {
+        let problem = self.json();
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        assert_eq!(problem["status"], self.status);
+        let code = problem["code"].as_str().unwrap();
+        assert!(problem["type"].as_str().unwrap().ends_with(&format!("/docs#{code}")), "{problem}");
+        assert!(!problem["title"].as_str().unwrap().is_empty());
+        assert!(!problem["detail"].as_str().unwrap().is_empty());
+        assert_eq!(problem["request_id"], self.header("x-request-id"));
+        if matches!(self.status, 429 | 503) {
+            assert_eq!(self.header("retry-after"), problem["retry_after"].to_string());
+        }
+        assert_eq!(self.status == 401, self.headers.contains_key("www-authenticate"));
+    }
+}
+
+/// Somebody who is signed in.
+#[derive(Clone, Debug)]
+pub(crate) struct Person {
+    pub(crate) id: String,
+    pub(crate) phone: String,
+    pub(crate) invite_code: String,
+    pub(crate) token: String,
+}
+
+impl App {
+    /// One in memory, with the defaults.
+    pub(crate) async fn new() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// One in memory.
+    pub(crate) async fn with(vars: &[(&str, &str)]) -> Self {
+        Self::build(vars, Some(Engine::in_memory().unwrap())).await
+    }
+
+    /// One on the engine that `LATCHKEY_TEST_DYNAMODB` names, if it names one.
+    /// For tests that ask for nothing at the same time.
+    pub(crate) async fn sequential(vars: &[(&str, &str)]) -> Self {
+        #[expect(clippy::disallowed_methods, reason = "chosen by whoever runs the tests")]
+        let Ok(url) = std::env::var("LATCHKEY_TEST_DYNAMODB") else { return Self::with(vars).await };
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let unique = format!("{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::SeqCst));
+        let names =
+            ["USERS_TABLE", "CODES_TABLE", "SESSIONS_TABLE"].map(|name| (name, format!("{name}-{unique}")));
+        let mut all = vec![("AWS_ENDPOINT_URL_DYNAMODB", url.as_str())];
+        all.extend(names.iter().map(|(name, value)| (*name, value.as_str())));
+        all.extend(vars);
+        Self::build(&all, None).await
+    }
+
+    async fn build(vars: &[(&str, &str)], engine: Option<Engine>) -> Self {
+        let clock = FrozenClock(Arc::new(AtomicI64::new(START)));
+        let world = World::new(clock.clone(), StdRng::seed_from_u64(42));
+        let mut all = Vars::from_iter([
+            ("PUBLIC_URL", "https://api.example.com"),
+            ("SIGNING_SECRET", "signing secret of the tests"),
+            ("PEPPER_SECRET", "pepper of the tests"),
+        ]);
+        for (name, value) in vars {
+            all = all.with(*name, *value);
+        }
+        let vars = all;
+        let faults = Faults::default();
+        let setup = |function: &str| {
+            let setup = Setup::new(vars.clone(), Arc::clone(&world));
+            match &engine {
+                Some(engine) => setup.through(faults.http_client(function, engine)),
+                None => setup,
+            }
+        };
+        tables::create(&setup("tables").dynamodb(), &vars).await.unwrap();
+        let functions = Functions::build(&setup).await.unwrap();
+        let router = gateway::router(&functions, &world).unwrap();
+        let inbox = Inbox::new(&setup("inbox")).unwrap();
+        faults.asked();
+        Self { router, clock, faults, world, vars, engine, inbox }
+    }
+
+    /// What a function would be built from; its requests count as `function`'s.
+    pub(crate) fn setup(&self, function: &str) -> Setup {
+        let setup = Setup::new(self.vars.clone(), Arc::clone(&self.world));
+        match &self.engine {
+            Some(engine) => setup.through(self.faults.http_client(function, engine)),
+            None => setup,
+        }
+    }
+
+    /// The functions over the same store with other parameters.
+    pub(crate) async fn functions_with(&self, vars: &[(&str, &str)]) -> Result<Functions, StartError> {
+        let vars = vars.iter().fold(self.vars.clone(), |all, (name, value)| all.with(*name, *value));
+        let engine = self.engine.as_ref().unwrap();
+        Functions::build(|function| {
+            Setup::new(vars.clone(), Arc::clone(&self.world))
+                .through(self.faults.http_client(function, engine))
+        })
+        .await
+    }
+
+    /// Other instances over the same store, with other parameters.
+    pub(crate) async fn again_with(&self, vars: &[(&str, &str)]) -> Self {
+        let functions = self.functions_with(vars).await.unwrap();
+        Self {
+            router: gateway::router(&functions, &self.world).unwrap(),
+            clock: self.clock.clone(),
+            faults: self.faults.clone(),
+            world: Arc::clone(&self.world),
+            vars: self.vars.clone(),
+            engine: self.engine.clone(),
+            inbox: Inbox::new(&self.setup("inbox")).unwrap(),
+        }
+    }
+
+    /// Whether the store is the embedded engine, behind the faults.
+    pub(crate) const fn is_embedded(&self) -> bool {
+        self.engine.is_some()
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes().to_vec();
+        Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+    }
+
+    /// A request with a body of any bytes, as JSON.
+    pub(crate) async fn raw(&self, method: Method, path: &str, token: Option<&str>, body: Vec<u8>) -> Answer {
+        let mut request = Request::builder().method(method).uri(path).header("host", "api.example.com");
+        if !body.is_empty() {
+            request = request.header(CONTENT_TYPE, "application/json");
+        }
+        if let Some(token) = token {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let peer: SocketAddr = "203.0.113.77:1234".parse().unwrap();
+        self.send(request.extension(ConnectInfo(peer)).body(Body::from(body)).unwrap()).await
+    }
+
+    pub(crate) async fn get(&self, path: &str, token: &str) -> Answer {
+        self.raw(Method::GET, path, Some(token), Vec::new()).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        self.raw(Method::POST, path, None, body.to_string().into_bytes()).await
+    }
+
+    pub(crate) async fn request_code(&self, phone: &str) -> Answer {
+        self.post("/v1/auth/code", json!({ "phone": phone })).await
+    }
+
+    pub(crate) async fn exchange(&self, phone: &str, code: &str) -> Answer {
+        self.post("/v1/auth/token", json!({ "phone": phone, "code": code })).await
+    }
+
+    pub(crate) async fn activate(&self, token: &str, invite_code: &str) -> Answer {
+        let body = json!({ "invite_code": invite_code }).to_string().into_bytes();
+        self.raw(Method::PUT, "/v1/users/me/referrer", Some(token), body).await
+    }
+
+    /// How many texts there are to a phone.
+    pub(crate) async fn texts(&self, phone: &str) -> usize {
+        self.messages(phone).await.len()
+    }
+
+    async fn messages(&self, phone: &str) -> Vec<String> {
+        let phone = Phone::parse(phone, "RU".parse().unwrap()).unwrap();
+        let messages = self.inbox.list().await.unwrap();
+        messages.into_iter().filter(|message| message.to == phone).map(|message| message.body).collect()
+    }
+
+    /// The code in the last text to a phone.
+    pub(crate) async fn last_code(&self, phone: &str) -> String {
+        let body = self.messages(phone).await.pop().expect("a text was sent");
+        body.chars().take_while(char::is_ascii_digit).collect()
+    }
+
+    /// A code that was just texted to a phone: from the answer where it is
+    /// revealed, which many trials need, else from the inbox.
+    pub(crate) async fn code_for(&self, phone: &str) -> String {
+        let answer = self.request_code(phone).await.ok(202);
+        match answer["code"].as_str() {
+            Some(revealed) => revealed.to_owned(),
+            None => self.last_code(phone).await,
+        }
+    }
+
+    /// A code that is not the one that was texted.
+    pub(crate) async fn wrong_code(&self, phone: &str) -> String {
+        let right: u32 = self.last_code(phone).await.parse().unwrap();
+        format!("{:04}", (right + 1) % 10_000)
+    }
+
+    pub(crate) async fn sign_in(&self, phone: &str) -> Person {
+        let code = self.code_for(phone).await;
+        let answer = self.exchange(phone, &code).await.ok(200);
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        Person {
+            id: text(&answer["user"]["id"]),
+            phone: text(&answer["user"]["phone"]),
+            invite_code: text(&answer["user"]["invite_code"]),
+            token: text(&answer["access_token"]),
+        }
+    }
+
+    /// The caller's own profile.
+    pub(crate) async fn me(&self, person: &Person) -> Value {
+        self.get("/v1/users/me", &person.token).await.ok(200)
+    }
+}
+
+/// The phone of the `n`-th person: `+79000000001` and so on.
+pub(crate) fn phone(n: u32) -> String {
+    format!("+790{n:08}")
+}

@@ -1,0 +1,161 @@
+//! The HTTP edge: what comes from `site`, from the handlers and from the
+//! gateway itself.
+
+use axum::body::Body;
+use http::{Method, Request};
+use serde_json::json;
+
+use crate::app::{App, phone};
+
+#[tokio::test]
+async fn paths_that_are_not_there_are_404_and_methods_405() {
+    let app = App::new().await;
+    for path in [
+        "/",
+        "/nothing",
+        "/v1",
+        "/v1/auth/code/",
+        "/v1//auth/code",
+        "/V1/auth/code",
+        "/health/x",
+        "/i",
+        "/i/",
+    ] {
+        app.raw(Method::GET, path, None, vec![]).await.problem(404, "not_found");
+    }
+    for (method, path, allow) in [
+        ("GET", "/v1/auth/code", "POST"),
+        ("DELETE", "/v1/auth/token", "POST"),
+        ("POST", "/v1/users/me", "GET"),
+        ("PATCH", "/v1/users/me/referrer", "PUT"),
+        ("HEAD", "/health", "GET"),
+        ("OPTIONS", "/v1/auth/code", "POST"),
+        ("BREW", "/i/AAAAAA", "GET"),
+    ] {
+        let answer = app.raw(method.parse().unwrap(), path, None, vec![]).await;
+        assert_eq!((answer.status, answer.header("allow")), (405, allow), "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn every_answer_says_which_request_it_answers() {
+    let app = App::new().await;
+    let mut seen = std::collections::BTreeSet::new();
+    for path in ["/health", "/nothing", "/v1/users/me", "/i/AAAAAA"] {
+        let answer = app.raw(Method::GET, path, None, vec![]).await;
+        assert!(seen.insert(answer.header("x-request-id").to_owned()));
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+    }
+    assert!(!seen.contains(""));
+}
+
+#[tokio::test]
+async fn bodies_are_bounded_and_typed() {
+    let app = App::new().await;
+    let (alice, post, put) = (app.sign_in(&phone(1)).await, Method::POST, Method::PUT);
+    for (method, path, token) in [
+        (post.clone(), "/v1/auth/code", None),
+        (post, "/v1/auth/token", None),
+        (put, "/v1/users/me/referrer", Some(alice.token.as_str())),
+    ] {
+        // Exactly 64 KiB is read, one byte more is not.
+        let body = |length: usize| format!("{{\"x\":\"{}\"}}", "9".repeat(length - 8)).into_bytes();
+        app.raw(method.clone(), path, token, body(64 * 1024)).await.problem(422, "invalid_request");
+        app.raw(method.clone(), path, token, body(64 * 1024 + 1)).await.problem(413, "body_too_large");
+        app.raw(method.clone(), path, token, body(5 * 1024 * 1024)).await.problem(413, "body_too_large");
+        // Beyond 10 MB API Gateway itself answers, in its own shape.
+        let answer = app.raw(method.clone(), path, token, body(11 * 1024 * 1024)).await;
+        assert_eq!((answer.status, answer.json()), (413, json!({ "message": "Request Entity Too Large" })));
+
+        for content_type in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "x"] {
+            let mut request =
+                Request::builder().method(&method).uri(path).header("content-type", content_type);
+            if let Some(token) = token {
+                request = request.header("authorization", format!("Bearer {token}"));
+            }
+            let answer = app.send(request.body(Body::from("{}")).unwrap()).await;
+            answer.problem(415, "unsupported_media_type");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_in_another_wrapping_is_the_same_body() {
+    let app = App::new().await;
+    // API Gateway hands over bodies of types that it does not know in base64.
+    let request = Request::post("/v1/auth/code").header("content-type", "application/vnd.api+json");
+    let body = json!({ "phone": phone(1) }).to_string();
+    app.send(request.body(Body::from(body)).unwrap()).await.ok(202);
+    // And without a type it is taken for JSON.
+    let body = json!({ "phone": phone(2) }).to_string();
+    app.send(Request::post("/v1/auth/code").body(Body::from(body)).unwrap()).await.ok(202);
+}
+
+#[tokio::test]
+async fn only_numbers_that_a_text_can_reach_are_texted() {
+    let app = App::new().await;
+    for typed in [
+        "abc",
+        "-1",
+        "",
+        "0000000000",
+        "+7900000000",
+        "+79000000001\n",
+        "٨٩٠٠٠٠٠٠٠٠١",
+        "+7900000000¹",
+        "+7 812 123-45-67",
+        "+1 800 356 9377",
+        "112",
+    ] {
+        app.request_code(typed).await.problem(422, "invalid_phone");
+    }
+    for not_text in [json!(79000000001u64), json!(null), json!(["+79000000001"]), json!({}), json!(true)] {
+        app.post("/v1/auth/code", json!({ "phone": not_text })).await.problem(422, "invalid_request");
+    }
+    let body = json!({ "phone": phone(1), "region": "ZZ" });
+    let problem = app.post("/v1/auth/code", body).await.problem(422, "invalid_request");
+    assert_eq!(problem["errors"][0]["field"], "region");
+    assert!(app.faults.asked().iter().all(|asked| asked.operation != "UpdateItem"), "none cost a write");
+    let answer =
+        app.post("/v1/auth/code", json!({ "phone": "(201) 555-0123", "region": "us" })).await.ok(202);
+    assert_eq!(answer["phone"], "+12015550123");
+}
+
+#[tokio::test]
+async fn a_text_that_did_not_leave_costs_nothing() {
+    let app = App::new().await;
+    // The inbox refuses: the put fails as often as the SDK tries.
+    for _ in 0..4 {
+        app.faults.next("PutItem", crate::faults::Fault::Throttled);
+    }
+    app.request_code(&phone(1)).await.problem(503, "text_not_sent");
+    assert!(app.faults.all_met());
+    assert_eq!(app.texts(&phone(1)).await, 0);
+    // Neither cooldown nor allowance was used up.
+    for _ in 0..5 {
+        app.request_code(&phone(1)).await.ok(202);
+        app.clock.advance(60);
+    }
+    app.request_code(&phone(1)).await.problem(429, "too_many_codes");
+}
+
+#[tokio::test]
+async fn a_bad_parameter_stops_the_start_and_is_named() {
+    for (name, value) in [
+        ("CODE_LENGTH", "3"),
+        ("CODE_LENGTH", "four"),
+        ("CODES_PER_PHONE_DAY", "51"),
+        ("ACCESS_TTL", "-1"),
+        ("REQUIRE_CHALLENGE", "yes"),
+        ("DEFAULT_REGION", "RUS"),
+        ("PUBLIC_URL", "example.com"),
+        ("APP_LINK_WEB", "not an address"),
+        ("SMS_PROVIDER", "pigeon"),
+        ("SMS_DELAY_MS", "soon"),
+        ("PEPPER_SECRET", " , "),
+    ] {
+        let app = App::new().await;
+        let Err(error) = app.functions_with(&[(name, value)]).await else { panic!("{name}={value} starts") };
+        assert!(error.to_string().starts_with(name), "{name}={value}: {error}");
+    }
+}

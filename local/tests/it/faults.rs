@@ -1,0 +1,205 @@
+//! Faults at the SDK's HTTP seam: what DynamoDB does and an embedded engine
+//! does not. It also writes down what was asked.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::config::{HttpClient, RuntimeComponents, SharedHttpClient};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
+use latchkey_local::engine::Engine;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use serde_json::{Value, json};
+
+/// What can go wrong with one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It takes effect, and the answer is lost.
+    AppliedThenTimeout,
+    /// It never arrives.
+    Lost,
+    /// The table has had enough.
+    Throttled,
+    /// Another transaction is at the same item; `Throttled` for all others.
+    Conflict,
+}
+
+/// One request as it was asked.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    /// The function that asked.
+    pub(crate) function: String,
+    /// `GetItem`, and so on.
+    pub(crate) operation: String,
+    /// What it asked for.
+    pub(crate) input: Value,
+    /// How many bytes came back.
+    pub(crate) bytes: usize,
+    /// How many items came back.
+    pub(crate) items: usize,
+}
+
+impl Asked {
+    pub(crate) fn is_write(&self) -> bool {
+        matches!(self.operation.as_str(), "PutItem" | "UpdateItem" | "TransactWriteItems")
+    }
+
+    /// Whether the answer may be older than the last write.
+    pub(crate) fn is_stale_read(&self) -> bool {
+        let consistent = |input: &Value| input["ConsistentRead"] == json!(true);
+        match self.operation.as_str() {
+            "GetItem" | "Query" => !consistent(&self.input),
+            "BatchGetItem" => !self.input["RequestItems"].as_object().unwrap().values().all(consistent),
+            _ => false,
+        }
+    }
+}
+
+#[derive(Default)]
+struct State {
+    asked: Vec<Asked>,
+    next: Vec<(&'static str, Fault)>,
+    at_random: Option<(StdRng, f64)>,
+    stale: bool,
+    latency: Option<Duration>,
+}
+
+/// The switchboard of one test's faults.
+#[derive(Clone, Default)]
+pub(crate) struct Faults(Arc<Mutex<State>>);
+
+impl Faults {
+    /// The next request of `operation` meets `fault`.
+    pub(crate) fn next(&self, operation: &'static str, fault: Fault) {
+        self.0.lock().unwrap().next.push((operation, fault));
+    }
+
+    /// Every request meets some fault with this probability, until 0.
+    pub(crate) fn at_random(&self, seed: u64, probability: f64) {
+        let faults = (probability > 0.0).then(|| (StdRng::seed_from_u64(seed), probability));
+        self.0.lock().unwrap().at_random = faults;
+    }
+
+    /// Reads that do not ask for consistency find nothing, as if all writes
+    /// were yet to arrive.
+    pub(crate) fn stale_reads(&self) {
+        self.0.lock().unwrap().stale = true;
+    }
+
+    /// Every request takes this long.
+    pub(crate) fn latency(&self, latency: Duration) {
+        self.0.lock().unwrap().latency = Some(latency);
+    }
+
+    /// What was asked since the last call.
+    pub(crate) fn asked(&self) -> Vec<Asked> {
+        std::mem::take(&mut self.0.lock().unwrap().asked)
+    }
+
+    /// Whether every announced fault was met.
+    pub(crate) fn all_met(&self) -> bool {
+        self.0.lock().unwrap().next.is_empty()
+    }
+
+    /// The way into `engine` for `function`, past the faults.
+    pub(crate) fn http_client(&self, function: &str, engine: &Engine) -> SharedHttpClient {
+        SharedHttpClient::new(Faulty {
+            function: function.to_owned(),
+            faults: self.clone(),
+            engine: SharedHttpConnector::new(engine.clone()),
+        })
+    }
+
+    fn draw(&self, operation: &str) -> Option<Fault> {
+        let mut state = self.0.lock().unwrap();
+        if let Some(at) = state.next.iter().position(|(name, _)| *name == operation) {
+            return Some(state.next.remove(at).1);
+        }
+        let (chance, probability) = state.at_random.as_mut()?;
+        chance.random_bool(*probability).then(|| {
+            [Fault::AppliedThenTimeout, Fault::Lost, Fault::Throttled, Fault::Conflict]
+                [chance.random_range(0..4)]
+        })
+    }
+}
+
+#[derive(Clone)]
+struct Faulty {
+    function: String,
+    faults: Faults,
+    engine: SharedHttpConnector,
+}
+
+impl std::fmt::Debug for Faulty {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Faulty")
+    }
+}
+
+impl HttpClient for Faulty {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for Faulty {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let this = self.clone();
+        HttpConnectorFuture::new(async move {
+            let target = request.headers().get("x-amz-target").unwrap_or_default();
+            let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+            let input = serde_json::from_slice(request.body().bytes().unwrap_or_default()).unwrap();
+            let mut asked = Asked { function: this.function.clone(), operation, input, bytes: 0, items: 0 };
+            let (latency, stale) = {
+                let state = this.faults.0.lock().unwrap();
+                (state.latency, state.stale && asked.is_stale_read())
+            };
+            if let Some(latency) = latency {
+                tokio::time::sleep(latency).await;
+            }
+            let fault = this.faults.draw(&asked.operation);
+            let timeout = || ConnectorError::timeout("the answer was lost".into());
+            let answer = match fault {
+                Some(Fault::Lost) => return Err(timeout()),
+                Some(Fault::Throttled) => return Ok(refusal("ProvisionedThroughputExceededException", &[])),
+                Some(Fault::Conflict) => {
+                    let Some(items) = asked.input["TransactItems"].as_array() else {
+                        return Ok(refusal("ProvisionedThroughputExceededException", &[]));
+                    };
+                    let mut reasons = vec!["None"; items.len()];
+                    reasons[0] = "TransactionConflict";
+                    return Ok(refusal("TransactionCanceledException", &reasons));
+                }
+                _ if stale => response(200, &json!({ "Items": [], "Count": 0, "ScannedCount": 0 })),
+                _ => this.engine.call(request).await?,
+            };
+            let body: Value = serde_json::from_slice(answer.body().bytes().unwrap_or_default()).unwrap();
+            asked.bytes = answer.body().bytes().unwrap_or_default().len();
+            asked.items =
+                body["Items"].as_array().map_or(0, Vec::len) + usize::from(body["Item"].is_object());
+            this.faults.0.lock().unwrap().asked.push(asked);
+            if fault == Some(Fault::AppliedThenTimeout) { Err(timeout()) } else { Ok(answer) }
+        })
+    }
+}
+
+fn refusal(kind: &str, reasons: &[&str]) -> HttpResponse {
+    let reasons: Vec<_> = reasons.iter().map(|code| json!({ "Code": code })).collect();
+    response(
+        400,
+        &json!({
+            "__type": format!("com.amazonaws.dynamodb.v20120810#{kind}"),
+            "message": "injected",
+            "CancellationReasons": reasons,
+        }),
+    )
+}
+
+fn response(status: u16, body: &Value) -> HttpResponse {
+    HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body.to_string()))
+}

@@ -1,0 +1,246 @@
+//! What holds under any interleaving: on the embedded engine, with faults
+//! between it and the functions, and without.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tracing::field::Visit;
+use tracing::span;
+use tracing::subscriber::Interest;
+use tracing::{Event, Metadata, Subscriber};
+
+use crate::app::{Answer, App, Person, phone};
+
+/// How many trials each race gets, half of them with faults.
+const TRIALS: u32 = 1_000;
+
+/// How many requests in a hundred meet a fault when faults are on.
+const FAULTS: f64 = 0.05;
+
+/// One whose answers hold the codes: an inbox of thousands is slow to read.
+async fn app(vars: &[(&str, &str)]) -> Arc<App> {
+    Arc::new(App::with(&[vars, &[("REVEAL_CODE", "true")]].concat()).await)
+}
+
+/// Faults on for the odd trials, a seed for each.
+fn trouble(app: &App, trial: u32) {
+    app.faults.at_random(u64::from(trial), if trial % 2 == 1 { FAULTS } else { 0.0 });
+}
+
+/// A person signed in whatever the faults; the trial begins afterwards.
+async fn calm_sign_in(app: &App, phone: &str) -> Person {
+    app.faults.at_random(0, 0.0);
+    app.sign_in(phone).await
+}
+
+fn count(answers: &[Answer], status: u16) -> usize {
+    answers.iter().filter(|answer| answer.status == status).count()
+}
+
+/// A 503 is honest, never a 500; nothing else but `allowed`.
+#[track_caller]
+fn only(answers: &[Answer], allowed: &[(u16, &str)]) {
+    for answer in answers {
+        let code = answer.json()["code"].as_str().unwrap_or_default().to_owned();
+        let expected = allowed.contains(&(answer.status, code.as_str()))
+            || (answer.status == 503 && ["unavailable", "outcome_unknown"].contains(&code.as_str()));
+        assert!(expected, "{} {code}", answer.status);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_code_verified_by_8_at_once_signs_in_once() {
+    let app = app(&[("MAX_ATTEMPTS", "8"), ("GUESSES_PER_PHONE_DAY", "0")]).await;
+    for trial in 0..TRIALS {
+        let phone = phone(trial);
+        app.faults.at_random(0, 0.0);
+        let code = app.code_for(&phone).await;
+        trouble(&app, trial);
+        let mut racers = JoinSet::new();
+        for _ in 0..8 {
+            let (app, phone, code) = (Arc::clone(&app), phone.clone(), code.clone());
+            racers.spawn(async move { app.exchange(&phone, &code).await });
+        }
+        let answers = racers.join_all().await;
+        only(&answers, &[(200, ""), (422, "invalid_code")]);
+        let wins = count(&answers, 200);
+        // With an answer lost the winner may be told 503, never two win.
+        assert!(wins == 1 || (wins == 0 && count(&answers, 503) > 0), "trial {trial}: {wins} won");
+        app.faults.at_random(0, 0.0);
+        if wins == 0 {
+            // Spent, or still good: whoever repeats does no harm.
+            only(&[app.exchange(&phone, &code).await], &[(200, ""), (422, "invalid_code")]);
+        }
+        assert_eq!(app.exchange(&phone, &code).await.status, 422, "trial {trial}: spent once only");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn eight_first_sign_ins_of_one_phone_make_one_user() {
+    // Eight codes of one phone, each void after the next: whoever is fast
+    // enough registers, everybody else is refused or the same user.
+    let vars = ["RESEND_COOLDOWN", "CODES_PER_PHONE_HOUR", "CODES_PER_PHONE_DAY", "GUESSES_PER_PHONE_DAY"];
+    let app = app(&vars.map(|name| (name, "0"))).await;
+    for trial in 0..TRIALS {
+        let phone = phone(trial);
+        trouble(&app, trial);
+        let mut racers = JoinSet::new();
+        for _ in 0..8 {
+            let (app, phone) = (Arc::clone(&app), phone.clone());
+            racers.spawn(async move {
+                let code =
+                    app.request_code(&phone).await.json()["code"].as_str().unwrap_or("0000").to_owned();
+                app.exchange(&phone, &code).await
+            });
+        }
+        let answers = racers.join_all().await;
+        only(&answers, &[(200, ""), (422, "invalid_code")]);
+        let signed_in: Vec<Value> =
+            answers.iter().filter(|answer| answer.status == 200).map(Answer::json).collect();
+        let new = signed_in.iter().filter(|answer| answer["is_new"] == true).count();
+        assert!(new <= 1, "trial {trial}: {new} users");
+        let ids: std::collections::BTreeSet<_> =
+            signed_in.iter().map(|answer| answer["user"]["id"].to_string()).collect();
+        assert!(ids.len() <= 1, "trial {trial}: {ids:?}");
+        // Whatever happened, the phone is one user's now.
+        app.faults.at_random(0, 0.0);
+        app.clock.advance(1);
+        let person = app.sign_in(&phone).await;
+        assert!(ids.is_empty() || ids.contains(&format!("\"{}\"", person.id)), "trial {trial}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_20_activations_at_once_one_holds() {
+    let app = app(&[]).await;
+    let mut inviters = Vec::new();
+    for n in 0..20 {
+        inviters.push(app.sign_in(&phone(100_000 + n)).await);
+    }
+    for trial in 0..TRIALS {
+        let bob = calm_sign_in(&app, &phone(trial)).await;
+        trouble(&app, trial);
+        let mut racers = JoinSet::new();
+        for inviter in &inviters {
+            let (app, token, code) = (Arc::clone(&app), bob.token.clone(), inviter.invite_code.clone());
+            racers.spawn(async move { app.activate(&token, &code).await });
+        }
+        let answers = racers.join_all().await;
+        only(&answers, &[(200, ""), (409, "invite_already_activated")]);
+        let wins = count(&answers, 200);
+        assert!(wins == 1 || (wins == 0 && count(&answers, 503) > 0), "trial {trial}: {wins} hold");
+        app.faults.at_random(0, 0.0);
+        let activated = app.me(&bob).await["activated_invite_code"].clone();
+        for answer in answers.iter().filter(|answer| answer.status != 503) {
+            assert_eq!(answer.json()["activated_invite_code"], activated, "trial {trial}: all see the same");
+        }
+    }
+    // Each activation is listed once and counted once.
+    let mut listed = 0;
+    for inviter in &inviters {
+        let profile = app.me(inviter).await;
+        let mut path = "/v1/users/me/referrals?limit=100".to_owned();
+        let mut own = 0;
+        loop {
+            let page = app.get(&path, &inviter.token).await.ok(200);
+            own += page["items"].as_array().unwrap().len();
+            match page["cursor"].as_str() {
+                Some(cursor) => path = format!("/v1/users/me/referrals?limit=100&cursor={cursor}"),
+                None => break,
+            }
+        }
+        assert_eq!(profile["referrals_count"], own);
+        listed += own;
+    }
+    assert!(listed <= TRIALS as usize && listed > TRIALS as usize * 9 / 10, "{listed}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_who_invite_each_other_at_once_one_holds() {
+    let app = app(&[]).await;
+    for trial in 0..TRIALS {
+        let alice = calm_sign_in(&app, &phone(2 * trial)).await;
+        let bob = calm_sign_in(&app, &phone(2 * trial + 1)).await;
+        trouble(&app, trial);
+        let (one, other) = tokio::join!(
+            app.activate(&alice.token, &bob.invite_code),
+            app.activate(&bob.token, &alice.invite_code)
+        );
+        app.faults.at_random(0, 0.0);
+        let answers = [one, other];
+        only(&answers, &[(200, ""), (409, "invite_loop")]);
+        assert!(count(&answers, 200) <= 1, "trial {trial}");
+        let of = [app.me(&alice).await, app.me(&bob).await];
+        let holding = of.iter().filter(|profile| !profile["activated_invite_code"].is_null()).count();
+        assert!(holding <= 1, "trial {trial}");
+        if trial % 2 == 0 {
+            assert_eq!((count(&answers, 200), holding), (1, 1), "trial {trial}");
+        }
+        let counted: u64 = of.iter().map(|profile| profile["referrals_count"].as_u64().unwrap()).sum();
+        assert_eq!(counted, holding as u64, "trial {trial}");
+    }
+}
+
+/// Counts the comparisons of guesses with codes.
+struct Comparisons(Arc<AtomicU32>);
+
+impl Subscriber for Comparisons {
+    fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
+        Interest::sometimes()
+    }
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.name() == "code_compared"
+    }
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+    fn event(&self, event: &Event<'_>) {
+        struct Ignore;
+        impl Visit for Ignore {
+            fn record_debug(&mut self, _: &tracing::field::Field, _: &dyn std::fmt::Debug) {}
+        }
+        event.record(&mut Ignore);
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+    fn enter(&self, _: &span::Id) {}
+    fn exit(&self, _: &span::Id) {}
+}
+
+/// On one thread, so that every comparison meets this test's subscriber; the
+/// engine answers on others, so that guesses still overtake one another.
+#[tokio::test]
+async fn of_10_000_guesses_64_at_a_time_5_are_compared() {
+    let compared = Arc::new(AtomicU32::new(0));
+    let _guard = tracing::subscriber::set_default(Comparisons(Arc::clone(&compared)));
+    let app = Arc::new(App::new().await);
+    app.request_code(&phone(1)).await.ok(202);
+    let right = app.last_code(&phone(1)).await;
+
+    let next = Arc::new(AtomicU32::new(0));
+    let mut racers = JoinSet::new();
+    for _ in 0..64 {
+        let (app, next) = (Arc::clone(&app), Arc::clone(&next));
+        racers.spawn(async move {
+            let mut answers = Vec::new();
+            loop {
+                let guess = next.fetch_add(1, Ordering::SeqCst);
+                if guess >= 10_000 {
+                    return answers;
+                }
+                let body = json!({ "phone": phone(1), "code": format!("{guess:04}") });
+                answers.push(app.post("/v1/auth/token", body).await);
+            }
+        });
+    }
+    let answers: Vec<_> = racers.join_all().await.into_iter().flatten().collect();
+    assert_eq!(answers.len(), 10_000);
+    only(&answers, &[(422, "invalid_code"), (200, "")]);
+    assert_eq!(compared.load(Ordering::SeqCst), 5);
+    // The first five numbers are guessed first, and the code is none of them.
+    assert!(right.parse::<u32>().unwrap() >= 64, "another seed is needed");
+    assert_eq!(count(&answers, 200), 0);
+}
