@@ -44,13 +44,13 @@ pub fn https_client() -> SharedHttpClient {
 
 /// DynamoDB: an attempt may take 1 s, all attempts together 3 s. Retries start
 /// soon, since a table answers in milliseconds or not at all.
-pub fn dynamodb(vars: &Vars, http: Option<SharedHttpClient>) -> aws_sdk_dynamodb::Client {
+pub fn dynamodb(vars: &Vars, http: SharedHttpClient) -> aws_sdk_dynamodb::Client {
     let shared = shared_config(vars);
     let builder = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(shared.region)
         .credentials_provider(shared.credentials)
-        .http_client(http.unwrap_or_else(https_client))
+        .http_client(http)
         .retry_config(
             RetryConfig::standard()
                 .with_max_attempts(4)

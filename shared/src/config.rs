@@ -52,7 +52,10 @@ parameters! {
     APP_LINK_IOS = "", "Where the share page sends iPhones; {invite_code} stands for the code.";
     APP_LINK_ANDROID = "", "Where the share page sends Android phones; {invite_code} stands for the code.";
     APP_LINK_WEB = "", "Where the share page sends all others; {invite_code} stands for the code.";
-    SMS_PROVIDER = "inbox", "Who sends the texts: inbox (none is sent; the laptop shows them).";
+    SMS_PROVIDER = "inbox", "Who sends the texts: sns, or inbox (none is sent; the laptop shows them).";
+    SNS_SENDER_ID = "", "The alphanumeric sender of texts by SNS, where a country allows one.";
+    SNS_ORIGINATION_NUMBER = "", "The number that texts by SNS come from, in E.164, where a country asks for one.";
+    SNS_MAX_PRICE = "", "The most that one text by SNS may cost, in USD; empty: no bound of its own.";
     SMS_DELAY_MS = "0", "How long the inbox waits like a carrier, in milliseconds: 300, or a range such as 1000-2000.";
     SIGNING_SECRET = "", "Entries that access tokens are signed under, separated by commas; the first signs, all verify.";
     SIGNING_SECRET_ARN = "", "The Secrets Manager secret that holds SIGNING_SECRET.";
@@ -62,6 +65,7 @@ parameters! {
     CODES_TABLE = "CodesTable", "The table of codes and send times.";
     SESSIONS_TABLE = "SessionsTable", "The table of sessions.";
     AWS_ENDPOINT_URL_DYNAMODB = "", "Another DynamoDB than the region's: a local engine.";
+    AWS_ENDPOINT_URL_SNS = "", "Another SNS than the region's.";
 }
 
 /// A parameter that stops the start, in words for whoever set it.

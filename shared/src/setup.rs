@@ -34,8 +34,13 @@ impl Setup {
         self
     }
 
+    /// What every client sends its requests through.
+    pub fn http_client(&self) -> SharedHttpClient {
+        self.http.clone().unwrap_or_else(crate::aws::https_client)
+    }
+
     /// The client of DynamoDB.
     pub fn dynamodb(&self) -> Client {
-        self.dynamodb.get_or_init(|| crate::aws::dynamodb(&self.vars, self.http.clone())).clone()
+        self.dynamodb.get_or_init(|| crate::aws::dynamodb(&self.vars, self.http_client())).clone()
     }
 }

@@ -90,6 +90,26 @@ impl Template {
         routes
     }
 
+    /// What a function's policies allow: pairs of an action and the resource
+    /// as it is written, without its tag.
+    pub fn allowed(&self, function: &str) -> Vec<(String, String)> {
+        let one_or_more = |value: &Value| -> Vec<String> {
+            value.as_array().map_or_else(|| vec![scalar(value)], |all| all.iter().map(scalar).collect())
+        };
+        self.resources("AWS::Serverless::Function")
+            .filter(|(_, resource)| binary(resource) == function)
+            .flat_map(|(_, resource)| list(&resource["Properties"]["Policies"]))
+            .flat_map(|policy| list(&policy["Statement"]))
+            .filter(|statement| statement["Effect"] == "Allow")
+            .flat_map(|statement| {
+                let resources = one_or_more(&statement["Resource"]);
+                one_or_more(&statement["Action"])
+                    .into_iter()
+                    .flat_map(move |action| resources.clone().into_iter().map(move |of| (action.clone(), of)))
+            })
+            .collect()
+    }
+
     /// Its tables.
     pub fn tables(&self) -> Vec<Table> {
         self.resources("AWS::DynamoDB::Table")

@@ -45,8 +45,33 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    pub(crate) fn is_write(&self) -> bool {
-        matches!(self.operation.as_str(), "PutItem" | "UpdateItem" | "TransactWriteItems")
+    /// The actions and resources of IAM that it takes, as the template names
+    /// them.
+    pub(crate) fn needs(&self) -> Vec<(String, String)> {
+        let arn = |input: &Value| match (input["TableName"].as_str().unwrap(), input["IndexName"].as_str()) {
+            (table, Some(index)) => format!("${{{table}.Arn}}/index/{index}"),
+            (table, None) => format!("{table}.Arn"),
+        };
+        let on = |action: &str, input: &Value| (format!("dynamodb:{action}"), arn(input));
+        match self.operation.as_str() {
+            "BatchGetItem" => {
+                let tables = self.input["RequestItems"].as_object().unwrap().keys();
+                tables.map(|table| on("BatchGetItem", &json!({ "TableName": table }))).collect()
+            }
+            "TransactWriteItems" => {
+                let writes = self.input["TransactItems"].as_array().unwrap();
+                let parts = writes.iter().flat_map(|write| write.as_object().unwrap());
+                parts
+                    .map(|(kind, input)| match kind.as_str() {
+                        "ConditionCheck" => on("ConditionCheckItem", input),
+                        "Put" => on("PutItem", input),
+                        "Update" => on("UpdateItem", input),
+                        other => panic!("{other} is not known here"),
+                    })
+                    .collect()
+            }
+            operation => vec![on(operation, &self.input)],
+        }
     }
 
     /// Whether the answer may be older than the last write.
@@ -67,6 +92,22 @@ struct State {
     at_random: Option<(StdRng, f64)>,
     stale: bool,
     latency: Option<Duration>,
+    carrier: Carrier,
+    texts: Vec<String>,
+}
+
+/// How SNS answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Carrier {
+    /// It takes the text.
+    #[default]
+    Takes,
+    /// It refuses with this code.
+    Refuses(&'static str),
+    /// It answers 500.
+    Breaks,
+    /// It does not answer.
+    Silent,
 }
 
 /// The switchboard of one test's faults.
@@ -77,6 +118,11 @@ impl Faults {
     /// The next request of `operation` meets `fault`.
     pub(crate) fn next(&self, operation: &'static str, fault: Fault) {
         self.0.lock().unwrap().next.push((operation, fault));
+    }
+
+    /// What was announced and not met is called off.
+    pub(crate) fn forget(&self) {
+        self.0.lock().unwrap().next.clear();
     }
 
     /// Every request meets some fault with this probability, until 0.
@@ -94,6 +140,41 @@ impl Faults {
     /// Every request takes this long.
     pub(crate) fn latency(&self, latency: Duration) {
         self.0.lock().unwrap().latency = Some(latency);
+    }
+
+    /// SNS answers like this from now on.
+    pub(crate) fn carrier(&self, carrier: Carrier) {
+        self.0.lock().unwrap().carrier = carrier;
+    }
+
+    /// What SNS was asked since the last call: bodies of its Query protocol.
+    pub(crate) fn texts(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap().texts)
+    }
+
+    fn text(&self, request: &HttpRequest) -> Result<HttpResponse, ConnectorError> {
+        let mut state = self.0.lock().unwrap();
+        state.texts.push(String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned());
+        let answer = |status: u16, body: String| {
+            Ok(HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body)))
+        };
+        match state.carrier {
+            Carrier::Takes => answer(
+                200,
+                "<PublishResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><PublishResult>\
+                 <MessageId>m</MessageId></PublishResult></PublishResponse>"
+                    .to_owned(),
+            ),
+            Carrier::Refuses(code) => answer(
+                400,
+                format!("<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>no</Message></Error></ErrorResponse>"),
+            ),
+            Carrier::Breaks => answer(
+                500,
+                "<ErrorResponse><Error><Type>Receiver</Type><Code>InternalFailure</Code></Error></ErrorResponse>".to_owned(),
+            ),
+            Carrier::Silent => Err(ConnectorError::timeout("no answer".into())),
+        }
     }
 
     /// What was asked since the last call.
@@ -151,6 +232,9 @@ impl HttpConnector for Faulty {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let this = self.clone();
         HttpConnectorFuture::new(async move {
+            if request.uri().contains("//sns.") {
+                return this.faults.text(&request);
+            }
             let target = request.headers().get("x-amz-target").unwrap_or_default();
             let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
             let input = serde_json::from_slice(request.body().bytes().unwrap_or_default()).unwrap();

@@ -3,9 +3,14 @@
 mod app;
 mod faults;
 
+mod ambiguity;
+mod crash;
 mod edge;
 mod limits;
 mod malformed;
 mod races;
+mod scale;
 mod story;
+mod texts;
 mod tokens;
+mod waves;

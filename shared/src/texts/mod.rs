@@ -1,6 +1,7 @@
 //! Texts: what they say, and who sends them.
 
 pub mod inbox;
+pub mod sns;
 
 use std::error::Error;
 
@@ -11,6 +12,7 @@ use crate::lambda::StartError;
 use crate::setup::Setup;
 
 use inbox::Inbox;
+use sns::Sns;
 
 /// One SMS segment in the GSM 7-bit alphabet, in characters (3GPP TS 23.038).
 const SEGMENT: usize = 160;
@@ -28,6 +30,7 @@ pub struct Sender {
 
 enum Provider {
     Inbox(Inbox),
+    Sns(Sns),
 }
 
 impl Sender {
@@ -43,8 +46,9 @@ impl Sender {
                 return Err(BadParameter { name: config::SMS_PROVIDER.name, problem }.into());
             }
             "inbox" => Provider::Inbox(Inbox::new(setup)?),
+            "sns" => Provider::Sns(Sns::new(setup)?),
             other => {
-                let problem = format!("is to be inbox, not {other:?}");
+                let problem = format!("is to be sns or inbox, not {other:?}");
                 return Err(BadParameter { name: config::SMS_PROVIDER.name, problem }.into());
             }
         };
@@ -59,6 +63,7 @@ impl Sender {
         let body = code_text(code.as_str(), &self.app_name);
         match &self.provider {
             Provider::Inbox(inbox) => inbox.send(to, body).await,
+            Provider::Sns(sns) => sns.send(to, body).await,
         }
     }
 }

@@ -1,0 +1,186 @@
+//! Writes that take effect while their answer is lost: each write of each
+//! endpoint, once with the SDK's own retry and once with none getting through.
+
+use serde_json::{Value, json};
+
+use crate::app::{Answer, App, Person, phone};
+use crate::faults::Fault;
+
+/// As often as the SDK tries one operation.
+const TRIES: usize = 4;
+
+fn lose_all_answers(app: &App, operation: &'static str) {
+    for _ in 0..TRIES {
+        app.faults.next(operation, Fault::AppliedThenTimeout);
+    }
+}
+
+#[tokio::test]
+async fn asking_for_a_code() {
+    let app = App::new().await;
+    app.faults.next("UpdateItem", Fault::AppliedThenTimeout);
+    app.request_code(&phone(1)).await.ok(202);
+    assert!(app.faults.all_met());
+    let code = app.last_code(&phone(1)).await;
+    assert_eq!(app.texts(&phone(1)).await, 1);
+    app.exchange(&phone(1), &code).await.ok(200);
+
+    // Not known: told so, nothing was texted, and the cooldown holds.
+    lose_all_answers(&app, "UpdateItem");
+    app.request_code(&phone(2)).await.problem(503, "outcome_unknown");
+    assert!(app.faults.all_met());
+    assert_eq!(app.texts(&phone(2)).await, 0);
+    app.request_code(&phone(2)).await.problem(429, "resend_too_soon");
+    app.clock.advance(60);
+    app.request_code(&phone(2)).await.ok(202);
+    assert_eq!(app.texts(&phone(2)).await, 1);
+}
+
+#[tokio::test]
+async fn giving_back_a_text_that_did_not_leave() {
+    let app = App::new().await;
+    for _ in 0..TRIES {
+        app.faults.next("PutItem", Fault::Throttled);
+    }
+    // The issue's own update comes first, the give-back second.
+    app.faults.next("UpdateItem", Fault::AppliedThenTimeout);
+    app.faults.next("UpdateItem", Fault::AppliedThenTimeout);
+    app.request_code(&phone(1)).await.problem(503, "text_not_sent");
+    assert!(app.faults.all_met());
+    // Given back once: the allowances before it are as they were.
+    for _ in 0..5 {
+        app.request_code(&phone(1)).await.ok(202);
+        app.clock.advance(60);
+    }
+    app.request_code(&phone(1)).await.problem(429, "too_many_codes");
+}
+
+#[tokio::test]
+async fn guessing() {
+    let app = App::new().await;
+    let code = app.code_for(&phone(1)).await;
+    let wrong = app.wrong_code(&phone(1)).await;
+    // The retry finds its own count and does not count twice.
+    app.faults.next("UpdateItem", Fault::AppliedThenTimeout);
+    let problem = app.exchange(&phone(1), &wrong).await.problem(422, "invalid_code");
+    assert!(app.faults.all_met());
+    assert_eq!(problem["attempts_left"], 4);
+    app.faults.next("UpdateItem", Fault::AppliedThenTimeout);
+    app.exchange(&phone(1), &code).await.ok(200);
+
+    // Not known: counted once, and the code is still good.
+    let code = app.code_for(&phone(2)).await;
+    let wrong = app.wrong_code(&phone(2)).await;
+    lose_all_answers(&app, "UpdateItem");
+    app.exchange(&phone(2), &code).await.problem(503, "outcome_unknown");
+    assert!(app.faults.all_met());
+    assert_eq!(app.exchange(&phone(2), &wrong).await.problem(422, "invalid_code")["attempts_left"], 3);
+    app.exchange(&phone(2), &code).await.ok(200);
+}
+
+/// Signs in with `fault` on the transaction; the person as known afterwards.
+async fn sign_in_with(app: &App, phone: &str, faults: &[Fault]) -> Answer {
+    let code = app.code_for(phone).await;
+    for fault in faults {
+        app.faults.next("TransactWriteItems", *fault);
+    }
+    let answer = app.exchange(phone, &code).await;
+    assert!(app.faults.all_met());
+    answer
+}
+
+#[tokio::test]
+async fn registering_and_signing_in() {
+    let app = App::new().await;
+    let alice = app.sign_in(&phone(1)).await;
+    for faults in [
+        &[Fault::AppliedThenTimeout][..],
+        &[Fault::Conflict],
+        &[Fault::Conflict, Fault::AppliedThenTimeout, Fault::Throttled],
+        &[Fault::Lost],
+    ] {
+        // A new user, then the same as a known one.
+        for is_new in [true, false] {
+            app.clock.advance(60);
+            let n = 100 + u32::try_from(faults.len()).unwrap() * 10 + u32::from(faults[0] == Fault::Conflict);
+            let number = phone(n + 1_000 * u32::from(faults[0] == Fault::Lost));
+            let answer = sign_in_with(&app, &number, faults).await.ok(200);
+            assert_eq!(answer["is_new"], is_new, "{faults:?}");
+            app.get("/v1/users/me", answer["access_token"].as_str().unwrap()).await.ok(200);
+        }
+    }
+
+    // Not known: the user is there, whole, and signs in with the next code.
+    lose_all_answers(&app, "TransactWriteItems");
+    let code = app.code_for(&phone(2)).await;
+    let body = json!({ "phone": phone(2), "code": code, "invite_code": alice.invite_code });
+    app.post("/v1/auth/token", body).await.problem(503, "outcome_unknown");
+    assert!(app.faults.all_met());
+    app.exchange(&phone(2), &code).await.problem(422, "invalid_code");
+    app.clock.advance(60);
+    let code = app.code_for(&phone(2)).await;
+    let answer = app.exchange(&phone(2), &code).await.ok(200);
+    assert_eq!((&answer["is_new"], &answer["user"]["referrer"]["id"]), (&json!(false), &json!(alice.id)));
+    assert_eq!(app.me(&alice).await["referrals_count"], 1);
+
+    // Lost on the way: nothing is spent, the same code still signs in.
+    let code = app.code_for(&phone(3)).await;
+    for _ in 0..TRIES {
+        app.faults.next("TransactWriteItems", Fault::Lost);
+    }
+    app.exchange(&phone(3), &code).await.problem(503, "outcome_unknown");
+    assert_eq!(app.exchange(&phone(3), &code).await.ok(200)["is_new"], true);
+}
+
+async fn referrals_count(app: &App, person: &Person) -> Value {
+    app.me(person).await["referrals_count"].clone()
+}
+
+#[tokio::test]
+async fn activating_an_invite() {
+    let app = App::new().await;
+    let alice = app.sign_in(&phone(1)).await;
+    for (n, fault) in
+        [(2, Fault::AppliedThenTimeout), (3, Fault::Conflict), (4, Fault::Lost), (5, Fault::Throttled)]
+    {
+        let friend = app.sign_in(&phone(n)).await;
+        app.faults.next("TransactWriteItems", fault);
+        app.activate(&friend.token, &alice.invite_code).await.ok(200);
+        assert!(app.faults.all_met());
+        assert_eq!(referrals_count(&app, &alice).await, n - 1, "{fault:?}");
+    }
+
+    // Not known: whoever repeats is told what holds, and it is counted once.
+    let friend = app.sign_in(&phone(6)).await;
+    lose_all_answers(&app, "TransactWriteItems");
+    app.activate(&friend.token, &alice.invite_code).await.problem(503, "outcome_unknown");
+    assert!(app.faults.all_met());
+    app.activate(&friend.token, &alice.invite_code).await.ok(200);
+    assert_eq!(referrals_count(&app, &alice).await, 5);
+}
+
+#[tokio::test]
+async fn a_table_that_does_not_answer_is_a_503() {
+    let app = App::new().await;
+    let alice = app.sign_in(&phone(1)).await;
+    // Two items are read at once, so that it takes twice as many to fail both.
+    for (operation, times) in [("GetItem", 2 * TRIES), ("Query", TRIES), ("BatchGetItem", TRIES)] {
+        for fault in [Fault::Throttled, Fault::Lost] {
+            for _ in 0..times {
+                app.faults.next(operation, fault);
+            }
+            app.get("/v1/users/me", &alice.token).await.problem(503, "unavailable");
+            app.faults.forget();
+        }
+    }
+    for _ in 0..TRIES {
+        app.faults.next("UpdateItem", Fault::Throttled);
+    }
+    app.request_code(&phone(2)).await.problem(503, "unavailable");
+    for _ in 0..TRIES {
+        app.faults.next("TransactWriteItems", Fault::Throttled);
+    }
+    let code = app.code_for(&phone(3)).await;
+    app.exchange(&phone(3), &code).await.problem(503, "unavailable");
+    app.exchange(&phone(3), &code).await.ok(200);
+}

@@ -1,0 +1,173 @@
+//! What documents and the template say is what the code does.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use latchkey::config::PARAMETERS;
+use latchkey::http::problem::Code;
+use latchkey_local::functions;
+use latchkey_template::{Route, Template};
+use serde_json::json;
+
+use crate::app::{App, phone};
+
+const ENV_SAMPLE: &str = include_str!("../../../.env.sample");
+const ERRORS: &str = include_str!("../../../docs/errors.md");
+const README: &str = include_str!("../../../README.md");
+const SECURITY: &str = include_str!("../../../docs/security.md");
+
+#[test]
+fn routes_in_code_and_template_are_equal() {
+    let mut declared: Vec<_> = functions::all()
+        .iter()
+        .flat_map(|function| {
+            function.declarations().map(|declaration| {
+                let key = declaration.route.to_string();
+                let (method, path) = key.split_once(' ').unwrap_or(("", &key));
+                Route { method: method.to_owned(), path: path.to_owned(), function: function.name().to_owned() }
+            })
+        })
+        .collect();
+    declared.sort();
+    assert_eq!(declared, Template::of_checkout().routes());
+}
+
+#[test]
+fn every_function_is_a_package_and_in_the_template() {
+    let folders: BTreeSet<_> = std::fs::read_dir("../functions")
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let declared: BTreeSet<_> = functions::all().iter().map(|function| function.name().to_owned()).collect();
+    let deployed: BTreeSet<_> = Template::of_checkout().functions().into_iter().collect();
+    assert_eq!(folders, declared);
+    assert_eq!(folders, deployed);
+}
+
+/// `CODE_LENGTH` as the template has to write it: `CodeLength`.
+fn logical_id(variable: &str) -> String {
+    let word = |word: &str| word[..1].to_owned() + &word[1..].to_lowercase();
+    variable.split('_').map(word).collect()
+}
+
+#[test]
+fn every_parameter_is_a_variable_of_the_functions() {
+    let template = Template::of_checkout();
+    let variables: BTreeSet<_> = template.variables().into_iter().collect();
+    let names: BTreeSet<_> = PARAMETERS.iter().map(|parameter| parameter.name.to_owned()).collect();
+    assert_eq!(variables, names);
+    let defaults: BTreeMap<_, _> = template.parameters().into_iter().collect();
+    for parameter in PARAMETERS {
+        if let Some(default) = defaults.get(&logical_id(parameter.name)) {
+            // A laptop keeps its texts, a deployment sends them.
+            let expected = if parameter.name == "SMS_PROVIDER" { "sns" } else { parameter.default };
+            assert_eq!(default.as_deref(), Some(expected), "{}", parameter.name);
+        }
+    }
+    let known: BTreeSet<_> = PARAMETERS.iter().map(|parameter| logical_id(parameter.name)).collect();
+    for parameter in defaults.keys() {
+        assert!(known.contains(parameter), "{parameter} of the template reaches no function");
+    }
+}
+
+/// Each function does nothing that its policy forbids, and its policy allows
+/// nothing that it does not do.
+#[tokio::test]
+async fn policies_are_as_narrow_as_what_is_called() {
+    let app = App::new().await;
+    let started = app.faults.asked_at_start();
+    let (alice, bob) = (app.sign_in(&phone(1)).await, app.sign_in(&phone(2)).await);
+    app.activate(&bob.token, &alice.invite_code).await.ok(200);
+    let code = app.code_for(&phone(3)).await;
+    let body = json!({ "phone": phone(3), "code": code, "invite_code": alice.invite_code });
+    app.post("/v1/auth/token", body).await.ok(200);
+    app.clock.advance(60);
+    app.sign_in(&phone(1)).await;
+    app.me(&bob).await;
+    app.get("/v1/users/me/referrals", &alice.token).await.ok(200);
+
+    let mut called = BTreeMap::<String, BTreeSet<_>>::new();
+    for asked in started.into_iter().chain(app.faults.asked()) {
+        // The inbox is a laptop's own.
+        if asked.operation != "PutItem" || asked.function != "request-code" {
+            called.entry(asked.function.clone()).or_default().extend(asked.needs());
+        }
+    }
+    let template = Template::of_checkout();
+    for function in template.functions() {
+        let tables = |(action, _): &(String, String)| action.starts_with("dynamodb:");
+        let allowed: BTreeSet<_> = template.allowed(&function).into_iter().filter(tables).collect();
+        assert_eq!(called.remove(&function).unwrap_or_default(), allowed, "{function}");
+    }
+}
+
+#[test]
+fn the_sample_lists_every_parameter() {
+    let mut listed = BTreeMap::new();
+    for line in ENV_SAMPLE.lines().filter_map(|line| line.strip_prefix('#')) {
+        if let Some((name, value)) = line.split_once('=')
+            && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+        {
+            assert!(listed.insert(name, value).is_none(), "{name} is listed twice");
+        }
+    }
+    for parameter in PARAMETERS {
+        assert_eq!(listed.remove(parameter.name), Some(parameter.default), "{}", parameter.name);
+        assert!(ENV_SAMPLE.contains(&format!("# {}\n", parameter.about)), "{}", parameter.name);
+    }
+    let options = ["PORT", "HOST", "DATA_DIR", "DYNAMODB_PORT", "DYNAMODB_HOST"];
+    assert_eq!(listed.into_keys().collect::<BTreeSet<_>>(), BTreeSet::from(options));
+}
+
+#[test]
+fn the_table_of_problems_is_the_catalogue() {
+    let rows: Vec<_> = ERRORS
+        .lines()
+        .filter_map(|line| line.strip_prefix("| <a id=\""))
+        .map(|line| {
+            let cells: Vec<_> = line.split('|').map(str::trim).collect();
+            let code = cells[0].split('`').nth(1).unwrap().to_owned();
+            assert!(cells[0].starts_with(&format!("{code}\"></a>")), "the anchor of {code}");
+            (cells[1].parse::<u16>().unwrap(), code, cells[2].to_owned())
+        })
+        .collect();
+    let catalogue: Vec<_> = Code::ALL
+        .iter()
+        .map(|code| (code.status().as_u16(), code.as_str().to_owned(), code.title().to_owned()))
+        .collect();
+    assert_eq!(rows, catalogue);
+}
+
+#[test]
+fn the_readme_names_only_paths_that_are_there() {
+    let routes = Template::of_checkout().routes();
+    let mut named = 0;
+    for path in README.split(|c: char| c.is_whitespace() || "`\"'()|".contains(c)) {
+        let path = path.trim_start_matches("$LATCHKEY").trim_start_matches("http://127.0.0.1:3000");
+        if path.starts_with("/v1/") {
+            let known = |route: &Route| route.path == path || route.path.replace("{user_id}", "me") == path;
+            assert!(routes.iter().any(known), "{path}");
+            named += 1;
+        }
+    }
+    assert!(named >= 5);
+}
+
+/// The chances of `docs/security.md`, worked out from the limits.
+#[test]
+fn the_arithmetic_of_guessing_is_right() {
+    for digits in [4, 6] {
+        let codes = 10f64.powi(digits);
+        let per_code = 5.0 / codes;
+        let per_day = 1.0 - (1.0 - 1.0 / codes).powi(10);
+        let per_year = 1.0 - (1.0 - per_day).powi(365);
+        let million = per_day * 1e6;
+        let row = format!(
+            "| {digits} | {:.4} % | {:.4} % | {:.2} % | {:.0} |",
+            per_code * 100.0,
+            per_day * 100.0,
+            per_year * 100.0,
+            million
+        );
+        assert!(SECURITY.contains(&row), "{row}");
+    }
+}

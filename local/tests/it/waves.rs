@@ -1,0 +1,121 @@
+//! The budget of sequential round trips. A wave is what is asked together and
+//! awaited together: with every request taking the same virtual time, the time
+//! an answer takes counts its waves.
+
+use std::time::Duration;
+
+use http::Method;
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::app::{Answer, App, phone};
+use crate::faults::Asked;
+
+const LATENCY: Duration = Duration::from_millis(100);
+
+/// Waves of the tables, the text itself left out: that trip is the provider's.
+async fn waves(app: &App, request: impl Future<Output = Answer>) -> (u32, Answer, Vec<Asked>) {
+    app.faults.asked();
+    app.faults.latency(LATENCY);
+    let start = Instant::now();
+    let answer = request.await;
+    let elapsed = start.elapsed();
+    app.faults.latency(Duration::ZERO);
+    let asked = app.faults.asked();
+    let texts = asked.iter().filter(|asked| is_text(asked)).count();
+    let waves = u32::try_from(elapsed.as_millis() / LATENCY.as_millis()).unwrap();
+    (waves - u32::try_from(texts).unwrap(), answer, asked)
+}
+
+fn is_text(asked: &Asked) -> bool {
+    asked.operation == "PutItem"
+        && asked.input["Item"]["pk"]["S"].as_str().is_some_and(|pk| pk.starts_with("inbox#"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_endpoint_keeps_its_budget() {
+    let app = App::new().await;
+    let alice = app.sign_in(&phone(1)).await;
+    let bob = app.sign_in(&phone(2)).await;
+    let carol = app.sign_in(&phone(3)).await;
+    app.clock.advance(60);
+
+    let (count, answer, _) = waves(&app, app.request_code(&phone(9))).await;
+    answer.ok(202);
+    assert_eq!(count, 1, "request-code");
+    let (count, answer, _) = waves(&app, app.request_code(&phone(9))).await;
+    answer.problem(429, "resend_too_soon");
+    assert_eq!(count, 1, "request-code, refused");
+
+    let wrong = app.wrong_code(&phone(9)).await;
+    let (count, answer, _) = waves(&app, app.exchange(&phone(9), &wrong)).await;
+    answer.problem(422, "invalid_code");
+    assert_eq!(count, 1, "exchange-code, a wrong code");
+    let code = app.last_code(&phone(9)).await;
+    let body = json!({ "phone": phone(9), "code": code, "invite_code": alice.invite_code });
+    let (count, answer, _) = waves(&app, app.post("/v1/auth/token", body)).await;
+    assert_eq!(answer.ok(200)["is_new"], true);
+    assert_eq!(count, 2, "exchange-code, a new user");
+    let code = app.code_for(&phone(2)).await;
+    let (count, answer, _) = waves(&app, app.exchange(&phone(2), &code)).await;
+    assert_eq!(answer.ok(200)["is_new"], false);
+    assert_eq!(count, 3, "exchange-code, a known user");
+
+    let (count, answer, _) = waves(&app, app.activate(&bob.token, &alice.invite_code)).await;
+    answer.ok(200);
+    assert_eq!(count, 2, "activate-invite");
+    for (invite_code, most) in [(&alice.invite_code, 2), (&carol.invite_code, 1)] {
+        let (count, _, _) = waves(&app, app.activate(&bob.token, invite_code)).await;
+        assert_eq!(count, most, "activate-invite again");
+    }
+    let (count, answer, _) = waves(&app, app.get("/v1/users/me", &bob.token)).await;
+    answer.ok(200);
+    assert_eq!(count, 2, "get-user");
+    let (count, answer, _) = waves(&app, app.get("/v1/users/me", &carol.token)).await;
+    answer.ok(200);
+    assert_eq!(count, 1, "get-user without a referrer");
+    let (count, answer, _) = waves(&app, app.get("/v1/users/me/referrals", &alice.token)).await;
+    answer.ok(200);
+    assert_eq!(count, 1, "list-referrals");
+    for path in ["/health", "/i/AAAAAA", "/nothing"] {
+        let (count, _, asked) = waves(&app, app.raw(Method::GET, path, None, vec![])).await;
+        assert_eq!((count, asked.len()), (0, 0), "{path}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_referrals_cost_no_wave() {
+    let app = App::new().await;
+    let alice = app.sign_in(&phone(1)).await;
+    for n in 2..60 {
+        let friend = app.sign_in(&phone(n)).await;
+        app.activate(&friend.token, &alice.invite_code).await.ok(200);
+    }
+    let (count, answer, _) = waves(&app, app.get("/v1/users/me", &alice.token)).await;
+    assert_eq!(answer.ok(200)["referrals"].as_array().unwrap().len(), 50);
+    assert_eq!(count, 1);
+}
+
+/// With every inconsistent read finding nothing, the whole story still comes
+/// out right: only lists, which may lag, are read that way.
+#[tokio::test]
+async fn every_deciding_read_is_consistent() {
+    let app = App::new().await;
+    app.faults.stale_reads();
+    let alice = app.sign_in(&phone(1)).await;
+    let bob = app.sign_in(&phone(2)).await;
+    app.clock.advance(60);
+    assert_eq!(app.sign_in(&phone(1)).await.id, alice.id);
+    app.activate(&bob.token, &alice.invite_code).await.ok(200);
+    app.activate(&bob.token, &alice.invite_code).await.ok(200);
+    app.activate(&alice.token, &bob.invite_code).await.problem(409, "invite_loop");
+    let profile = app.me(&alice).await;
+    assert_eq!((&profile["referrals_count"], &profile["referrals"]), (&json!(1), &json!([])));
+    assert_eq!(app.me(&bob).await["referrer"]["id"], alice.id);
+
+    let stale: Vec<_> = app.faults.asked().into_iter().filter(Asked::is_stale_read).collect();
+    assert!(!stale.is_empty(), "the fault was met");
+    for asked in stale {
+        assert_eq!(asked.input["IndexName"], "referrals", "{asked:?}");
+    }
+}
