@@ -170,7 +170,7 @@ impl App {
         let functions = Functions::build(&setup).await.unwrap();
         let router = gateway::router(&functions, &world).unwrap();
         let inbox = Inbox::new(&setup("inbox")).unwrap();
-        faults.asked();
+        faults.keep_start();
         Self { router, clock, faults, world, vars, engine, inbox }
     }
 

@@ -87,6 +87,7 @@ impl Asked {
 
 #[derive(Default)]
 struct State {
+    started: Vec<Asked>,
     asked: Vec<Asked>,
     next: Vec<(&'static str, Fault)>,
     at_random: Option<(StdRng, f64)>,
@@ -175,6 +176,17 @@ impl Faults {
             ),
             Carrier::Silent => Err(ConnectorError::timeout("no answer".into())),
         }
+    }
+
+    /// The start is over: what was asked so far belongs to it.
+    pub(crate) fn keep_start(&self) {
+        let mut state = self.0.lock().unwrap();
+        state.started = std::mem::take(&mut state.asked);
+    }
+
+    /// What was asked at the start.
+    pub(crate) fn asked_at_start(&self) -> Vec<Asked> {
+        std::mem::take(&mut self.0.lock().unwrap().started)
     }
 
     /// What was asked since the last call.

@@ -5,6 +5,7 @@ mod faults;
 
 mod ambiguity;
 mod crash;
+mod documents;
 mod edge;
 mod limits;
 mod malformed;
