@@ -20,7 +20,7 @@ use crate::functions::Functions;
 use crate::{gateway, inbox, secrets, tables};
 
 /// How often items past their time are swept out of the engine.
-const SWEEP_EVERY: Duration = Duration::from_secs(300);
+const SWEEP_EVERY: Duration = Duration::from_mins(5);
 
 /// Serves the whole Latchkey API on this machine: texts appear in the terminal
 /// and at /local/messages, data stays in a folder, nothing else is needed.
@@ -81,7 +81,7 @@ pub async fn serve(options: Options, vars: Vars) -> Result<(), StartError> {
         Some(port) => Some(listen(options.dynamodb_host, port, "--dynamodb-port").await?),
         None => None,
     };
-    say_hello(address, &dynamodb, folder);
+    say_hello(address, dynamodb.as_ref(), folder);
     if let Some(listener) = dynamodb {
         tokio::spawn(dynoxide::server::serve_on(listener, engine.database().clone()));
     }
@@ -113,7 +113,7 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(if any { IpAddr::from([127, 0, 0, 1]) } else { address.ip() }, address.port())
 }
 
-fn say_hello(address: SocketAddr, dynamodb: &Option<TcpListener>, folder: Option<&Path>) {
+fn say_hello(address: SocketAddr, dynamodb: Option<&TcpListener>, folder: Option<&Path>) {
     let url = format!("http://{}", reachable(address));
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "Latchkey is at {url}");
@@ -122,7 +122,7 @@ fn say_hello(address: SocketAddr, dynamodb: &Option<TcpListener>, folder: Option
         Some(folder) => _ = writeln!(out, "  data    {}", folder.display()),
         None => _ = writeln!(out, "  data    in memory, gone at the end"),
     }
-    if let Some(address) = dynamodb.as_ref().and_then(|listener| listener.local_addr().ok()) {
+    if let Some(address) = dynamodb.and_then(|listener| listener.local_addr().ok()) {
         let _ = writeln!(out, "  tables  http://{address}");
     }
     if !address.ip().is_loopback() {

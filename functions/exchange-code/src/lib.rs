@@ -16,13 +16,14 @@ use latchkey::http::problem::{Code, Problem};
 use latchkey::http::request::{JsonBody, Nothing, Text};
 use latchkey::lambda::StartError;
 use latchkey::setup::Setup;
+use latchkey::tables::StoreError;
 use latchkey::tables::codes::{Codes, Guess};
 use latchkey::tables::sessions::Sessions;
 use latchkey::tables::transaction::{Committed, Tables, Transaction};
 use latchkey::tables::users::Users;
 use latchkey::tokens::{Signer, session_ttl};
 use latchkey::views::{Person, Profile};
-use latchkey::world::World;
+use latchkey::world::{Timestamp, World};
 use serde::{Deserialize, Serialize};
 use tokio::try_join;
 
@@ -143,27 +144,13 @@ impl Endpoint for ExchangeCode {
 
         let mut invite_error = None;
         for _ in 0..TRIES {
-            let (mut user, slot, replaces) = match &known {
-                Some(id) => {
-                    let (user, present) = try_join!(users.get(id), sessions.of_user(id))?;
-                    let Some(user) = user else {
-                        known = users.with_phone(&phone).await?;
-                        continue;
-                    };
-                    let (slot, replaces) = slot_for_new(&present, now);
-                    (user, slot, replaces)
-                }
-                None => {
-                    let invite_code = InviteCode::draw(&mut *world.chance());
-                    (User::new(UserId(world.new_id()), phone.clone(), invite_code, now), 0, None)
-                }
+            let Some((mut user, slot, replaces)) = needs.who_signs_in(&phone, known.as_ref(), now).await?
+            else {
+                known = users.with_phone(&phone).await?;
+                continue;
             };
             if user.status == Status::Banned {
                 return Err(Code::AccountBanned.into());
-            }
-            let entry = invite.as_ref().map(|code| judge(&user, code.clone(), owner.clone()));
-            if let Some(Err(refusal)) = &entry {
-                invite_error = Some(Code::from(refusal));
             }
             let session = Session {
                 user_id: user.id.clone(),
@@ -175,29 +162,25 @@ impl Endpoint for ExchangeCode {
                 last_seen_at: now,
                 expires_at: now.plus_seconds(needs.session_ttl),
             };
-
             let mut writes = Transaction::new(world.new_id())
                 .with(Part::Code, codes.spend(&proof))
                 .with(Part::Session, sessions.put(&session, replaces.as_ref()));
-            let activated = match entry {
-                Some(Ok(Entry::Activate(code, referrer))) => Some((code, referrer)),
-                _ => None,
-            };
-            if known.is_some() {
-                writes = writes.with(
-                    Part::User,
-                    match &activated {
-                        Some((code, referrer)) => users.activate(&user, code, referrer),
-                        None => users.unchanged(&user),
-                    },
-                );
+
+            let entry = invite.as_ref().map(|code| judge(&user, code.clone(), owner.clone()));
+            if let Some(Err(refusal)) = &entry {
+                invite_error = Some(Code::from(refusal));
             }
-            if let Some((code, referrer)) = activated {
+            if let Some(Ok(Entry::Activate(code, referrer))) = entry {
+                if known.is_some() {
+                    writes = writes.with(Part::User, users.activate(&user, &code, &referrer));
+                }
                 writes = writes
                     .with(Part::Link, users.link(&user, &referrer, now))
                     .with(Part::Count, users.count_referral(&referrer));
                 user.activated_invite_code = Some(code);
                 user.referrer_id = Some(referrer);
+            } else if known.is_some() {
+                writes = writes.with(Part::User, users.unchanged(&user));
             }
             if known.is_none() {
                 writes = writes
@@ -234,5 +217,26 @@ impl Endpoint for ExchangeCode {
             }
         }
         Err(Code::Unavailable.into())
+    }
+}
+
+impl Needed {
+    /// Who signs in with `phone`, and the slot for the session with what it
+    /// replaces: a known user as stored, else a new one. `None` if the known
+    /// one is gone.
+    async fn who_signs_in(
+        &self,
+        phone: &Phone,
+        known: Option<&UserId>,
+        now: Timestamp,
+    ) -> Result<Option<(User, u8, Option<SessionId>)>, StoreError> {
+        let Some(id) = known else {
+            let invite_code = InviteCode::draw(&mut *self.world.chance());
+            let user = User::new(UserId(self.world.new_id()), phone.clone(), invite_code, now);
+            return Ok(Some((user, 0, None)));
+        };
+        let (user, present) = try_join!(self.users.get(id), self.sessions.of_user(id))?;
+        let (slot, replaces) = slot_for_new(&present, now);
+        Ok(user.map(|user| (user, slot, replaces)))
     }
 }

@@ -129,7 +129,9 @@ fn nothing_acknowledged_is_lost_by_kill_9() {
         // On Unix this is SIGKILL.
         gateway.child.kill().unwrap();
         gateway.child.wait().unwrap();
-        writers.into_iter().for_each(|writer| writer.join().unwrap());
+        for writer in writers {
+            writer.join().unwrap();
+        }
         promises.append(&mut kept.lock().unwrap());
         gateway = Gateway::start(&data);
     }

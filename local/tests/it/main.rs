@@ -1,5 +1,7 @@
 //! Everything that goes through the real router: one binary, linked once.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "these are tests")]
+
 mod app;
 mod faults;
 

@@ -1,6 +1,7 @@
 //! Malformed input at every endpoint that takes a body: 4xx, never 5xx.
 
 use http::Method;
+use latchkey::http::function::Function;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
@@ -16,7 +17,7 @@ fn endpoints(person: &Person) -> Vec<(Method, &'static str, Option<&str>, Value)
         (Method::PUT, "/v1/users/me/referrer", token, json!({ "invite_code": "ZZZZZZ" })),
     ];
     let declared = latchkey_local::functions::all();
-    let with_body = declared.iter().flat_map(|function| function.declarations()).filter(|of| of.has_body);
+    let with_body = declared.iter().flat_map(Function::declarations).filter(|of| of.has_body);
     assert_eq!(with_body.count(), known.len(), "an endpoint with a body is missing here");
     known
 }
@@ -53,7 +54,8 @@ async fn every_field_of_another_kind_is_named() {
     let alice = app.sign_in(&phone(1)).await;
     for (method, path, token, body) in endpoints(&alice) {
         for field in body.as_object().unwrap().keys() {
-            for value in [json!(79000000001u64), json!(null), json!([]), json!({}), json!(true), json!(1e308)]
+            for value in
+                [json!(79_000_000_001_u64), json!(null), json!([]), json!({}), json!(true), json!(1e308)]
             {
                 let mut body = body.clone();
                 body[field] = value;

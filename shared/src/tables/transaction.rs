@@ -75,10 +75,7 @@ impl<P: Copy + PartialEq> Transaction<P> {
                 .set_transact_items(Some(self.parts.iter().map(|(_, write)| write.0.clone()).collect()))
                 .send()
                 .await;
-            let error = match sent {
-                Ok(_) => return Ok(Committed::Done),
-                Err(error) => error,
-            };
+            let Err(error) = sent else { return Ok(Committed::Done) };
             let reasons = match &error {
                 SdkError::ServiceError(of) => match of.err() {
                     TransactWriteItemsError::TransactionCanceledException(canceled) => {
