@@ -38,7 +38,7 @@ impl Engine {
     /// If it cannot start.
     pub fn in_memory() -> Result<Self, StartError> {
         let database = Database::memory();
-        Self::of(database.map_err(|error| StartError::new("the engine cannot start", error))?)
+        Ok(Self::of(database.map_err(|error| StartError::new("the engine cannot start", error))?))
     }
 
     /// One that keeps everything in a file; what it acknowledged survives a
@@ -49,12 +49,11 @@ impl Engine {
     pub fn in_file(path: &Path) -> Result<Self, StartError> {
         let cannot = || format!("{} cannot be opened", path.display());
         let database = Database::new(&path.to_string_lossy());
-        Self::of(database.map_err(|error| StartError::new(cannot(), error))?)
+        Ok(Self::of(database.map_err(|error| StartError::new(cannot(), error))?))
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "both constructors end here")]
-    fn of(database: Database) -> Result<Self, StartError> {
-        Ok(Self { database, texted: Arc::default() })
+    fn of(database: Database) -> Self {
+        Self { database, texted: Arc::default() }
     }
 
     /// The SDK's way in.

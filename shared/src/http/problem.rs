@@ -8,6 +8,7 @@ use std::fmt;
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::request::Context;
@@ -236,17 +237,18 @@ impl Problem {
             tracing::warn!(code = self.code.as_str(), cause = %Chain(&**cause), "a problem inside");
         }
         let status = self.code.status();
-        let mut body = self.extras;
-        body.insert("type".to_owned(), json!(format!("{}/docs#{}", context.public_url, self.code.as_str())));
-        body.insert("title".to_owned(), json!(self.code.title()));
-        body.insert("status".to_owned(), json!(status.as_u16()));
-        body.insert("detail".to_owned(), json!(self.detail));
-        body.insert("code".to_owned(), json!(self.code.as_str()));
-        body.insert("request_id".to_owned(), json!(context.request_id));
-        if let Some(seconds) = self.retry_after {
-            body.insert("retry_after".to_owned(), json!(seconds));
-        }
-        let mut response = Response::new(Bytes::from(Value::Object(body).to_string()));
+        let body = Wire {
+            kind: format!("{}/docs#{}", context.public_url, self.code.as_str()),
+            title: self.code.title(),
+            status: status.as_u16(),
+            detail: self.detail,
+            code: self.code.as_str(),
+            request_id: &context.request_id,
+            retry_after: self.retry_after,
+            extras: self.extras,
+        };
+        let body = serde_json::to_vec(&body).expect("keys are text");
+        let mut response = Response::new(Bytes::from(body));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -261,6 +263,22 @@ impl Problem {
         }
         response
     }
+}
+
+/// A problem on the wire, in the order in which people read it.
+#[derive(Serialize)]
+struct Wire<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'static str,
+    status: u16,
+    detail: Cow<'static, str>,
+    code: &'static str,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u64>,
+    #[serde(flatten)]
+    extras: Map<String, Value>,
 }
 
 /// RFC 6750, section 3: no error code where no token was sent.

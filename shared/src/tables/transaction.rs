@@ -55,12 +55,6 @@ impl<P: Copy + PartialEq> Transaction<P> {
         self
     }
 
-    /// With other writes of one part.
-    #[must_use]
-    pub fn with_all(self, part: P, writes: impl IntoIterator<Item = Write>) -> Self {
-        writes.into_iter().fold(self, |all, write| all.with(part, write))
-    }
-
     /// Does all of it or none.
     ///
     /// # Errors
