@@ -210,7 +210,7 @@ impl Verifier {
     /// [`TokenError::Invalid`] if any of them is wrong.
     pub async fn verify(&self, token: &str, context: &Context) -> Result<(UserId, SessionId), TokenError> {
         let header = jsonwebtoken::decode_header(token)?;
-        if header.alg != Algorithm::ES256 || header.typ.as_deref() != Some(TYPE) {
+        if !is_access_token(&header) {
             return Err(TokenError::Invalid(None));
         }
         let key = self.key(header.kid.as_deref().unwrap_or_default()).await?;
@@ -245,6 +245,11 @@ impl Verifier {
         *known = Known { keys: Arc::clone(&keys), read_at: now };
         keys.get(kid).cloned().ok_or(TokenError::Invalid(None))
     }
+}
+
+/// RFC 9068, section 4: what else this key signs must not pass for one.
+fn is_access_token(header: &Header) -> bool {
+    header.alg == Algorithm::ES256 && header.typ.as_deref() == Some(TYPE)
 }
 
 fn decoding_keys(keys: &[PublicKey]) -> HashMap<String, DecodingKey> {
@@ -336,6 +341,16 @@ pub fn session_ttl(vars: &Vars) -> Result<i64, BadParameter> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_says_to_be_an_access_token_is_one() {
+        let header =
+            |algorithm, kind: Option<&str>| Header { typ: kind.map(str::to_owned), ..Header::new(algorithm) };
+        assert!(is_access_token(&header(Algorithm::ES256, Some("at+jwt"))));
+        assert!(!is_access_token(&header(Algorithm::ES256, Some("JWT"))));
+        assert!(!is_access_token(&header(Algorithm::ES256, None)));
+        assert!(!is_access_token(&header(Algorithm::HS256, Some("at+jwt"))));
+    }
 
     #[test]
     fn an_entry_always_gives_the_same_key() {

@@ -119,6 +119,9 @@ async fn a_code_expires_on_read() {
     app.exchange(&phone(1), &code).await.ok(200);
     let code = app.code_for(&phone(1)).await;
     app.clock.advance(300);
+    // Not counted as a guess either: nothing is left to be guessed.
+    let wrong = app.wrong_code(&phone(1)).await;
+    assert_eq!(app.exchange(&phone(1), &wrong).await.problem(422, "invalid_code")["attempts_left"], 0);
     assert_eq!(app.exchange(&phone(1), &code).await.problem(422, "invalid_code")["attempts_left"], 0);
 }
 

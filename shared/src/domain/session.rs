@@ -27,7 +27,7 @@ impl SessionId {
     /// ours.
     pub fn slot(&self) -> Option<&str> {
         let (slot, _) = self.0.split_once('-')?;
-        (slot.len() == 2 && slot.parse::<u8>().is_ok_and(|slot| slot < SLOTS)).then_some(slot)
+        (0..SLOTS).any(|ours| format!("{ours:02}") == slot).then_some(slot)
     }
 
     /// The whole of it.
