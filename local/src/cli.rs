@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::builder::Resettable;
+use clap::{CommandFactory, FromArgMatches, Parser};
 use latchkey::config::{self, Vars};
 use latchkey::lambda::StartError;
 use latchkey::setup::Setup;
@@ -48,6 +49,18 @@ pub struct Options {
     /// The address on which the embedded DynamoDB is served
     #[arg(long, env = "DYNAMODB_HOST", default_value = "127.0.0.1")]
     pub dynamodb_host: IpAddr,
+}
+
+impl Options {
+    /// Those of the command line and the environment, where an empty variable
+    /// is an unset one. Ends the process if they cannot be read.
+    pub fn read() -> Self {
+        let command = Self::command().mut_args(|arg| {
+            let is_empty = arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+            if is_empty { arg.env(Resettable::Reset) } else { arg }
+        });
+        Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+    }
 }
 
 /// Serves until Ctrl-C.

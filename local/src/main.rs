@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use latchkey::config::Vars;
 use latchkey::http::problem::Chain;
 use latchkey_local::cli::{Options, serve};
@@ -16,7 +15,7 @@ fn main() -> ExitCode {
         eprintln!("latchkey: .env: {error}");
         return ExitCode::FAILURE;
     }
-    let options = Options::parse();
+    let options = Options::read();
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn")))
         .init();

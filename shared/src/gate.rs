@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::domain::session::SessionId;
 use crate::domain::user::{Role, Status, User, UserId};
+use crate::http::endpoint::Needs;
 use crate::http::problem::{Code, Problem};
 use crate::http::request::Context;
 use crate::lambda::StartError;
@@ -67,12 +68,8 @@ pub struct Gate {
     world: Arc<World>,
 }
 
-impl Gate {
-    /// Built once at the start.
-    ///
-    /// # Errors
-    /// If the keyset cannot be read.
-    pub async fn build(setup: &Setup) -> Result<Self, StartError> {
+impl Needs for Gate {
+    async fn build(setup: &Setup) -> Result<Self, StartError> {
         Ok(Self {
             verifier: Verifier::build(setup).await?,
             users: Users::new(setup),
@@ -81,6 +78,12 @@ impl Gate {
         })
     }
 
+    fn gate(&self) -> Option<&Self> {
+        Some(self)
+    }
+}
+
+impl Gate {
     /// Who a request says to be, without a look at any table.
     ///
     /// # Errors

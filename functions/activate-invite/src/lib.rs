@@ -5,12 +5,10 @@ use std::sync::Arc;
 use latchkey::domain::invite::{Entry, InviteCode, Refusal, judge};
 use latchkey::gate::{Bearer, Gate};
 use latchkey::http::answer::Json;
-use latchkey::http::endpoint::{Endpoint, Needs, Request, Route};
+use latchkey::http::endpoint::{Endpoint, Request, Route};
 use latchkey::http::function::Function;
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::request::{JsonBody, Nothing};
-use latchkey::lambda::StartError;
-use latchkey::setup::Setup;
 use latchkey::tables::transaction::{Committed, Tables, Transaction};
 use latchkey::tables::users::{Users, activated_code};
 use latchkey::views::Person;
@@ -25,29 +23,6 @@ pub fn function() -> Function {
 
 /// Enters a friend's invite code.
 pub struct ActivateInvite;
-
-/// The gate and the users.
-pub struct Needed {
-    gate: Gate,
-    users: Users,
-    tables: Tables,
-    world: Arc<World>,
-}
-
-impl Needs for Needed {
-    async fn build(setup: &Setup) -> Result<Self, StartError> {
-        Ok(Self {
-            gate: Gate::build(setup).await?,
-            users: Users::new(setup),
-            tables: Tables::new(setup),
-            world: Arc::clone(&setup.world),
-        })
-    }
-
-    fn gate(&self) -> Option<&Gate> {
-        Some(&self.gate)
-    }
-}
 
 /// The friend's code, as it is typed.
 #[derive(Debug, Deserialize)]
@@ -80,10 +55,10 @@ impl Endpoint for ActivateInvite {
     type Query = Nothing;
     type Body = JsonBody<Entered>;
     type Output = Json<Activated>;
-    type Needs = Needed;
+    type Needs = (Gate, Users, Tables, Arc<World>);
 
-    async fn call(needs: &Needed, request: Request<Self>) -> Result<Json<Activated>, Problem> {
-        let Needed { gate, users, tables, world } = needs;
+    async fn call(needs: &Self::Needs, request: Request<Self>) -> Result<Json<Activated>, Problem> {
+        let (gate, users, tables, world) = needs;
         let code = InviteCode::parse(&request.body.0.invite_code);
 
         let (me, owner) = join!(gate.admit(&request.caller, &request.caller.user_id, Self::STAFF), async {

@@ -3,13 +3,11 @@
 use latchkey::domain::user::Role;
 use latchkey::gate::{Bearer, Gate, UserPath};
 use latchkey::http::answer::Json;
-use latchkey::http::endpoint::{Endpoint, Needs, Request, Route};
+use latchkey::http::endpoint::{Endpoint, Request, Route};
 use latchkey::http::function::Function;
 use latchkey::http::page::Limit;
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::request::Nothing;
-use latchkey::lambda::StartError;
-use latchkey::setup::Setup;
 use latchkey::tables::users::Users;
 use latchkey::views::{Person, Profile, Referrals, referrals_cursor};
 use tokio::join;
@@ -22,22 +20,6 @@ pub fn function() -> Function {
 /// The profile, with the first page of referrals.
 pub struct GetUser;
 
-/// The gate and the users.
-pub struct Needed {
-    gate: Gate,
-    users: Users,
-}
-
-impl Needs for Needed {
-    async fn build(setup: &Setup) -> Result<Self, StartError> {
-        Ok(Self { gate: Gate::build(setup).await?, users: Users::new(setup) })
-    }
-
-    fn gate(&self) -> Option<&Gate> {
-        Some(&self.gate)
-    }
-}
-
 impl Endpoint for GetUser {
     const ROUTE: Route = Route::get("/v1/users/{user_id}");
     const STAFF: &'static [Role] = &[Role::Moderator, Role::Admin];
@@ -48,10 +30,9 @@ impl Endpoint for GetUser {
     type Query = Nothing;
     type Body = Nothing;
     type Output = Json<Profile>;
-    type Needs = Needed;
+    type Needs = (Gate, Users);
 
-    async fn call(needs: &Needed, request: Request<Self>) -> Result<Json<Profile>, Problem> {
-        let Needed { gate, users } = needs;
+    async fn call((gate, users): &Self::Needs, request: Request<Self>) -> Result<Json<Profile>, Problem> {
         let id = request.path.target(&request.caller);
         let is_me = id == request.caller.user_id;
 

@@ -5,13 +5,11 @@ use latchkey::domain::phone::Phone;
 use latchkey::domain::user::{Referral, Role, UserId};
 use latchkey::gate::{Bearer, Gate, UserPath};
 use latchkey::http::answer::Json;
-use latchkey::http::endpoint::{Endpoint, Needs, Request, Route};
+use latchkey::http::endpoint::{Endpoint, Request, Route};
 use latchkey::http::function::Function;
 use latchkey::http::page::{Page, PageQuery, read_cursor};
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::request::Nothing;
-use latchkey::lambda::StartError;
-use latchkey::setup::Setup;
 use latchkey::tables::users::{Position, Users};
 use latchkey::views::{referrals_cursor, referrals_list};
 use latchkey::world::Rfc3339;
@@ -25,22 +23,6 @@ pub fn function() -> Function {
 
 /// A user's referrals.
 pub struct ListReferrals;
-
-/// The gate and the users.
-pub struct Needed {
-    gate: Gate,
-    users: Users,
-}
-
-impl Needs for Needed {
-    async fn build(setup: &Setup) -> Result<Self, StartError> {
-        Ok(Self { gate: Gate::build(setup).await?, users: Users::new(setup) })
-    }
-
-    fn gate(&self) -> Option<&Gate> {
-        Some(&self.gate)
-    }
-}
 
 /// One who entered the code.
 #[derive(Debug, Serialize)]
@@ -66,10 +48,9 @@ impl Endpoint for ListReferrals {
     type Query = PageQuery;
     type Body = Nothing;
     type Output = Json<Page<Item>>;
-    type Needs = Needed;
+    type Needs = (Gate, Users);
 
-    async fn call(needs: &Needed, request: Request<Self>) -> Result<Json<Page<Item>>, Problem> {
-        let Needed { gate, users } = needs;
+    async fn call((gate, users): &Self::Needs, request: Request<Self>) -> Result<Json<Page<Item>>, Problem> {
         let id = request.path.target(&request.caller);
         let is_me = id == request.caller.user_id;
         let after = match &request.query.cursor {

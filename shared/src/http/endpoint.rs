@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 
 use http::{Method, StatusCode};
 use serde::de::DeserializeOwned;
@@ -14,6 +15,7 @@ use crate::domain::user::Role;
 use crate::gate::{Bearer, Gate};
 use crate::lambda::StartError;
 use crate::setup::Setup;
+use crate::world::World;
 
 /// Where an endpoint is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,7 +100,8 @@ pub struct Request<E: Endpoint + ?Sized> {
     pub context: Context,
 }
 
-/// What an endpoint needs: tables, a sender, keys.
+/// What an endpoint needs: tables, a sender, keys. Several are a tuple; what
+/// reads parameters of its own is a struct beside the endpoint.
 pub trait Needs: Sized + Send + Sync + 'static {
     /// The problems that using it can end in.
     const PROBLEMS: &'static [Code] = &[Code::Unavailable, Code::OutcomeUnknown];
@@ -123,6 +126,36 @@ impl Needs for () {
         Ok(())
     }
 }
+
+/// Time and chance.
+impl Needs for Arc<World> {
+    const PROBLEMS: &'static [Code] = &[];
+
+    async fn build(setup: &Setup) -> Result<Self, StartError> {
+        Ok(Self::clone(&setup.world))
+    }
+}
+
+macro_rules! several_needs {
+    ($($part:ident)+) => {
+        /// Several needs at once.
+        impl<$($part: Needs),+> Needs for ($($part,)+) {
+            async fn build(setup: &Setup) -> Result<Self, StartError> {
+                Ok(($($part::build(setup).await?,)+))
+            }
+
+            #[expect(non_snake_case, reason = "each part under the name of its type")]
+            fn gate(&self) -> Option<&Gate> {
+                let ($($part,)+) = self;
+                None$(.or_else(|| $part.gate()))+
+            }
+        }
+    };
+}
+
+several_needs!(A B);
+several_needs!(A B C);
+several_needs!(A B C D);
 
 /// Who calls, as far as the request alone tells.
 pub trait Caller: Sized + Send {

@@ -9,6 +9,8 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 use rand::RngExt;
 
 use super::{Item, StoreError};
+use crate::http::endpoint::Needs;
+use crate::lambda::StartError;
 use crate::setup::Setup;
 use crate::world::World;
 
@@ -107,6 +109,12 @@ impl<P: Copy + PartialEq> Transaction<P> {
 /// The tables, for what touches several at once.
 #[derive(Clone)]
 pub struct Tables(Client);
+
+impl Needs for Tables {
+    async fn build(setup: &Setup) -> Result<Self, StartError> {
+        Ok(Self::new(setup))
+    }
+}
 
 impl Tables {
     /// Those of the deployment.

@@ -29,6 +29,8 @@ use crate::config;
 use crate::domain::invite::InviteCode;
 use crate::domain::phone::Phone;
 use crate::domain::user::{Referral, User, UserId};
+use crate::http::endpoint::Needs;
+use crate::lambda::StartError;
 use crate::setup::Setup;
 use crate::world::{Timestamp, World};
 
@@ -65,6 +67,12 @@ struct OwnedItem {
 #[derive(Deserialize)]
 struct CountItem {
     n: u64,
+}
+
+impl Needs for Users {
+    async fn build(setup: &Setup) -> Result<Self, StartError> {
+        Ok(Self::new(setup))
+    }
 }
 
 impl Users {
