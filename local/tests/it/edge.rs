@@ -3,6 +3,11 @@
 
 use axum::body::Body;
 use http::{Method, Request};
+use latchkey::http::answer::NoContent;
+use latchkey::http::endpoint::{Anyone, Endpoint, Route};
+use latchkey::http::function::Function;
+use latchkey::http::problem::{Code, Problem};
+use latchkey::http::request::Nothing;
 use serde_json::json;
 
 use crate::app::{App, phone};
@@ -159,4 +164,51 @@ async fn a_bad_parameter_stops_the_start_and_is_named() {
         let Err(error) = app.functions_with(&[(name, value)]).await else { panic!("{name}={value} starts") };
         assert!(error.to_string().starts_with(name), "{name}={value}: {error}");
     }
+}
+
+/// An endpoint with nothing to say, as signing out will be.
+struct Quiet;
+
+impl Endpoint for Quiet {
+    const ROUTE: Route = Route::post("/quiet/{name}");
+    const PROBLEMS: &'static [Code] = &[];
+
+    type Caller = Anyone;
+    type Path = Named;
+    type Query = Nothing;
+    type Body = Nothing;
+    type Output = NoContent;
+    type Needs = ();
+
+    async fn call((): &(), request: latchkey::http::endpoint::Request<Self>) -> Result<NoContent, Problem> {
+        assert_eq!(request.path.name, "a name");
+        Ok(NoContent)
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct Named {
+    name: String,
+}
+
+#[tokio::test]
+async fn an_endpoint_may_have_nothing_to_say() {
+    let function = Function::new("quiet").endpoint::<Quiet>();
+    let declared = function.declarations().next().unwrap().clone();
+    assert_eq!((declared.status.as_u16(), declared.has_body, declared.needs_token), (204, false, false));
+    assert_eq!(declared.problems, []);
+
+    let app = App::new().await;
+    let handler = function.build(&app.setup("quiet")).await.unwrap();
+    let event = json!({
+        "version": "2.0",
+        "routeKey": declared.route.to_string(),
+        "rawPath": "/quiet/a name",
+        "pathParameters": { "name": "a name" },
+        "requestContext": { "requestId": "r1", "http": { "method": "POST", "sourceIp": "203.0.113.77" } },
+    });
+    let answer = handler.handle(serde_json::from_value(event).unwrap()).await;
+    assert_eq!((answer.status_code, answer.body), (204, None));
+    assert_eq!(answer.headers["x-request-id"], "r1");
+    assert!(app.faults.asked().is_empty());
 }
