@@ -90,7 +90,7 @@ impl Endpoint for RequestCode {
         };
         if let Err(refused) = needs.sender.send_code(&phone, &issued.code).await {
             needs.codes.take_back(&issued).await?;
-            return Err(Problem::text_not_sent(refused));
+            return Err(Problem::from(Code::TextNotSent).cause(refused));
         }
 
         let limits = needs.codes.limits();

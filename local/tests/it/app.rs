@@ -109,6 +109,7 @@ impl Answer {
         assert_eq!(problem["request_id"], self.header("x-request-id"));
         if matches!(self.status, 429 | 503) {
             assert_eq!(self.header("retry-after"), problem["retry_after"].to_string());
+            assert!(problem["retry_after"].as_u64().is_some_and(|seconds| seconds > 0), "{problem}");
         }
         assert_eq!(self.status == 401, self.headers.contains_key("www-authenticate"));
     }

@@ -125,7 +125,8 @@ impl From<Code> for Problem {
             code,
             detail: Cow::Borrowed(code.title()),
             extras: Map::new(),
-            retry_after: None,
+            retry_after: (code.status() == StatusCode::SERVICE_UNAVAILABLE)
+                .then_some(RETRY_UNAVAILABLE_AFTER),
             allow: None,
             cause: None,
         }
@@ -138,7 +139,7 @@ impl From<StoreError> for Problem {
             StoreError::Unavailable(_) => Code::Unavailable,
             StoreError::OutcomeUnknown(_) => Code::OutcomeUnknown,
         };
-        Self { retry_after: Some(RETRY_UNAVAILABLE_AFTER), cause: Some(Box::new(error)), ..code.into() }
+        Self::from(code).cause(error)
     }
 }
 
@@ -224,11 +225,6 @@ impl Problem {
         let allow = methods.join(", ");
         let problem = Self::from(Code::MethodNotAllowed).detail(format!("This path takes {allow}."));
         Self { allow: Some(allow), ..problem }
-    }
-
-    /// 503 for a text that did not leave.
-    pub fn text_not_sent(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { retry_after: Some(RETRY_UNAVAILABLE_AFTER), ..Code::TextNotSent.into() }.cause(cause)
     }
 
     /// The answer, and a line in the log where something went wrong inside.

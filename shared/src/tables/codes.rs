@@ -41,7 +41,6 @@ pub struct Issued {
     /// What tells this code from the one before it.
     pub challenge_id: String,
     phone: Phone,
-    invocation: String,
 }
 
 /// How asking for a code ended.
@@ -134,7 +133,7 @@ impl Codes {
             register.shift_in()
         ));
         Ok(match conditional_update(update, &invocation).await? {
-            Written::Done(_) => Issue::Issued(Issued { code, challenge_id, phone, invocation }),
+            Written::Done(_) => Issue::Issued(Issued { code, challenge_id, phone }),
             Written::Refused(item) => {
                 let times = register.read(&item);
                 let full = |window: &Window| window.full_until(&times, now);
@@ -158,8 +157,8 @@ impl Codes {
         let register = Register::new("t", &self.limits.sends());
         let update = self
             .update(&issued.phone)
-            .condition_expression(format!("{WRITTEN_BY} = :issued_by"))
-            .expression_attribute_values(":issued_by", text(&issued.invocation))
+            .condition_expression("challenge_id = :challenge")
+            .expression_attribute_values(":challenge", text(&issued.challenge_id))
             .expression_attribute_values(":zero", number(0))
             .update_expression(format!(
                 "SET {}, {WRITTEN_BY} = :invocation REMOVE code_hash, challenge_id, {}",
