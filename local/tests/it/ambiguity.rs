@@ -6,15 +6,6 @@ use serde_json::{Value, json};
 use crate::app::{Answer, App, Person, phone};
 use crate::faults::Fault;
 
-/// As often as the SDK tries one operation.
-const TRIES: usize = 4;
-
-fn lose_all_answers(app: &App, operation: &'static str) {
-    for _ in 0..TRIES {
-        app.faults.next(operation, Fault::AppliedThenTimeout);
-    }
-}
-
 #[tokio::test]
 async fn asking_for_a_code() {
     let app = App::new().await;
@@ -26,7 +17,7 @@ async fn asking_for_a_code() {
     app.exchange(&phone(1), &code).await.ok(200);
 
     // Not known: told so, nothing was texted, and the cooldown holds.
-    lose_all_answers(&app, "UpdateItem");
+    app.faults.every_try("UpdateItem", Fault::AppliedThenTimeout);
     app.request_code(&phone(2)).await.problem(503, "outcome_unknown");
     assert!(app.faults.all_met());
     assert_eq!(app.texts(&phone(2)).await, 0);
@@ -39,9 +30,7 @@ async fn asking_for_a_code() {
 #[tokio::test]
 async fn giving_back_a_text_that_did_not_leave() {
     let app = App::new().await;
-    for _ in 0..TRIES {
-        app.faults.next("PutItem", Fault::Throttled);
-    }
+    app.faults.every_try("PutItem", Fault::Throttled);
     // The issue's own update comes first, the give-back second.
     app.faults.next("UpdateItem", Fault::AppliedThenTimeout);
     app.faults.next("UpdateItem", Fault::AppliedThenTimeout);
@@ -71,7 +60,7 @@ async fn guessing() {
     // Not known: counted once, and the code is still good.
     let code = app.code_for(&phone(2)).await;
     let wrong = app.wrong_code(&phone(2)).await;
-    lose_all_answers(&app, "UpdateItem");
+    app.faults.every_try("UpdateItem", Fault::AppliedThenTimeout);
     app.exchange(&phone(2), &code).await.problem(503, "outcome_unknown");
     assert!(app.faults.all_met());
     assert_eq!(app.exchange(&phone(2), &wrong).await.problem(422, "invalid_code")["attempts_left"], 3);
@@ -111,7 +100,7 @@ async fn registering_and_signing_in() {
     }
 
     // Not known: the user is there, whole, and signs in with the next code.
-    lose_all_answers(&app, "TransactWriteItems");
+    app.faults.every_try("TransactWriteItems", Fault::AppliedThenTimeout);
     let code = app.code_for(&phone(2)).await;
     let body = json!({ "phone": phone(2), "code": code, "invite_code": alice.invite_code });
     app.post("/v1/auth/token", body).await.problem(503, "outcome_unknown");
@@ -125,9 +114,7 @@ async fn registering_and_signing_in() {
 
     // Lost on the way: nothing is spent, the same code still signs in.
     let code = app.code_for(&phone(3)).await;
-    for _ in 0..TRIES {
-        app.faults.next("TransactWriteItems", Fault::Lost);
-    }
+    app.faults.every_try("TransactWriteItems", Fault::Lost);
     app.exchange(&phone(3), &code).await.problem(503, "outcome_unknown");
     assert_eq!(app.exchange(&phone(3), &code).await.ok(200)["is_new"], true);
 }
@@ -152,7 +139,7 @@ async fn activating_an_invite() {
 
     // Not known: whoever repeats is told what holds, and it is counted once.
     let friend = app.sign_in(&phone(6)).await;
-    lose_all_answers(&app, "TransactWriteItems");
+    app.faults.every_try("TransactWriteItems", Fault::AppliedThenTimeout);
     app.activate(&friend.token, &alice.invite_code).await.problem(503, "outcome_unknown");
     assert!(app.faults.all_met());
     app.activate(&friend.token, &alice.invite_code).await.ok(200);
@@ -163,23 +150,18 @@ async fn activating_an_invite() {
 async fn a_table_that_does_not_answer_is_a_503() {
     let app = App::new().await;
     let alice = app.sign_in(&phone(1)).await;
-    // Two items are read at once, so that it takes twice as many to fail both.
-    for (operation, times) in [("GetItem", 2 * TRIES), ("Query", TRIES), ("BatchGetItem", TRIES)] {
+    for operation in ["GetItem", "Query", "BatchGetItem"] {
         for fault in [Fault::Throttled, Fault::Lost] {
-            for _ in 0..times {
-                app.faults.next(operation, fault);
-            }
+            // Two items are got at once, so that it takes twice as many to fail both.
+            app.faults.every_try(operation, fault);
+            app.faults.every_try(operation, fault);
             app.get("/v1/users/me", &alice.token).await.problem(503, "unavailable");
             app.faults.forget();
         }
     }
-    for _ in 0..TRIES {
-        app.faults.next("UpdateItem", Fault::Throttled);
-    }
+    app.faults.every_try("UpdateItem", Fault::Throttled);
     app.request_code(&phone(2)).await.problem(503, "unavailable");
-    for _ in 0..TRIES {
-        app.faults.next("TransactWriteItems", Fault::Throttled);
-    }
+    app.faults.every_try("TransactWriteItems", Fault::Throttled);
     let code = app.code_for(&phone(3)).await;
     app.exchange(&phone(3), &code).await.problem(503, "unavailable");
     app.exchange(&phone(3), &code).await.ok(200);

@@ -161,13 +161,7 @@ impl App {
         }
         let vars = all;
         let faults = Faults::default();
-        let setup = |function: &str| {
-            let setup = Setup::new(vars.clone(), Arc::clone(&world));
-            match &engine {
-                Some(engine) => setup.through(faults.http_client(function, engine)),
-                None => setup,
-            }
-        };
+        let setup = |function: &str| setup(&vars, &world, &faults, engine.as_ref(), function);
         tables::create(&setup("tables").dynamodb(), &vars).await.unwrap();
         let functions = Functions::build(&setup).await.unwrap();
         let router = gateway::router(&functions, &world).unwrap();
@@ -178,22 +172,14 @@ impl App {
 
     /// What a function would be built from; its requests count as `function`'s.
     pub(crate) fn setup(&self, function: &str) -> Setup {
-        let setup = Setup::new(self.vars.clone(), Arc::clone(&self.world));
-        match &self.engine {
-            Some(engine) => setup.through(self.faults.http_client(function, engine)),
-            None => setup,
-        }
+        setup(&self.vars, &self.world, &self.faults, self.engine.as_ref(), function)
     }
 
     /// The functions over the same store with other parameters.
     pub(crate) async fn functions_with(&self, vars: &[(&str, &str)]) -> Result<Functions, StartError> {
         let vars = vars.iter().fold(self.vars.clone(), |all, (name, value)| all.with(*name, *value));
-        let engine = self.engine.as_ref().unwrap();
-        Functions::build(|function| {
-            Setup::new(vars.clone(), Arc::clone(&self.world))
-                .through(self.faults.http_client(function, engine))
-        })
-        .await
+        Functions::build(|function| setup(&vars, &self.world, &self.faults, self.engine.as_ref(), function))
+            .await
     }
 
     /// Other instances over the same store, with other parameters.
@@ -303,6 +289,16 @@ impl App {
     /// The caller's own profile.
     pub(crate) async fn me(&self, person: &Person) -> Value {
         self.get("/v1/users/me", &person.token).await.ok(200)
+    }
+}
+
+/// What `function` is built from: over `engine` and past the faults, else over
+/// the network.
+fn setup(vars: &Vars, world: &Arc<World>, faults: &Faults, engine: Option<&Engine>, function: &str) -> Setup {
+    let setup = Setup::new(vars.clone(), Arc::clone(world));
+    match engine {
+        Some(engine) => setup.through(faults.http_client(function, engine)),
+        None => setup,
     }
 }
 

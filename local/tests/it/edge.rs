@@ -11,6 +11,7 @@ use latchkey::http::request::Nothing;
 use serde_json::json;
 
 use crate::app::{App, phone};
+use crate::faults::Fault;
 
 #[tokio::test]
 async fn paths_that_are_not_there_are_404_and_methods_405() {
@@ -131,9 +132,7 @@ async fn only_numbers_that_a_text_can_reach_are_texted() {
 async fn a_text_that_did_not_leave_costs_nothing() {
     let app = App::new().await;
     // The inbox refuses: the put fails as often as the SDK tries.
-    for _ in 0..4 {
-        app.faults.next("PutItem", crate::faults::Fault::Throttled);
-    }
+    app.faults.every_try("PutItem", Fault::Throttled);
     app.request_code(&phone(1)).await.problem(503, "text_not_sent");
     assert!(app.faults.all_met());
     assert_eq!(app.texts(&phone(1)).await, 0);

@@ -16,6 +16,9 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 
+/// As often as the SDK tries one request.
+const TRIES: usize = 4;
+
 /// What can go wrong with one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -119,6 +122,13 @@ impl Faults {
     /// The next request of `operation` meets `fault`.
     pub(crate) fn next(&self, operation: &'static str, fault: Fault) {
         self.0.lock().unwrap().next.push((operation, fault));
+    }
+
+    /// `fault` for as long as the SDK tries one request of `operation`.
+    pub(crate) fn every_try(&self, operation: &'static str, fault: Fault) {
+        for _ in 0..TRIES {
+            self.next(operation, fault);
+        }
     }
 
     /// What was announced and not met is called off.

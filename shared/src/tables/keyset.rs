@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::Client;
 use serde::{Deserialize, Serialize};
 
-use super::{StoreError, read, text, write};
+use super::{StoreError, get, write};
 use crate::config;
 use crate::setup::Setup;
 use crate::tokens::PublicKey;
@@ -33,16 +33,8 @@ impl Keyset {
     /// # Errors
     /// If the table does not answer.
     pub async fn read(&self) -> Result<Vec<PublicKey>, StoreError> {
-        let output = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key("pk", text(KEY))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(StoreError::of_read)?;
-        Ok(output.item.map(read::<KeysetItem>).transpose()?.map(|item| item.keys).unwrap_or_default())
+        let item: Option<KeysetItem> = get(&self.client, &self.table, [("pk", KEY)]).await?;
+        Ok(item.map(|item| item.keys).unwrap_or_default())
     }
 
     /// Makes these the keys, where they are not.

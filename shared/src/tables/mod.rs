@@ -11,10 +11,13 @@ pub mod users;
 use std::collections::HashMap;
 use std::error::Error;
 
+use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 /// An item as DynamoDB holds it.
 pub(crate) type Item = HashMap<String, AttributeValue>;
@@ -56,6 +59,24 @@ impl StoreError {
         };
         if refused { Self::Unavailable(Box::new(error)) } else { Self::OutcomeUnknown(Box::new(error)) }
     }
+}
+
+/// The item of a key, read consistently: what is read by key decides something.
+pub(crate) async fn get<T: DeserializeOwned, const PARTS: usize>(
+    client: &Client,
+    table: &str,
+    key: [(&str, &str); PARTS],
+) -> Result<Option<T>, StoreError> {
+    let key = key.map(|(name, value)| (name.to_owned(), text(value)));
+    let output = client
+        .get_item()
+        .table_name(table)
+        .set_key(Some(key.into()))
+        .consistent_read(true)
+        .send()
+        .await
+        .map_err(StoreError::of_read)?;
+    output.item.map(read).transpose()
 }
 
 /// How a conditional write ended.
@@ -105,11 +126,11 @@ pub(crate) fn number(value: impl Into<i64>) -> AttributeValue {
 }
 
 /// Reads an item into a type whose fields are named as its attributes.
-pub(crate) fn read<T: serde::de::DeserializeOwned>(item: Item) -> Result<T, StoreError> {
+pub(crate) fn read<T: DeserializeOwned>(item: Item) -> Result<T, StoreError> {
     serde_dynamo::from_item(item).map_err(StoreError::of_read)
 }
 
 /// Writes a type into an item whose attributes are named as its fields.
-pub(crate) fn write<T: serde::Serialize>(value: &T) -> Item {
+pub(crate) fn write<T: Serialize>(value: &T) -> Item {
     serde_dynamo::to_item(value).expect("our own types are maps with text keys")
 }

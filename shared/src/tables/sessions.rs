@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 
 use super::transaction::Write;
-use super::{StoreError, number, read, text, write};
+use super::{StoreError, get, number, read, text, write};
 use crate::config;
 use crate::domain::session::{Session, SessionId};
 use crate::domain::user::UserId;
@@ -28,17 +28,8 @@ impl Sessions {
     /// If the table does not answer.
     pub async fn get(&self, user: &UserId, id: &SessionId) -> Result<Option<Session>, StoreError> {
         let Some(slot) = id.slot() else { return Ok(None) };
-        let output = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key("user_id", text(&user.0))
-            .key("slot", text(slot))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(StoreError::of_read)?;
-        let session: Option<Session> = output.item.map(read).transpose()?;
+        let key = [("user_id", user.0.as_str()), ("slot", slot)];
+        let session: Option<Session> = get(&self.client, &self.table, key).await?;
         Ok(session.filter(|session| session.id == *id))
     }
 

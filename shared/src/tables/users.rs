@@ -24,7 +24,7 @@ use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 use super::transaction::{Refusal, Write};
-use super::{Item, StoreError, number, read, text, write};
+use super::{Item, StoreError, get, number, read, text, write};
 use crate::config;
 use crate::domain::invite::InviteCode;
 use crate::domain::phone::Phone;
@@ -90,7 +90,7 @@ impl Users {
     /// # Errors
     /// If the table does not answer.
     pub async fn get(&self, id: &UserId) -> Result<Option<User>, StoreError> {
-        self.item(user_key(id)).await?.map(read).transpose()
+        get(&self.client, &self.table, [("pk", &user_key(id))]).await
     }
 
     /// Whose phone this is, read consistently.
@@ -111,21 +111,8 @@ impl Users {
     }
 
     async fn owner(&self, key: String) -> Result<Option<UserId>, StoreError> {
-        let item: Option<OwnedItem> = self.item(key).await?.map(read).transpose()?;
+        let item: Option<OwnedItem> = get(&self.client, &self.table, [("pk", &key)]).await?;
         Ok(item.and_then(|item| item.owner_id))
-    }
-
-    async fn item(&self, key: String) -> Result<Option<Item>, StoreError> {
-        let output = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key("pk", text(key))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(StoreError::of_read)?;
-        Ok(output.item)
     }
 
     /// A page of a user's referrals, newest first, behind the position
