@@ -18,7 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::engine::Engine;
 use crate::functions::Functions;
-use crate::{gateway, inbox, secrets, tables};
+use crate::{gateway, inbox, parameters, secrets, tables};
 
 /// How often items past their time are swept out of the engine.
 const SWEEP_EVERY: Duration = Duration::from_mins(5);
@@ -73,7 +73,7 @@ pub async fn serve(options: Options, vars: Vars) -> Result<(), StartError> {
     let world = World::real();
     let folder = (!options.in_memory).then_some(options.data_dir.as_path());
     let engine = open(folder)?;
-    let vars = secrets::complete(vars, folder, &world).map_err(|error| {
+    let vars = secrets::complete(parameters::with_defaults(vars), folder, &world).map_err(|error| {
         StartError::new(format!("secrets cannot be kept in {}", options.data_dir.display()), error)
     })?;
     let vars = match vars.optional(config::PUBLIC_URL) {
@@ -82,7 +82,7 @@ pub async fn serve(options: Options, vars: Vars) -> Result<(), StartError> {
     };
     let region = vars.parsed(config::DEFAULT_REGION)?;
 
-    let setup = || Setup::new(vars.clone(), Arc::clone(&world)).through(engine.http_client());
+    let setup = || Setup::new(vars.clone(), Arc::clone(&world)).tables_through(engine.http_client());
     tables::create(&setup().dynamodb(), &vars).await?;
     let functions = Functions::build(|_| setup()).await?;
     let inbox = Arc::new(Inbox::new(&setup())?);

@@ -77,6 +77,7 @@ impl Engine {
         let answer = match operation {
             "BatchGetItem" => run(body, |input| db.batch_get_item(input)),
             "CreateTable" => run(body, |input| db.create_table(input)),
+            "DeleteItem" => run(body, |input| db.delete_item(input)),
             "DescribeTable" => run(body, |input| db.describe_table(input)),
             "GetItem" => run(body, |input| db.get_item(input)),
             "PutItem" => run(body, |input| db.put_item(input)),

@@ -7,14 +7,19 @@ use latchkey::http::function::{Function, Handler};
 use latchkey::lambda::StartError;
 use latchkey::setup::Setup;
 
-/// Every function, the issuing one first: the others look for its keys.
+/// Every function, the issuing ones first: the others look for their keys.
 pub fn all() -> Vec<Function> {
     vec![
         exchange_code::function(),
+        refresh_token::function(),
         request_code::function(),
+        sign_out::function(),
+        list_sessions::function(),
+        revoke_session::function(),
         get_user::function(),
         activate_invite::function(),
         list_referrals::function(),
+        keys::function(),
         site::function(),
     ]
 }

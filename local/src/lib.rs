@@ -7,5 +7,6 @@ pub mod engine;
 pub mod functions;
 pub mod gateway;
 pub mod inbox;
+pub mod parameters;
 pub mod secrets;
 pub mod tables;

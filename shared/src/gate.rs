@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::header::AUTHORIZATION;
 use serde::{Deserialize, Deserializer};
 
+use crate::domain::refresh::RefreshToken;
 use crate::domain::session::SessionId;
 use crate::domain::user::{Role, Status, User, UserId};
 use crate::http::endpoint::Needs;
@@ -17,14 +18,22 @@ use crate::tables::users::Users;
 use crate::tokens::{TokenError, Verifier};
 use crate::world::World;
 
-/// Whoever holds an access token of ours. Whether its session is still on is
-/// for [`Gate::admit`] to say.
+/// Whoever holds a token of ours. Whether its session is still on is for
+/// [`Gate::admit`] to say.
 #[derive(Clone, Debug)]
 pub struct Bearer {
     /// The user that the token names.
     pub user_id: UserId,
     /// The session that the token names.
     pub session_id: SessionId,
+    /// The key that signed it; none signs a refresh token.
+    pub kid: Option<String>,
+}
+
+impl From<RefreshToken> for Bearer {
+    fn from(token: RefreshToken) -> Self {
+        Self { user_id: token.user_id, session_id: token.session_id, kid: None }
+    }
 }
 
 /// `{user_id}` in a path: `me`, or anybody's.
@@ -43,6 +52,16 @@ impl<'de> Deserialize<'de> for UserRef {
     }
 }
 
+impl UserRef {
+    /// Whom it means when `bearer` calls.
+    pub fn target(self, bearer: &Bearer) -> UserId {
+        match self {
+            Self::Me => bearer.user_id.clone(),
+            Self::Id(id) => id,
+        }
+    }
+}
+
 /// The path of all that belongs to a user.
 #[derive(Clone, Debug, Deserialize)]
 pub struct UserPath {
@@ -53,10 +72,7 @@ pub struct UserPath {
 impl UserPath {
     /// Whom it means when `bearer` calls.
     pub fn target(self, bearer: &Bearer) -> UserId {
-        match self.user_id {
-            UserRef::Me => bearer.user_id.clone(),
-            UserRef::Id(id) => id,
-        }
+        self.user_id.target(bearer)
     }
 }
 
@@ -96,7 +112,7 @@ impl Gate {
             .map(|(_, token)| token.trim())
             .ok_or(Code::InvalidToken)?;
         match self.verifier.verify(token, context).await {
-            Ok((user_id, session_id)) => Ok(Bearer { user_id, session_id }),
+            Ok(bearer) => Ok(bearer),
             Err(TokenError::Invalid(_)) => Err(Code::InvalidToken.into()),
             Err(TokenError::Store(error)) => Err(error.into()),
         }
@@ -109,20 +125,28 @@ impl Gate {
     ///
     /// # Errors
     /// `session_ended`, `account_banned`, or `forbidden` where the target is
-    /// another and the caller's role is not of `staff`.
+    /// another and the caller's role is not of `staff`; `invalid_token` where
+    /// its key was withdrawn.
     pub async fn admit(&self, bearer: &Bearer, target: &UserId, staff: &[Role]) -> Result<User, Problem> {
-        let (me, session) = tokio::try_join!(
+        let (me, session, is_trusted) = tokio::try_join!(
             self.users.get(&bearer.user_id),
             self.sessions.get(&bearer.user_id, &bearer.session_id),
+            async {
+                match &bearer.kid {
+                    Some(kid) => self.verifier.still_trusts(kid).await,
+                    None => Ok(true),
+                }
+            },
         )?;
+        if !is_trusted {
+            return Err(Code::InvalidToken.into());
+        }
         let me = me.ok_or(Code::SessionEnded)?;
         if me.status == Status::Banned {
             return Err(Code::AccountBanned.into());
         }
         let now = self.world.now();
-        session
-            .filter(|session| session.epoch == me.epoch && session.expires_at > now)
-            .ok_or(Code::SessionEnded)?;
+        session.filter(|session| session.is_on(me.epoch, now)).ok_or(Code::SessionEnded)?;
         if *target != me.id && !staff.contains(&me.role) {
             return Err(Code::Forbidden.into());
         }

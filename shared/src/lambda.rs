@@ -7,11 +7,13 @@ use std::sync::Arc;
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_runtime::{LambdaEvent, service_fn};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{BadParameter, Vars};
 use crate::http::function::Function;
 use crate::http::problem::Chain;
 use crate::setup::Setup;
+use crate::watch;
 use crate::world::World;
 
 /// Why a function cannot start.
@@ -39,12 +41,7 @@ impl From<BadParameter> for StartError {
 /// Serves a function in Lambda until the runtime ends it. One thread: a
 /// function is given one request at a time.
 pub fn run(function: Function) -> ExitCode {
-    tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .without_time()
-        .with_env_filter(EnvFilter::new("info"))
-        .init();
+    watch::json(std::io::stdout, EnvFilter::new("info"), World::real()).init();
     let served = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

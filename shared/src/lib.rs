@@ -7,6 +7,7 @@
 //! * [`http`]: the edge. An endpoint is a type that implements
 //!   [`Endpoint`](http::endpoint::Endpoint); binary, gateway and checks read
 //!   its declaration.
+//! * [`metrics`] and [`watch`]: what can be seen of it all.
 //! * [`setup`] and [`lambda`]: what is built once at the start, and the
 //!   runtime around it.
 
@@ -16,10 +17,12 @@ pub mod domain;
 pub mod gate;
 pub mod http;
 pub mod lambda;
+pub mod metrics;
 pub mod secrets;
 pub mod setup;
 pub mod tables;
 pub mod texts;
 pub mod tokens;
 pub mod views;
+pub mod watch;
 pub mod world;

@@ -3,16 +3,21 @@
 
 use std::fmt;
 
-use crate::config::{BadParameter, Parameter, Vars};
+use crate::config::{self, BadParameter, Parameter, Vars};
+use crate::domain::pepper::Pepper;
 use crate::lambda::StartError;
+use crate::world::Timestamp;
 
 /// A secret of one or more entries. `Debug` never shows them.
 #[derive(Clone)]
-pub struct Secret(Vec<String>);
+pub struct Secret {
+    entries: Vec<String>,
+    version_at: Option<Timestamp>,
+}
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Secret({} entries)", self.0.len())
+        write!(f, "Secret({} entries)", self.entries.len())
     }
 }
 
@@ -25,17 +30,22 @@ impl Secret {
             .filter(|entry| !entry.is_empty())
             .map(str::to_owned)
             .collect();
-        (!entries.is_empty()).then_some(Self(entries))
+        (!entries.is_empty()).then_some(Self { entries, version_at: None })
     }
 
     /// The entry in use.
     pub fn first(&self) -> &str {
-        &self.0[0]
+        &self.entries[0]
     }
 
     /// All entries, the one in use first.
     pub fn entries(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
+        self.entries.iter().map(String::as_str)
+    }
+
+    /// When this version of it was made; `None` where a variable gave it.
+    pub const fn version_at(&self) -> Option<Timestamp> {
+        self.version_at
     }
 
     /// The secret that `value` holds, else the one that `arn` names in Secrets
@@ -44,19 +54,27 @@ impl Secret {
     /// # Errors
     /// If neither is set, or the secret cannot be fetched.
     pub async fn load(vars: &Vars, value: &Parameter, arn: &Parameter) -> Result<Self, StartError> {
-        let text = match (vars.optional(value), vars.optional(arn)) {
-            (Some(text), _) => text.to_owned(),
+        let (text, version_at) = match (vars.optional(value), vars.optional(arn)) {
+            (Some(text), _) => (text.to_owned(), None),
             (None, Some(id)) => fetch(vars, id).await?,
             (None, None) => {
                 return Err(BadParameter { name: arn.name, problem: "is to be set".to_owned() }.into());
             }
         };
         let empty = || BadParameter { name: value.name, problem: "holds no entry".to_owned() };
-        Ok(Self::parse(&text).ok_or_else(empty)?)
+        Ok(Self { version_at, ..Self::parse(&text).ok_or_else(empty)? })
     }
 }
 
-async fn fetch(vars: &Vars, id: &str) -> Result<String, StartError> {
+/// The pepper of the deployment.
+///
+/// # Errors
+/// If it is not set or cannot be fetched.
+pub async fn pepper(vars: &Vars) -> Result<Pepper, StartError> {
+    Ok(Pepper::new(&Secret::load(vars, config::PEPPER_SECRET, config::PEPPER_SECRET_ARN).await?))
+}
+
+async fn fetch(vars: &Vars, id: &str) -> Result<(String, Option<Timestamp>), StartError> {
     let config = crate::aws::shared_config(vars);
     let config = aws_sdk_secretsmanager::Config::builder()
         .behavior_version(aws_sdk_secretsmanager::config::BehaviorVersion::latest())
@@ -70,7 +88,8 @@ async fn fetch(vars: &Vars, id: &str) -> Result<String, StartError> {
         .send()
         .await
         .map_err(|error| StartError::new("the secret cannot be fetched", error))?;
-    Ok(secret.secret_string().unwrap_or_default().to_owned())
+    let version_at = secret.created_date().and_then(|at| at.to_millis().ok()).map(Timestamp::from_millis);
+    Ok((secret.secret_string().unwrap_or_default().to_owned(), version_at))
 }
 
 #[cfg(test)]

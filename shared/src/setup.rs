@@ -16,6 +16,7 @@ pub struct Setup {
     /// Time and chance.
     pub world: Arc<World>,
     http: Option<SharedHttpClient>,
+    tables: Option<SharedHttpClient>,
     dynamodb: OnceLock<Client>,
 }
 
@@ -23,24 +24,33 @@ impl Setup {
     /// Over the network, to the region's DynamoDB or to the one that
     /// `AWS_ENDPOINT_URL_DYNAMODB` names.
     pub const fn new(vars: Vars, world: Arc<World>) -> Self {
-        Self { vars, world, http: None, dynamodb: OnceLock::new() }
+        Self { vars, world, http: None, tables: None, dynamodb: OnceLock::new() }
     }
 
-    /// Through an HTTP client of one's own: an engine in the same process, or
-    /// one that injects faults.
+    /// With the tables reached through an HTTP client of one's own: an engine in
+    /// the same process.
+    #[must_use]
+    pub fn tables_through(mut self, http: SharedHttpClient) -> Self {
+        self.tables = Some(http);
+        self
+    }
+
+    /// With all of AWS reached through an HTTP client of one's own: one that
+    /// injects faults.
     #[must_use]
     pub fn through(mut self, http: SharedHttpClient) -> Self {
         self.http = Some(http);
         self
     }
 
-    /// What every client sends its requests through.
+    /// What clients send their requests through.
     pub fn http_client(&self) -> SharedHttpClient {
         self.http.clone().unwrap_or_else(crate::aws::https_client)
     }
 
     /// The client of DynamoDB.
     pub fn dynamodb(&self) -> Client {
-        self.dynamodb.get_or_init(|| crate::aws::dynamodb(&self.vars, self.http_client())).clone()
+        let http = || self.tables.clone().unwrap_or_else(|| self.http_client());
+        self.dynamodb.get_or_init(|| crate::aws::dynamodb(&self.vars, http())).clone()
     }
 }

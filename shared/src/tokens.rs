@@ -25,15 +25,21 @@ use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::config::{self, BadParameter, Vars};
-use crate::domain::session::SessionId;
+use crate::config::{self, BadParameter, Parameter, Vars};
+use crate::domain::pepper::Pepper;
+use crate::domain::refresh::mint;
+use crate::domain::session::{Session, SessionId};
 use crate::domain::user::{Role, User, UserId};
+use crate::gate::Bearer;
+use crate::http::endpoint::Needs;
+use crate::http::problem::Code;
 use crate::http::request::Context;
 use crate::lambda::StartError;
-use crate::secrets::Secret;
+use crate::secrets::{self, Secret};
 use crate::setup::Setup;
 use crate::tables::StoreError;
 use crate::tables::keyset::Keyset;
+use crate::tables::sessions::Next;
 use crate::world::{Timestamp, World};
 
 /// How far the clocks of those who check may be off, in seconds.
@@ -42,6 +48,10 @@ const LEEWAY: i64 = 60;
 /// An instance reads the keyset again for an unknown key at most this often,
 /// in seconds, so that made-up keys cost nothing.
 const REREAD_AFTER: i64 = 5;
+
+/// And beside its other reads this often, in seconds, so that a key which was
+/// taken out of the secret is soon refused everywhere.
+const STALE_AFTER: i64 = 300;
 
 /// `typ` of an access token (RFC 9068, section 2.1).
 const TYPE: &str = "at+jwt";
@@ -72,9 +82,17 @@ struct Claims {
 
 /// Who issues tokens, and for whom.
 #[derive(Clone, Debug)]
-struct Names {
+pub struct Names {
     issuer: Option<String>,
     audience: String,
+}
+
+impl Needs for Names {
+    const PROBLEMS: &'static [Code] = &[];
+
+    async fn build(setup: &Setup) -> Result<Self, StartError> {
+        Ok(Self::read(&setup.vars))
+    }
 }
 
 impl Names {
@@ -85,53 +103,122 @@ impl Names {
         }
     }
 
-    fn issuer<'a>(&'a self, context: &'a Context) -> &'a str {
+    /// The `iss` of tokens that are issued in answer to a request.
+    pub fn issuer<'a>(&'a self, context: &'a Context) -> &'a str {
         self.issuer.as_deref().unwrap_or(&context.public_url)
     }
 }
 
-/// What issues access tokens.
-pub struct Signer {
+/// What a sign-in and a refresh answer with: a pair of tokens.
+#[derive(Debug, Serialize)]
+pub struct Tokens {
+    access_token: String,
+    token_type: &'static str,
+    /// Seconds.
+    expires_in: u32,
+    refresh_token: String,
+    /// Seconds.
+    refresh_expires_in: u64,
+}
+
+/// What begins sessions and issues their tokens.
+pub struct Issuer {
     names: Names,
-    ttl: u32,
+    access_ttl: u32,
+    refresh_ttl: i64,
+    session_ttl: i64,
     kid: String,
     key: EncodingKey,
+    pepper: Pepper,
     world: Arc<World>,
 }
 
-impl Signer {
+impl Issuer {
     /// Derives the keys of the signing secret and publishes their public
     /// halves.
     ///
     /// # Errors
-    /// If the secret or the table cannot be reached, or a parameter is bad.
+    /// If a secret or the table cannot be reached, or a parameter is bad.
     pub async fn build(setup: &Setup) -> Result<Self, StartError> {
         let vars = &setup.vars;
-        let ttl = vars.number(config::ACCESS_TTL, 60..=86_400)?;
-        let secret = Secret::load(vars, config::SIGNING_SECRET, config::SIGNING_SECRET_ARN).await?;
+        let access_ttl = vars.number(config::ACCESS_TTL, 60..=86_400)?;
+        let refresh_ttl = lifetime(vars, config::REFRESH_TTL)?;
+        let session_ttl = lifetime(vars, config::SESSION_TTL)?;
+        if refresh_ttl < i64::from(access_ttl) {
+            let problem = format!("is to be at least {} ({access_ttl})", config::ACCESS_TTL.name);
+            return Err(BadParameter { name: config::REFRESH_TTL.name, problem }.into());
+        }
+        let (secret, pepper) = tokio::try_join!(
+            Secret::load(vars, config::SIGNING_SECRET, config::SIGNING_SECRET_ARN),
+            secrets::pepper(vars),
+        )?;
         let keys: Vec<_> = secret.entries().map(derive).collect();
         let public: Vec<_> = keys.iter().map(public_half).collect();
         Keyset::new(setup)
-            .publish(&public)
+            .publish(&public, secret.version_at())
             .await
             .map_err(|error| StartError::new("the keyset cannot be published", error))?;
         install_cryptography();
         Ok(Self {
             names: Names::read(vars),
-            ttl,
+            access_ttl,
+            refresh_ttl,
+            session_ttl,
             kid: public[0].kid.clone(),
             key: EncodingKey::from_ec_der(&keys[0].to_bytes()),
+            pepper,
             world: Arc::clone(&setup.world),
         })
     }
 
-    /// How long its tokens are good for, in seconds.
-    pub const fn ttl(&self) -> u32 {
-        self.ttl
+    /// The pepper under which refresh tokens are made.
+    pub const fn pepper(&self) -> &Pepper {
+        &self.pepper
     }
 
-    /// An access token for a session of `user`.
-    pub fn access_token(&self, user: &User, session: &SessionId, context: &Context) -> String {
+    /// A new session of `user` in `slot`.
+    pub fn begin(&self, user: &User, slot: u8, device: Option<String>, ip: String) -> Session {
+        let now = self.world.now();
+        Session {
+            user_id: user.id.clone(),
+            id: SessionId::draw(slot, user.epoch, &mut *self.world.chance()),
+            device,
+            ip,
+            created_at: now,
+            last_seen_at: now,
+            expires_at: now.plus_seconds(self.session_ttl),
+            generation: 0,
+            pepper_entry: self.pepper.first().id().to_owned(),
+            refresh_until: now.plus_seconds(self.refresh_ttl),
+        }
+    }
+
+    /// What a refresh now, from `ip`, moves a session on to.
+    pub fn next(&self, ip: String) -> Next {
+        let now = self.world.now();
+        Next {
+            now,
+            refresh_until: now.plus_seconds(self.refresh_ttl),
+            pepper_entry: self.pepper.first().id().to_owned(),
+            ip,
+        }
+    }
+
+    /// The tokens of a session of `user`: always the same refresh token for
+    /// one generation, a new access token each time. `None` if this instance
+    /// started before the entry was added under which the refresh token is
+    /// made.
+    pub fn tokens(&self, user: &User, session: &Session, context: &Context) -> Option<Tokens> {
+        Some(Tokens {
+            access_token: self.access_token(user, &session.id, context),
+            token_type: "Bearer",
+            expires_in: self.access_ttl,
+            refresh_token: mint(session, &self.pepper)?.into_string(),
+            refresh_expires_in: self.world.now().seconds_until(session.ends_at()),
+        })
+    }
+
+    fn access_token(&self, user: &User, session: &SessionId, context: &Context) -> String {
         let now = self.world.now().seconds();
         let claims = Claims {
             iss: self.names.issuer(context).to_owned(),
@@ -142,7 +229,7 @@ impl Signer {
             role: user.role,
             jti: self.world.new_id(),
             iat: now,
-            exp: now + i64::from(self.ttl),
+            exp: now + i64::from(self.access_ttl),
         };
         let header = Header {
             typ: Some(TYPE.to_owned()),
@@ -150,6 +237,16 @@ impl Signer {
             ..Header::new(Algorithm::ES256)
         };
         jsonwebtoken::encode(&header, &claims, &self.key).expect("a derived key signs any claims")
+    }
+}
+
+/// How long something lasts, in seconds; 0 stands for ever, which is a hundred
+/// years here.
+fn lifetime(vars: &Vars, parameter: &'static Parameter) -> Result<i64, BadParameter> {
+    const CENTURY: u32 = 3_155_760_000;
+    match vars.number(parameter, 0..=CENTURY)? {
+        0 => Ok(CENTURY.into()),
+        seconds => Ok(seconds.into()),
     }
 }
 
@@ -161,8 +258,10 @@ pub struct Verifier {
     known: RwLock<Known>,
 }
 
+type Keys = HashMap<String, DecodingKey>;
+
 struct Known {
-    keys: Arc<HashMap<String, DecodingKey>>,
+    keys: Arc<Keys>,
     read_at: Timestamp,
 }
 
@@ -203,17 +302,18 @@ impl Verifier {
         })
     }
 
-    /// The user and the session that a token names, once its signature,
-    /// algorithm, type, issuer, audience and time are checked.
+    /// Who a token names, once its signature, algorithm, type, issuer, audience
+    /// and time are checked.
     ///
     /// # Errors
     /// [`TokenError::Invalid`] if any of them is wrong.
-    pub async fn verify(&self, token: &str, context: &Context) -> Result<(UserId, SessionId), TokenError> {
+    pub async fn verify(&self, token: &str, context: &Context) -> Result<Bearer, TokenError> {
         let header = jsonwebtoken::decode_header(token)?;
         if !is_access_token(&header) {
             return Err(TokenError::Invalid(None));
         }
-        let key = self.key(header.kid.as_deref().unwrap_or_default()).await?;
+        let kid = header.kid.unwrap_or_default();
+        let key = self.key(&kid).await?;
         let mut validation = Validation::new(Algorithm::ES256);
         validation.set_issuer(&[self.names.issuer(context)]);
         validation.set_audience(&[&self.names.audience]);
@@ -225,7 +325,26 @@ impl Verifier {
         if claims.exp + LEEWAY <= now || claims.iat - LEEWAY > now {
             return Err(TokenError::Invalid(None));
         }
-        Ok((claims.sub, claims.sid))
+        Ok(Bearer { user_id: claims.sub, session_id: claims.sid, kid: Some(kid) })
+    }
+
+    /// Whether a key is still one of the keyset's. Reads it again where that
+    /// was long ago: meant to be joined with other reads.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub async fn still_trusts(&self, kid: &str) -> Result<bool, StoreError> {
+        let read_at = self.known.read().unwrap_or_else(PoisonError::into_inner).read_at;
+        let is_fresh = self.world.now() < read_at.plus_seconds(STALE_AFTER);
+        Ok(is_fresh || self.reread().await?.contains_key(kid))
+    }
+
+    async fn reread(&self) -> Result<Arc<Keys>, StoreError> {
+        let now = self.world.now();
+        let keys = Arc::new(decoding_keys(&self.keyset.read().await?));
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        *known = Known { keys: Arc::clone(&keys), read_at: now };
+        Ok(keys)
     }
 
     async fn key(&self, kid: &str) -> Result<DecodingKey, TokenError> {
@@ -240,10 +359,7 @@ impl Verifier {
         if now < read_at.plus_seconds(REREAD_AFTER) && read_at <= now {
             return Err(TokenError::Invalid(None));
         }
-        let keys = Arc::new(decoding_keys(&self.keyset.read().await?));
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        *known = Known { keys: Arc::clone(&keys), read_at: now };
-        keys.get(kid).cloned().ok_or(TokenError::Invalid(None))
+        self.reread().await?.get(kid).cloned().ok_or(TokenError::Invalid(None))
     }
 }
 
@@ -252,7 +368,7 @@ fn is_access_token(header: &Header) -> bool {
     header.alg == Algorithm::ES256 && header.typ.as_deref() == Some(TYPE)
 }
 
-fn decoding_keys(keys: &[PublicKey]) -> HashMap<String, DecodingKey> {
+fn decoding_keys(keys: &[PublicKey]) -> Keys {
     keys.iter()
         .filter_map(|key| Some((key.kid.clone(), DecodingKey::from_ec_components(&key.x, &key.y).ok()?)))
         .collect()
@@ -328,14 +444,6 @@ impl JwtVerifier for Es256Verifier {
     fn algorithm(&self) -> Algorithm {
         Algorithm::ES256
     }
-}
-
-/// `SESSION_TTL`: how long a session lasts at most, in seconds.
-///
-/// # Errors
-/// If the parameter is bad.
-pub fn session_ttl(vars: &Vars) -> Result<i64, BadParameter> {
-    vars.number(config::SESSION_TTL, 60..=315_360_000).map(i64::from)
 }
 
 #[cfg(test)]

@@ -2,13 +2,18 @@
 
 use std::sync::Arc;
 
+use latchkey::config;
 use latchkey::domain::invite::{Entry, InviteCode, Refusal, judge};
+use latchkey::domain::limits::{DAY, LimitOf, Window};
 use latchkey::gate::{Bearer, Gate};
 use latchkey::http::answer::Json;
-use latchkey::http::endpoint::{Endpoint, Request, Route};
+use latchkey::http::endpoint::{Endpoint, Needs, Request, Route};
 use latchkey::http::function::Function;
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::request::{JsonBody, Nothing};
+use latchkey::lambda::StartError;
+use latchkey::setup::Setup;
+use latchkey::tables::counters::Counters;
 use latchkey::tables::transaction::{Committed, Tables, Transaction};
 use latchkey::tables::users::{Users, activated_code};
 use latchkey::views::Person;
@@ -23,6 +28,34 @@ pub fn function() -> Function {
 
 /// Enters a friend's invite code.
 pub struct ActivateInvite;
+
+/// A gate, the tables, and how many codes a user may try.
+pub struct Needed {
+    gate: Gate,
+    users: Users,
+    counters: Counters,
+    tables: Tables,
+    guesses_per_day: Window,
+    world: Arc<World>,
+}
+
+impl Needs for Needed {
+    async fn build(setup: &Setup) -> Result<Self, StartError> {
+        let most = setup.vars.number(config::INVITE_GUESSES_PER_DAY, 0..=1_000_000)?;
+        Ok(Self {
+            gate: Gate::build(setup).await?,
+            users: Users::new(setup),
+            counters: Counters::new(setup),
+            tables: Tables::new(setup),
+            guesses_per_day: Window { most, seconds: DAY },
+            world: Arc::clone(&setup.world),
+        })
+    }
+
+    fn gate(&self) -> Option<&Gate> {
+        Some(&self.gate)
+    }
+}
 
 /// The friend's code, as it is typed.
 #[derive(Debug, Deserialize)]
@@ -47,29 +80,46 @@ enum Part {
 
 impl Endpoint for ActivateInvite {
     const ROUTE: Route = Route::put("/v1/users/me/referrer");
-    const PROBLEMS: &'static [Code] =
-        &[Code::InviteAlreadyActivated, Code::OwnInviteCode, Code::InviteCodeNotFound, Code::InviteLoop];
+    const PROBLEMS: &'static [Code] = &[
+        Code::InviteAlreadyActivated,
+        Code::TooManyInviteGuesses,
+        Code::OwnInviteCode,
+        Code::InviteCodeNotFound,
+        Code::InviteLoop,
+    ];
 
     type Caller = Bearer;
     type Path = Nothing;
     type Query = Nothing;
     type Body = JsonBody<Entered>;
     type Output = Json<Activated>;
-    type Needs = (Gate, Users, Tables, Arc<World>);
+    type Needs = Needed;
 
-    async fn call(needs: &Self::Needs, request: Request<Self>) -> Result<Json<Activated>, Problem> {
-        let (gate, users, tables, world) = needs;
+    async fn call(needs: &Needed, request: Request<Self>) -> Result<Json<Activated>, Problem> {
+        let Needed { gate, users, counters, tables, guesses_per_day, world } = needs;
         let code = InviteCode::parse(&request.body.0.invite_code);
+        let my_id = &request.caller.user_id;
+        let tries = format!("invites#{my_id}");
 
-        let (me, owner) = join!(gate.admit(&request.caller, &request.caller.user_id, Self::STAFF), async {
-            match &code {
-                Some(code) => users.with_invite(code).await,
-                None => Ok(None),
-            }
-        },);
+        // Each try is counted before anything is told of the code. There is no
+        // need to give a right one back: nobody enters a second.
+        let (me, owner, counted) = join!(
+            gate.admit(&request.caller, my_id, Self::STAFF),
+            async {
+                match &code {
+                    Some(code) => users.with_invite(code).await,
+                    None => Ok(None),
+                }
+            },
+            counters.take(&tries, *guesses_per_day, LimitOf::InviteGuesses),
+        );
         let me = me?;
+        let (owner, counted) = (owner?, counted?);
+        if let (None, Err(limit)) = (&me.activated_invite_code, counted) {
+            return Err(Problem::limited(limit, world.now()));
+        }
 
-        let (code, referrer) = match judge(&me, code, owner?)? {
+        let (code, referrer) = match judge(&me, code, owner)? {
             Entry::Repeated(code) => {
                 let referrer = Person::find(users, me.referrer_id.as_ref()).await?;
                 return Ok(Json(Activated { activated_invite_code: code, referrer }));

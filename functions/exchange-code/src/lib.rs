@@ -5,27 +5,34 @@ use std::sync::Arc;
 
 use latchkey::config;
 use latchkey::domain::code::{OneTimeCode, Purpose};
-use latchkey::domain::invite::{Entry, InviteCode, judge};
+use latchkey::domain::invite::{self, InviteCode, judge};
+use latchkey::domain::limits::{CrowdLimits, LimitOf, Window};
 use latchkey::domain::phone::{Phone, Region};
 use latchkey::domain::session::{Session, SessionId, slot_for_new};
+use latchkey::domain::testers::TestPhones;
 use latchkey::domain::user::{Status, User, UserId};
 use latchkey::http::answer::Json;
 use latchkey::http::endpoint::{Anyone, Endpoint, Needs, Request, Route};
 use latchkey::http::function::Function;
+use latchkey::http::idempotency::Idempotent;
 use latchkey::http::problem::{Code, Problem};
-use latchkey::http::request::{JsonBody, Nothing, Text};
+use latchkey::http::request::{Context, Nothing, Text};
 use latchkey::lambda::StartError;
+use latchkey::metrics::{Metric, count};
 use latchkey::setup::Setup;
 use latchkey::tables::StoreError;
-use latchkey::tables::codes::{Codes, Guess};
+use latchkey::tables::codes::{Codes, Count, Counted, Guess, Proof};
+use latchkey::tables::counters::Counters;
+use latchkey::tables::guard::{self, Guard};
+use latchkey::tables::requests::{Began, Claim, Remembered, Requests};
 use latchkey::tables::sessions::Sessions;
 use latchkey::tables::transaction::{Committed, Tables, Transaction};
 use latchkey::tables::users::Users;
-use latchkey::tokens::{Signer, session_ttl};
+use latchkey::tokens::{Issuer, Tokens};
 use latchkey::views::{Person, Profile};
-use latchkey::world::{Timestamp, World};
+use latchkey::world::World;
 use serde::{Deserialize, Serialize};
-use tokio::try_join;
+use tokio::{join, try_join};
 
 /// The function.
 pub fn function() -> Function {
@@ -39,30 +46,42 @@ pub struct ExchangeCode;
 /// has changed: a drawn invite code was taken, a slot was, the user was.
 const TRIES: u32 = 8;
 
-/// All three tables, and what signs.
+/// All three tables, and what issues tokens.
 pub struct Needed {
     codes: Codes,
+    counters: Counters,
+    guard: Guard,
+    requests: Requests,
     users: Users,
     sessions: Sessions,
     tables: Tables,
-    signer: Signer,
+    issuer: Issuer,
+    guesses_per_address: Window,
     region: Region,
+    testers: TestPhones,
     requires_challenge: bool,
-    session_ttl: i64,
     world: Arc<World>,
 }
 
 impl Needs for Needed {
     async fn build(setup: &Setup) -> Result<Self, StartError> {
+        let vars = &setup.vars;
+        let region = vars.parsed(config::DEFAULT_REGION)?;
+        let issuer = Issuer::build(setup).await?;
+        let codes = Codes::new(setup, issuer.pepper().clone())?;
         Ok(Self {
-            codes: Codes::build(setup).await?,
+            requests: Requests::new(setup, issuer.pepper().clone(), codes.limits().ttl),
+            codes,
+            counters: Counters::new(setup),
+            guard: Guard::new(setup)?,
             users: Users::new(setup),
             sessions: Sessions::new(setup),
             tables: Tables::new(setup),
-            signer: Signer::build(setup).await?,
-            region: setup.vars.parsed(config::DEFAULT_REGION)?,
-            requires_challenge: setup.vars.flag(config::REQUIRE_CHALLENGE)?,
-            session_ttl: session_ttl(&setup.vars)?,
+            issuer,
+            guesses_per_address: CrowdLimits::read(vars)?.guesses_per_address,
+            region,
+            testers: TestPhones::read(vars, region)?,
+            requires_challenge: vars.flag(config::REQUIRE_CHALLENGE)?,
             world: Arc::clone(&setup.world),
         })
     }
@@ -82,19 +101,19 @@ pub struct Entered {
 /// Tokens, and whose they are.
 #[derive(Debug, Serialize)]
 pub struct SignedIn {
-    access_token: String,
-    token_type: &'static str,
-    expires_in: u32,
+    #[serde(flatten)]
+    tokens: Tokens,
     is_new: bool,
     user: Profile,
     #[serde(skip_serializing_if = "Option::is_none")]
-    invite_error: Option<&'static str>,
+    invite_error: Option<String>,
 }
 
 /// The parts of the transaction.
 #[derive(Clone, Copy, PartialEq)]
 enum Part {
     Code,
+    Request,
     User,
     InviteCode,
     Session,
@@ -102,125 +121,235 @@ enum Part {
     Count,
 }
 
+/// What a request comes to before its guess is compared.
+enum Entry {
+    /// A guess, to be compared.
+    Guess(Counted),
+    /// The same request was answered before.
+    Repeated(Began),
+}
+
 impl Endpoint for ExchangeCode {
     const ROUTE: Route = Route::post("/v1/auth/token");
-    const PROBLEMS: &'static [Code] =
-        &[Code::InvalidPhone, Code::InvalidCode, Code::TooManyGuesses, Code::AccountBanned];
+    const PROBLEMS: &'static [Code] = &[
+        Code::InvalidPhone,
+        Code::InvalidCode,
+        Code::TooManyGuesses,
+        Code::TooManyRequests,
+        Code::AccountBanned,
+    ];
 
     type Caller = Anyone;
     type Path = Nothing;
     type Query = Nothing;
-    type Body = JsonBody<Entered>;
+    type Body = Idempotent<Entered>;
     type Output = Json<SignedIn>;
     type Needs = Needed;
 
     async fn call(needs: &Needed, request: Request<Self>) -> Result<Json<SignedIn>, Problem> {
-        let Needed { codes, users, sessions, tables, signer, world, .. } = needs;
-        let entered = request.body.0;
+        let (Idempotent { body: entered, key }, context) = (request.body, request.context);
         let phone = Phone::parse(&entered.phone, entered.region.unwrap_or(needs.region))?;
         if needs.requires_challenge && entered.challenge_id.is_none() {
             return Err(Problem::invalid_code(Some(0)));
         }
-        let typed = OneTimeCode::typed(&entered.code.0);
+        let key = key.map(|key| needs.requests.of("token", &key));
         let challenge_id = entered.challenge_id.as_ref().map(|id| id.0.as_str());
-        let mut invite = entered.invite_code.as_deref().map(InviteCode::parse);
+        let invite = entered.invite_code.as_deref().and_then(InviteCode::parse);
 
-        let (guess, mut known, owner) = try_join!(
-            codes.guess(phone.clone(), Purpose::SignIn, &typed, challenge_id),
-            users.with_phone(&phone),
+        let (entry, known, owner) = try_join!(
+            needs.enter(&phone, challenge_id, key.as_ref(), &context),
+            async { Ok(needs.users.with_phone(&phone).await?) },
             async {
                 match &invite {
-                    Some(Some(code)) => users.with_invite(code).await,
+                    Some(code) => Ok(needs.users.with_invite(code).await?),
                     _ => Ok(None),
                 }
             },
         )?;
-        let now = world.now();
-        let proof = match guess {
-            Guess::Right(proof) => proof,
-            Guess::Wrong(left) => return Err(Problem::invalid_code(left)),
-            Guess::TooMany(free) => return Err(Problem::limited(Code::TooManyGuesses, now, free)),
+        let counted = match entry {
+            Entry::Guess(counted) => counted,
+            Entry::Repeated(began) => return needs.answer_again(began, &context).await.map(Json),
         };
+        let proof = match needs.codes.compare(counted, &OneTimeCode::typed(&entered.code.0)) {
+            Guess::Right(proof) => proof,
+            Guess::Wrong(left) => {
+                count(Metric::CodesWrong);
+                return Err(Problem::invalid_code(left));
+            }
+        };
+        count(Metric::CodesEntered);
 
-        let mut invite_error = None;
-        for _ in 0..TRIES {
-            let Some((mut user, slot, replaces)) = needs.who_signs_in(&phone, known.as_ref(), now).await?
-            else {
-                known = users.with_phone(&phone).await?;
+        let device = entered.device.map(|name| name.0);
+        let arrival = Arrival { proof, known, invite: entered.invite_code, owner, device, key, context };
+        needs.sign_in(arrival).await.map(Json)
+    }
+}
+
+/// Somebody whose phone was proved.
+struct Arrival {
+    proof: Proof,
+    known: Option<UserId>,
+    /// The invite code, as it was typed.
+    invite: Option<String>,
+    /// Whose it is.
+    owner: Option<UserId>,
+    device: Option<String>,
+    key: Option<Remembered>,
+    context: Context,
+}
+
+/// What a sign-in would come to.
+struct Draft {
+    user: User,
+    session: Session,
+    invite_error: Option<String>,
+    writes: Transaction<Part>,
+}
+
+impl Needed {
+    /// Spends the code, registers who is new, and stores the session, all in
+    /// one transaction; drawn up anew where something that it rests on changed
+    /// meanwhile.
+    async fn sign_in(&self, mut arrival: Arrival) -> Result<SignedIn, Problem> {
+        let mut is_loop = false;
+        for tried in 0..TRIES {
+            let phone = &arrival.proof.phone;
+            let Some((user, slot, replaces)) = self.who_signs_in(phone, arrival.known.as_ref()).await? else {
+                arrival.known = self.users.with_phone(phone).await?;
                 continue;
             };
             if user.status == Status::Banned {
                 return Err(Code::AccountBanned.into());
             }
-            let session = Session {
-                user_id: user.id.clone(),
-                id: SessionId::draw(slot, &mut *world.chance()),
-                epoch: user.epoch,
-                device: entered.device.as_ref().map(|name| name.0.clone()),
-                ip: request.context.coarse_ip(),
-                created_at: now,
-                last_seen_at: now,
-                expires_at: now.plus_seconds(needs.session_ttl),
-            };
-            let mut writes = Transaction::new(world.new_id())
-                .with(Part::Code, codes.spend(&proof))
-                .with(Part::Session, sessions.put(&session, replaces.as_ref()));
-
-            let entry = invite.as_ref().map(|code| judge(&user, code.clone(), owner.clone()));
-            if let Some(Err(refusal)) = &entry {
-                invite_error = Some(Code::from(refusal));
-            }
-            if let Some(Ok(Entry::Activate(code, referrer))) = entry {
-                if known.is_some() {
-                    writes = writes.with(Part::User, users.activate(&user, &code, &referrer));
-                }
-                writes = writes
-                    .with(Part::Link, users.link(&user, &referrer, now))
-                    .with(Part::Count, users.count_referral(&referrer));
-                user.activated_invite_code = Some(code);
-                user.referrer_id = Some(referrer);
-            } else if known.is_some() {
-                writes = writes.with(Part::User, users.unchanged(&user));
-            }
-            if known.is_none() {
-                writes = writes
-                    .with(Part::User, users.insert(&user))
-                    .with(Part::User, users.claim_phone(&user))
-                    .with(Part::InviteCode, users.claim_invite(&user));
-            }
-
-            let (committed, referrer) =
-                try_join!(writes.commit(tables, world), Person::find(users, user.referrer_id.as_ref()))?;
+            let is_new = arrival.known.is_none();
+            let Draft { user, session, invite_error, writes } =
+                self.draft(&arrival, user, slot, replaces.as_ref(), is_loop);
+            let is_texted = self.testers.find(phone, self.world.now()).is_none();
+            let (committed, referrer, ()) = try_join!(
+                writes.commit(&self.tables, &self.world),
+                Person::find(&self.users, user.referrer_id.as_ref()),
+                async {
+                    if tried == 0 && is_texted {
+                        self.guard.count(phone, arrival.proof.sent_at, guard::Counted::Entered).await;
+                    }
+                    Ok(())
+                },
+            )?;
             let refused = match committed {
                 Committed::Done => {
-                    return Ok(Json(SignedIn {
-                        access_token: signer.access_token(&user, &session.id, &request.context),
-                        token_type: "Bearer",
-                        expires_in: signer.ttl(),
-                        is_new: known.is_none(),
-                        user: Profile::new(user, referrer, None),
-                        invite_error: invite_error.map(Code::as_str),
-                    }));
+                    if is_new {
+                        count(Metric::SignUps);
+                    }
+                    let tokens =
+                        self.issuer.tokens(&user, &session, &arrival.context).ok_or(Code::Unavailable)?;
+                    let user = Profile::new(user, referrer, None);
+                    return Ok(SignedIn { tokens, is_new, user, invite_error });
                 }
                 Committed::Refused(refused) => refused,
             };
-            let has = |part| refused.iter().any(|(refused, _)| *refused == part);
-            if has(Part::Code) {
+            let of = |part| refused.iter().find(|(refused, _)| *refused == part).map(|(_, refusal)| refusal);
+            if let Some(began) = of(Part::Request).and_then(|refusal| self.requests.began(refusal)) {
+                return self.answer_again(began, &arrival.context).await;
+            }
+            if of(Part::Code).is_some() {
                 return Err(Problem::invalid_code(Some(0)));
             }
-            if has(Part::Link) {
-                invite_error = Some(Code::InviteLoop);
-                invite = None;
-            }
-            if has(Part::User) {
-                known = users.with_phone(&phone).await?;
+            is_loop |= of(Part::Link).is_some();
+            if of(Part::User).is_some() {
+                arrival.known = self.users.with_phone(phone).await?;
             }
         }
         Err(Code::Unavailable.into())
     }
-}
 
-impl Needed {
+    /// Draws the transaction up. A bad invite code never blocks it; `is_loop`
+    /// where the code's owner is found to have entered this user's.
+    fn draft(
+        &self,
+        arrival: &Arrival,
+        mut user: User,
+        slot: u8,
+        replaces: Option<&SessionId>,
+        is_loop: bool,
+    ) -> Draft {
+        let Needed { codes, users, sessions, requests, world, .. } = self;
+        let ip = arrival.context.coarse_ip();
+        let session = self.issuer.begin(&user, slot, arrival.device.clone(), ip);
+        let mut writes = Transaction::new(world.new_id())
+            .with(Part::Code, codes.spend(&arrival.proof))
+            .with(Part::Session, sessions.put(&session, replaces));
+
+        let is_new = arrival.known.is_none();
+        let judged = match &arrival.invite {
+            Some(_) if is_loop => Err(Code::InviteLoop),
+            Some(typed) => judge(&user, InviteCode::parse(typed), arrival.owner.clone())
+                .map(Some)
+                .map_err(|refusal| Code::from(&refusal)),
+            None => Ok(None),
+        };
+        let invite_error = judged.as_ref().err().map(|code| code.as_str().to_owned());
+        if let Ok(Some(invite::Entry::Activate(code, referrer))) = judged {
+            if !is_new {
+                writes = writes.with(Part::User, users.activate(&user, &code, &referrer));
+            }
+            writes = writes
+                .with(Part::Link, users.link(&user, &referrer, world.now()))
+                .with(Part::Count, users.count_referral(&referrer));
+            user.activated_invite_code = Some(code);
+            user.referrer_id = Some(referrer);
+        } else if !is_new {
+            writes = writes.with(Part::User, users.unchanged(&user));
+        }
+        if is_new {
+            writes = writes
+                .with(Part::User, users.insert(&user))
+                .with(Part::User, users.claim_phone(&user))
+                .with(Part::InviteCode, users.claim_invite(&user));
+        }
+        if let Some(key) = &arrival.key {
+            let began = (&user.id, &session.id);
+            writes =
+                writes.with(Part::Request, requests.conclude(key, began, is_new, invite_error.as_deref()));
+        }
+        Draft { user, session, invite_error, writes }
+    }
+
+    /// Counts a guess, for its phone and its address at once. It is compared
+    /// only if nothing stands in the way; else it is taken back.
+    async fn enter(
+        &self,
+        phone: &Phone,
+        challenge_id: Option<&str>,
+        key: Option<&Remembered>,
+        context: &Context,
+    ) -> Result<Entry, Problem> {
+        let address =
+            format!("guesses#{}", self.issuer.pepper().first().key("address", &context.counted_ip()));
+        let (counted, claim, of_address) = join!(
+            self.codes.count_guess(phone, Purpose::SignIn, challenge_id),
+            self.requests.claim(key),
+            self.counters.take(&address, self.guesses_per_address, LimitOf::Address),
+        );
+        let allowed = match (claim, of_address) {
+            (Ok(Claim::Mismatch), _) => Err(Code::IdempotencyMismatch.into()),
+            (Ok(Claim::Same(Some(began))), _) => Ok(Some(began)),
+            (Ok(Claim::Same(None)), Ok(Ok(_))) => Ok(None),
+            (_, Ok(Err(limit))) => Err(Problem::limited(limit, self.world.now())),
+            (Err(error), _) | (_, Err(error)) => Err(error.into()),
+        };
+        match (allowed, counted?) {
+            (Ok(None), Count::Counted(counted)) => Ok(Entry::Guess(counted)),
+            (Ok(None), Count::NoCode) => Err(Problem::invalid_code(Some(0))),
+            (Ok(None), Count::Limited(limit)) => Err(Problem::limited(limit, self.world.now())),
+            (stopped, counted) => {
+                if let Count::Counted(counted) = counted {
+                    self.codes.uncount(&counted).await?;
+                }
+                stopped?.map(Entry::Repeated).ok_or_else(|| Code::Unavailable.into())
+            }
+        }
+    }
+
     /// Who signs in with `phone`, and the slot for the session with what it
     /// replaces: a known user as stored, else a new one. `None` if the known
     /// one is gone.
@@ -228,15 +357,32 @@ impl Needed {
         &self,
         phone: &Phone,
         known: Option<&UserId>,
-        now: Timestamp,
     ) -> Result<Option<(User, u8, Option<SessionId>)>, StoreError> {
+        let now = self.world.now();
         let Some(id) = known else {
             let invite_code = InviteCode::draw(&mut *self.world.chance());
             let user = User::new(UserId(self.world.new_id()), phone.clone(), invite_code, now);
             return Ok(Some((user, 0, None)));
         };
         let (user, present) = try_join!(self.users.get(id), self.sessions.of_user(id))?;
-        let (slot, replaces) = slot_for_new(&present, now);
-        Ok(user.map(|user| (user, slot, replaces)))
+        Ok(user.map(|user| {
+            let (slot, replaces) = slot_for_new(&present, user.epoch, now);
+            (user, slot, replaces)
+        }))
+    }
+
+    /// The answer to a request that began a session before, as long as that
+    /// session is on.
+    async fn answer_again(&self, began: Began, context: &Context) -> Result<SignedIn, Problem> {
+        let Began { user_id, session_id, is_new, invite_error, .. } = began;
+        let (user, session) = try_join!(self.users.get(&user_id), self.sessions.get(&user_id, &session_id))?;
+        let now = self.world.now();
+        let (Some(user), Some(session)) = (user, session) else { return Err(Problem::invalid_code(Some(0))) };
+        if !session.is_on(user.epoch, now) {
+            return Err(Problem::invalid_code(Some(0)));
+        }
+        let tokens = self.issuer.tokens(&user, &session, context).ok_or(Code::Unavailable)?;
+        let referrer = Person::find(&self.users, user.referrer_id.as_ref()).await?;
+        Ok(SignedIn { tokens, is_new, user: Profile::new(user, referrer, None), invite_error })
     }
 }

@@ -1,20 +1,34 @@
 //! `POST /v1/auth/code`: texts a one-time code.
 
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use http::header::ACCEPT_LANGUAGE;
 use latchkey::config;
-use latchkey::domain::code::{OneTimeCode, Purpose};
-use latchkey::domain::phone::{Phone, Region};
+use latchkey::domain::code::Purpose;
+use latchkey::domain::limits::{CrowdLimits, LimitOf};
+use latchkey::domain::pepper::Pepper;
+use latchkey::domain::phone::{Countries, Phone, Region};
+use latchkey::domain::testers::{TestPhone, TestPhones};
 use latchkey::http::answer::Accepted;
 use latchkey::http::endpoint::{Anyone, Endpoint, Needs, Request, Route};
 use latchkey::http::function::Function;
-use latchkey::http::problem::{Code, Problem};
-use latchkey::http::request::{JsonBody, Nothing};
+use latchkey::http::idempotency::{Idempotent, RequestKey};
+use latchkey::http::problem::{Chain, Code, Problem};
+use latchkey::http::request::{Context, Nothing, Text};
 use latchkey::lambda::StartError;
+use latchkey::metrics::{Metric, count};
+use latchkey::secrets;
 use latchkey::setup::Setup;
-use latchkey::tables::codes::{Codes, Issue};
+use latchkey::tables::codes::{Codes, Issue, Issued, Live};
+use latchkey::tables::counters::{self, Counters};
+use latchkey::tables::guard::{Counted, Guard, Verdict};
+use latchkey::tables::requests::{Claim, Remembered, Requests};
+use latchkey::texts::wording::Wish;
 use latchkey::texts::{Sender, reveals_code};
 use latchkey::world::World;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use tokio::join;
 
 /// The function.
 pub fn function() -> Function {
@@ -24,32 +38,52 @@ pub fn function() -> Function {
 /// Texts a one-time code.
 pub struct RequestCode;
 
-/// Codes, a sender, and how phones are read.
+/// Codes, a sender, how phones are read, and all that bounds texts.
 pub struct Needed {
     codes: Codes,
+    counters: Counters,
+    guard: Guard,
+    requests: Requests,
     sender: Sender,
+    pepper: Pepper,
+    limits: CrowdLimits,
     region: Region,
+    countries: Countries,
+    testers: TestPhones,
     reveals_code: bool,
     world: Arc<World>,
 }
 
 impl Needs for Needed {
     async fn build(setup: &Setup) -> Result<Self, StartError> {
+        let vars = &setup.vars;
+        let region = vars.parsed(config::DEFAULT_REGION)?;
+        let pepper = secrets::pepper(vars).await?;
+        let codes = Codes::new(setup, pepper.clone())?;
         Ok(Self {
-            codes: Codes::build(setup).await?,
+            requests: Requests::new(setup, pepper.clone(), codes.limits().ttl),
+            codes,
+            counters: Counters::new(setup),
+            guard: Guard::new(setup)?,
             sender: Sender::build(setup)?,
-            region: setup.vars.parsed(config::DEFAULT_REGION)?,
-            reveals_code: reveals_code(&setup.vars)?,
+            pepper,
+            limits: CrowdLimits::read(vars)?,
+            region,
+            countries: Countries::read(vars)?,
+            testers: TestPhones::read(vars, region)?,
+            reveals_code: reveals_code(vars)?,
             world: Arc::clone(&setup.world),
         })
     }
 }
 
-/// Whom to text.
+/// Whom to text, and how.
 #[derive(Debug, Deserialize)]
 pub struct Wanted {
     phone: String,
     region: Option<Region>,
+    locale: Option<Text<35>>,
+    app_hash: Option<Text<64>>,
     #[serde(default)]
     purpose: Purpose,
 }
@@ -59,49 +93,199 @@ pub struct Wanted {
 pub struct Texted {
     challenge_id: String,
     phone: Phone,
-    expires_in: u32,
-    resend_in: i64,
-    code_length: u32,
+    expires_in: u64,
+    resend_in: u64,
+    code_length: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<String>,
 }
 
+/// What a text takes of its limits, to be given back if it does not leave.
+#[derive(Default)]
+struct Taken {
+    issued: Option<Issued>,
+    counted: Vec<counters::Taken>,
+}
+
+/// How asking for a code ended, short of a problem.
+enum Asked {
+    /// A new one is to be texted.
+    Granted(Issued, Vec<counters::Taken>),
+    /// The same request was answered before.
+    Repeated(Live),
+}
+
 impl Endpoint for RequestCode {
     const ROUTE: Route = Route::post("/v1/auth/code");
-    const PROBLEMS: &'static [Code] =
-        &[Code::InvalidPhone, Code::ResendTooSoon, Code::TooManyCodes, Code::TextNotSent];
+    const PROBLEMS: &'static [Code] = &[
+        Code::InvalidPhone,
+        Code::CountryNotAllowed,
+        Code::ResendTooSoon,
+        Code::TooManyCodes,
+        Code::TooManyRequests,
+        Code::TextsPaused,
+        Code::TextNotSent,
+    ];
 
     type Caller = Anyone;
     type Path = Nothing;
     type Query = Nothing;
-    type Body = JsonBody<Wanted>;
+    type Body = Idempotent<Wanted>;
     type Output = Accepted<Texted>;
     type Needs = Needed;
 
     async fn call(needs: &Needed, request: Request<Self>) -> Result<Accepted<Texted>, Problem> {
-        let wanted = request.body.0;
-        let phone = Phone::parse_mobile(&wanted.phone, wanted.region.unwrap_or(needs.region))?;
-
+        let Idempotent { body: wanted, key } = request.body;
         let now = needs.world.now();
-        let issued = match needs.codes.issue(phone.clone(), wanted.purpose).await? {
-            Issue::Issued(issued) => issued,
-            Issue::TooSoon(free) => return Err(Problem::limited(Code::ResendTooSoon, now, free)),
-            Issue::TooMany(free) => return Err(Problem::limited(Code::TooManyCodes, now, free)),
+        let phone = Phone::parse(&wanted.phone, wanted.region.unwrap_or(needs.region))?;
+        let tester = needs.testers.find(&phone, now);
+        if tester.is_none() {
+            phone.reachable()?;
+            if !needs.countries.allow(&phone) {
+                return Err(Code::CountryNotAllowed.into());
+            }
+        }
+        count(Metric::CodesAsked);
+
+        let code_length =
+            tester.map_or(needs.codes.limits().length as usize, |tester| tester.code.as_str().len());
+        let answer = |live: Live, code: Option<String>| {
+            Accepted(Texted {
+                challenge_id: live.challenge_id,
+                phone: phone.clone(),
+                expires_in: now.seconds_until(live.expires_at),
+                resend_in: now.seconds_until(live.resend_at),
+                code_length,
+                code,
+            })
         };
-        if let Err(refused) = needs.sender.send_code(&phone, &issued.code).await {
-            needs.codes.take_back(&issued).await?;
-            return Err(Problem::from(Code::TextNotSent).cause(refused));
+        let (issued, counted) =
+            match needs.ask(&phone, tester, wanted.purpose, key.as_ref(), &request.context).await? {
+                Asked::Granted(issued, counted) => (issued, counted),
+                Asked::Repeated(live) => return Ok(answer(live, None)),
+            };
+        let (live, code) = (issued.live.clone(), issued.code.clone());
+        if tester.is_none() {
+            let wish = Wish {
+                locale: wanted.locale.as_ref().map(|locale| locale.0.as_str()),
+                accept_language: request.context.header(ACCEPT_LANGUAGE.as_str()),
+                app_hash: wanted.app_hash.as_ref().map(|hash| hash.0.as_str()),
+            };
+            let (sent, ()) = join!(
+                needs.sender.send_code(&phone, &code, wish),
+                needs.guard.count(&phone, now, Counted::Sent),
+            );
+            if let Err(refused) = sent {
+                join!(
+                    needs.give_back(Taken { issued: Some(issued), counted }),
+                    needs.guard.count(&phone, now, Counted::NotSent),
+                );
+                return Err(refused.into());
+            }
+            count(Metric::CodesTexted);
+        }
+        Ok(answer(live, needs.reveals_code.then(|| code.as_str().to_owned())))
+    }
+}
+
+impl Needed {
+    /// Asks for a new code: all limits at once, in one wave. Where one of them
+    /// refuses, what the others took is given back, and the refusal that holds
+    /// longest is told.
+    async fn ask(
+        &self,
+        phone: &Phone,
+        tester: Option<&TestPhone>,
+        purpose: Purpose,
+        key: Option<&RequestKey>,
+        context: &Context,
+    ) -> Result<Asked, Problem> {
+        let is_texted = tester.is_none();
+        let key = key.map(|key| self.requests.of("code", key));
+        let request = key.as_ref().map(Remembered::as_str);
+        let address = format!("codes#{}", self.pepper.first().key("address", &context.counted_ip()));
+        let per_address = self.limits.codes_per_address.only_if(is_texted);
+        let per_day = self.limits.texts_per_day.only_if(is_texted);
+        let (claim, issue, of_address, of_day, verdict) = join!(
+            self.requests.claim(key.as_ref()),
+            async {
+                match tester {
+                    Some(tester) => self.codes.issue_test(tester, purpose, request).await,
+                    None => self.codes.issue(phone.clone(), purpose, request).await,
+                }
+            },
+            self.counters.take(&address, per_address, LimitOf::Address),
+            self.counters.take("texts", per_day, LimitOf::Day),
+            async { if is_texted { self.guard.judge(phone).await } else { Ok(Verdict::Open) } },
+        );
+
+        let (mut taken, mut limits, mut pumped) = (Taken::default(), Vec::new(), None);
+        let mut repeated = None;
+        let mut problem = match claim {
+            Ok(Claim::Same(_)) => None,
+            Ok(Claim::Mismatch) => Some(Code::IdempotencyMismatch.into()),
+            Err(error) => Some(error.into()),
+        };
+        match issue {
+            Ok(Ok(Issue::Issued(issued))) => taken.issued = Some(issued),
+            Ok(Ok(Issue::Repeated(live))) => repeated = Some(live),
+            Ok(Err(limit)) => limits.push(limit),
+            Err(error) => problem = Some(error.into()),
+        }
+        for counted in [of_address, of_day] {
+            match counted {
+                Ok(Ok(counted)) => taken.counted.push(counted),
+                Ok(Err(limit)) => limits.push(limit),
+                Err(error) => problem = Some(error.into()),
+            }
+        }
+        match verdict {
+            Ok(Verdict::Open) => {}
+            Ok(Verdict::Paused(limit)) => limits.push(limit),
+            Ok(Verdict::Pumped(place, limit)) => {
+                limits.push(limit);
+                pumped = Some((place, limit.until));
+            }
+            Err(error) => problem = Some(error.into()),
         }
 
-        let limits = needs.codes.limits();
-        let reveal = |code: &OneTimeCode| code.as_str().to_owned();
-        Ok(Accepted(Texted {
-            challenge_id: issued.challenge_id,
-            phone,
-            expires_in: limits.ttl,
-            resend_in: limits.cooldown.seconds,
-            code_length: limits.length,
-            code: needs.reveals_code.then(|| reveal(&issued.code)),
-        }))
+        let limit = limits.into_iter().max_by_key(|limit| limit.until);
+        let stop = problem.or_else(|| match (&repeated, limit) {
+            (None, Some(limit)) => Some(Problem::limited(limit, self.world.now())),
+            _ => None,
+        });
+        match (stop, repeated, taken) {
+            (None, None, Taken { issued: Some(issued), counted }) => Ok(Asked::Granted(issued, counted)),
+            (stop, repeated, taken) => {
+                let pause = async {
+                    match &pumped {
+                        Some((place, until)) => self.guard.pause(place, *until).await,
+                        None => Ok(()),
+                    }
+                };
+                let ((), paused) = join!(self.give_back(taken), pause);
+                paused?;
+                match (stop, repeated) {
+                    (None, Some(live)) => Ok(Asked::Repeated(live)),
+                    (stop, _) => Err(stop.unwrap_or_else(|| Code::Unavailable.into())),
+                }
+            }
+        }
+    }
+
+    /// Gives back what a text took that does not leave. What cannot be given
+    /// back stays counted, which is the safe side.
+    async fn give_back(&self, taken: Taken) {
+        let issued = async {
+            match &taken.issued {
+                Some(issued) => self.codes.take_back(issued).await,
+                None => Ok(()),
+            }
+        };
+        let counted = join_all(taken.counted.iter().map(|counted| self.counters.give_back(counted)));
+        let (issued, counted) = join!(issued, counted);
+        for error in [issued].into_iter().chain(counted).filter_map(Result::err) {
+            tracing::warn!(cause = %Chain(&error), "an allowance was not given back");
+        }
     }
 }

@@ -9,7 +9,7 @@ use latchkey::http::problem::{Code, Problem};
 use latchkey::http::request::Nothing;
 use latchkey::lambda::StartError;
 use latchkey::setup::Setup;
-use latchkey::texts::app_name;
+use latchkey::texts::wording::Wording;
 use maud::{DOCTYPE, Markup, html};
 use serde::{Deserialize, Serialize};
 
@@ -30,7 +30,7 @@ impl Needs for App {
     async fn build(setup: &Setup) -> Result<Self, StartError> {
         let vars = &setup.vars;
         Ok(Self {
-            name: app_name(vars)?,
+            name: Wording::read(vars)?.app().to_owned(),
             ios: link(vars, config::APP_LINK_IOS)?,
             android: link(vars, config::APP_LINK_ANDROID)?,
             web: link(vars, config::APP_LINK_WEB)?,

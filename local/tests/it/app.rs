@@ -1,16 +1,18 @@
 //! The whole API in a test: its own store, a frozen clock, a seeded generator.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, Method, Request};
 use http_body_util::BodyExt;
-use latchkey::config::Vars;
+use latchkey::config::{self, Vars};
 use latchkey::domain::phone::Phone;
 use latchkey::lambda::StartError;
 use latchkey::setup::Setup;
@@ -18,7 +20,7 @@ use latchkey::texts::inbox::Inbox;
 use latchkey::world::{Clock, Timestamp, World};
 use latchkey_local::engine::Engine;
 use latchkey_local::functions::Functions;
-use latchkey_local::{gateway, tables};
+use latchkey_local::{gateway, parameters, tables};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
@@ -121,6 +123,7 @@ pub(crate) struct Person {
     pub(crate) id: String,
     pub(crate) invite_code: String,
     pub(crate) token: String,
+    pub(crate) refresh: String,
 }
 
 impl App {
@@ -153,13 +156,13 @@ impl App {
         let world = World::new(clock.clone(), StdRng::seed_from_u64(42));
         let mut all = Vars::from_iter([
             ("PUBLIC_URL", "https://api.example.com"),
-            ("SIGNING_SECRET", "signing secret of the tests"),
-            ("PEPPER_SECRET", "pepper of the tests"),
+            ("SIGNING_SECRET", "signing-secret-of-the-tests"),
+            ("PEPPER_SECRET", "pepper-of-the-tests"),
         ]);
         for (name, value) in vars {
             all = all.with(*name, *value);
         }
-        let vars = all;
+        let vars = parameters::with_defaults(all);
         let faults = Faults::default();
         let setup = |function: &str| setup(&vars, &world, &faults, engine.as_ref(), function);
         tables::create(&setup("tables").dynamodb(), &vars).await.unwrap();
@@ -175,11 +178,15 @@ impl App {
         setup(&self.vars, &self.world, &self.faults, self.engine.as_ref(), function)
     }
 
+    /// The same with other parameters.
+    pub(crate) fn setup_with(&self, function: &str, vars: &[(&str, &str)]) -> Setup {
+        let vars = vars.iter().fold(self.vars.clone(), |all, (name, value)| all.with(*name, *value));
+        setup(&vars, &self.world, &self.faults, self.engine.as_ref(), function)
+    }
+
     /// The functions over the same store with other parameters.
     pub(crate) async fn functions_with(&self, vars: &[(&str, &str)]) -> Result<Functions, StartError> {
-        let vars = vars.iter().fold(self.vars.clone(), |all, (name, value)| all.with(*name, *value));
-        Functions::build(|function| setup(&vars, &self.world, &self.faults, self.engine.as_ref(), function))
-            .await
+        Functions::build(|function| self.setup_with(function, vars)).await
     }
 
     /// Other instances over the same store, with other parameters.
@@ -210,6 +217,19 @@ impl App {
 
     /// A request with a body of any bytes, as JSON.
     pub(crate) async fn raw(&self, method: Method, path: &str, token: Option<&str>, body: Vec<u8>) -> Answer {
+        self.from("203.0.113.77", method, path, token, &[], body).await
+    }
+
+    /// The same from an address, with headers.
+    pub(crate) async fn from(
+        &self,
+        ip: &str,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Answer {
         let mut request = Request::builder().method(method).uri(path).header("host", "api.example.com");
         if !body.is_empty() {
             request = request.header(CONTENT_TYPE, "application/json");
@@ -217,8 +237,52 @@ impl App {
         if let Some(token) = token {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
         }
-        let peer: SocketAddr = "203.0.113.77:1234".parse().unwrap();
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let peer = SocketAddr::new(ip.parse().unwrap(), 1234);
         self.send(request.extension(ConnectInfo(peer)).body(Body::from(body)).unwrap()).await
+    }
+
+    /// A POST with an `Idempotency-Key`.
+    pub(crate) async fn post_with_key(&self, path: &str, key: &str, body: &Value) -> Answer {
+        let headers = [("idempotency-key", key)];
+        self.from("203.0.113.77", Method::POST, path, None, &headers, body.to_string().into_bytes()).await
+    }
+
+    /// A POST from another address.
+    pub(crate) async fn post_from(&self, ip: &str, path: &str, body: &Value) -> Answer {
+        self.from(ip, Method::POST, path, None, &[], body.to_string().into_bytes()).await
+    }
+
+    pub(crate) async fn refresh(&self, refresh_token: &str) -> Answer {
+        self.post("/v1/auth/refresh", json!({ "refresh_token": refresh_token })).await
+    }
+
+    /// Signs out with an access token; `scope` as in the API.
+    pub(crate) async fn sign_out(&self, token: &str, scope: &str) -> Answer {
+        let body = json!({ "scope": scope }).to_string().into_bytes();
+        self.raw(Method::POST, "/v1/auth/logout", Some(token), body).await
+    }
+
+    /// Sets attributes of an item of the users table, past the API.
+    pub(crate) async fn set_user(&self, id: &str, update: &str) {
+        let names: HashMap<_, _> = [("#status", "status"), ("#role", "role")]
+            .into_iter()
+            .filter(|(name, _)| update.contains(name))
+            .map(|(name, attribute)| (name.to_owned(), attribute.to_owned()))
+            .collect();
+        self.setup("tests")
+            .dynamodb()
+            .update_item()
+            .table_name(self.vars.text(config::USERS_TABLE))
+            .key("pk", AttributeValue::S(format!("user#{id}")))
+            .update_expression(update)
+            .set_expression_attribute_names((!names.is_empty()).then_some(names))
+            .set_expression_attribute_values(values(update))
+            .send()
+            .await
+            .unwrap();
     }
 
     pub(crate) async fn get(&self, path: &str, token: &str) -> Answer {
@@ -242,6 +306,29 @@ impl App {
         self.raw(Method::PUT, "/v1/users/me/referrer", Some(token), body).await
     }
 
+    /// Takes an item of the users table away, past the API.
+    pub(crate) async fn delete_user(&self, id: &str) {
+        self.setup("tests")
+            .dynamodb()
+            .delete_item()
+            .table_name(self.vars.text(config::USERS_TABLE))
+            .key("pk", AttributeValue::S(format!("user#{id}")))
+            .send()
+            .await
+            .unwrap();
+    }
+
+    /// A new access token of somebody's session.
+    pub(crate) async fn new_token(&self, person: &Person) -> String {
+        let answer = self.refresh(&person.refresh).await.ok(200);
+        answer["access_token"].as_str().unwrap().to_owned()
+    }
+
+    /// How many texts there are.
+    pub(crate) async fn all_texts(&self) -> usize {
+        self.inbox.list().await.unwrap().len()
+    }
+
     /// How many texts there are to a phone.
     pub(crate) async fn texts(&self, phone: &str) -> usize {
         self.messages(phone).await.len()
@@ -253,10 +340,14 @@ impl App {
         messages.into_iter().filter(|message| message.to == phone).map(|message| message.body).collect()
     }
 
+    /// The last text to a phone.
+    pub(crate) async fn last_text(&self, phone: &str) -> String {
+        self.messages(phone).await.pop().expect("a text was sent")
+    }
+
     /// The code in the last text to a phone.
     pub(crate) async fn last_code(&self, phone: &str) -> String {
-        let body = self.messages(phone).await.pop().expect("a text was sent");
-        body.chars().take_while(char::is_ascii_digit).collect()
+        self.last_text(phone).await.chars().take_while(char::is_ascii_digit).collect()
     }
 
     /// A code that was just texted to a phone: from the answer where it is
@@ -283,6 +374,7 @@ impl App {
             id: text(&answer["user"]["id"]),
             invite_code: text(&answer["user"]["invite_code"]),
             token: text(&answer["access_token"]),
+            refresh: text(&answer["refresh_token"]),
         }
     }
 
@@ -290,6 +382,23 @@ impl App {
     pub(crate) async fn me(&self, person: &Person) -> Value {
         self.get("/v1/users/me", &person.token).await.ok(200)
     }
+}
+
+/// The values that updates of tests name.
+fn values(update: &str) -> Option<HashMap<String, AttributeValue>> {
+    let text = |name: &str| AttributeValue::S(name.to_owned());
+    let all = [
+        (":banned", text("banned")),
+        (":admin", text("admin")),
+        (":moderator", text("moderator")),
+        (":one", AttributeValue::N("1".to_owned())),
+    ];
+    let used: HashMap<_, _> = all
+        .into_iter()
+        .filter(|(name, _)| update.contains(name))
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
+    (!used.is_empty()).then_some(used)
 }
 
 /// What `function` is built from: over `engine` and past the faults, else over

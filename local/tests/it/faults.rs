@@ -106,8 +106,8 @@ pub(crate) enum Carrier {
     /// It takes the text.
     #[default]
     Takes,
-    /// It refuses with this code.
-    Refuses(&'static str),
+    /// It refuses with this code and these words.
+    Refuses(&'static str, &'static str),
     /// It answers 500.
     Breaks,
     /// It does not answer.
@@ -176,9 +176,9 @@ impl Faults {
                  <MessageId>m</MessageId></PublishResult></PublishResponse>"
                     .to_owned(),
             ),
-            Carrier::Refuses(code) => answer(
+            Carrier::Refuses(code, words) => answer(
                 400,
-                format!("<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>no</Message></Error></ErrorResponse>"),
+                format!("<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{words}</Message></Error></ErrorResponse>"),
             ),
             Carrier::Breaks => answer(
                 500,

@@ -1,8 +1,11 @@
 //! Limits over time, each on both sides of its edge, with the clock frozen.
 
-use serde_json::json;
+use std::sync::Arc;
 
-use crate::app::{App, phone};
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use crate::app::{Answer, App, Person, phone};
 
 const FREE: &[(&str, &str)] =
     &[("RESEND_COOLDOWN", "0"), ("CODES_PER_PHONE_HOUR", "0"), ("CODES_PER_PHONE_DAY", "0")];
@@ -195,4 +198,219 @@ async fn a_code_is_revealed_only_where_that_is_asked_for() {
     let app = App::sequential(&[("REVEAL_CODE", "true")]).await;
     let answer = app.request_code(&phone(1)).await.ok(202);
     assert_eq!(answer["code"], app.last_code(&phone(1)).await);
+}
+
+/// As many requests at once as `phones`, from one address.
+async fn ask_at_once(app: &Arc<App>, ip: &'static str, phones: std::ops::Range<u32>) -> Vec<Answer> {
+    let mut racers = JoinSet::new();
+    for n in phones {
+        let app = Arc::clone(app);
+        racers.spawn(async move { app.post_from(ip, "/v1/auth/code", &json!({ "phone": phone(n) })).await });
+    }
+    racers.join_all().await
+}
+
+fn count(answers: &[Answer], status: u16) -> usize {
+    answers.iter().filter(|answer| answer.status == status).count()
+}
+
+/// The seconds until the next full hour and the next day: the tests begin at
+/// 01:25:52.
+const TO_THE_HOUR: i64 = 34 * 60 + 8;
+const TO_THE_DAY: i64 = 22 * 3_600 + TO_THE_HOUR;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_asks_for_60_codes_an_hour_at_most() {
+    let app = Arc::new(App::with(&[("CODES_PER_IP_HOUR", "60")]).await);
+    let answers = ask_at_once(&app, "203.0.113.77", 0..100).await;
+    assert_eq!((count(&answers, 202), count(&answers, 429)), (60, 40));
+    for refused in answers.iter().filter(|answer| answer.status == 429) {
+        assert_eq!(refused.problem(429, "too_many_requests")["retry_after"], TO_THE_HOUR);
+    }
+    let texts = app.all_texts().await;
+    assert_eq!(texts, 60, "who is refused is not texted");
+    // Another address, and another household, are not concerned; the same /64 is one.
+    assert_eq!(count(&ask_at_once(&app, "203.0.113.78", 100..101).await, 202), 1);
+    assert_eq!(count(&ask_at_once(&app, "2001:db8:0:1::1", 200..260).await, 202), 60);
+    assert_eq!(count(&ask_at_once(&app, "2001:db8:0:1::ffff", 260..261).await, 429), 1);
+    assert_eq!(count(&ask_at_once(&app, "2001:db8:0:2::1", 261..262).await, 202), 1);
+    app.clock.advance(TO_THE_HOUR - 1);
+    assert_eq!(count(&ask_at_once(&app, "203.0.113.77", 300..301).await, 429), 1);
+    app.clock.advance(1);
+    assert_eq!(count(&ask_at_once(&app, "203.0.113.77", 300..301).await, 202), 1);
+}
+
+/// What a client writes about its own address changes nothing.
+#[tokio::test]
+async fn a_header_is_no_address() {
+    let app = App::with(&[("CODES_PER_IP_HOUR", "1")]).await;
+    for (n, expected) in [(1, 202), (2, 429)] {
+        let headers = [
+            ("x-forwarded-for", "198.51.100.9"),
+            ("forwarded", "for=198.51.100.9"),
+            ("x-real-ip", "198.51.100.9"),
+        ];
+        let body = json!({ "phone": phone(n) }).to_string().into_bytes();
+        let headers = if n == 1 { &[][..] } else { &headers[..] };
+        let answer = app.from("203.0.113.77", http::Method::POST, "/v1/auth/code", None, headers, body).await;
+        assert_eq!(answer.status, expected);
+    }
+}
+
+/// A refusal gives back what the other limits counted, and the code before it.
+#[tokio::test]
+async fn a_refusal_costs_nothing_of_the_other_limits() {
+    let app = App::sequential(&[("CODES_PER_IP_HOUR", "2"), ("TEXTS_PER_DAY", "2")]).await;
+    let code = app.code_for(&phone(1)).await;
+    for _ in 0..5 {
+        app.request_code(&phone(1)).await.problem(429, "resend_too_soon");
+    }
+    app.request_code(&phone(2)).await.ok(202);
+    // Now the address and the day are full; the phone's own allowance stays whole.
+    app.clock.advance(60);
+    for _ in 0..10 {
+        app.request_code(&phone(1)).await.problem(503, "texts_paused");
+    }
+    app.exchange(&phone(1), &code).await.ok(200);
+    app.clock.advance(TO_THE_DAY);
+    app.request_code(&phone(1)).await.ok(202);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_guesses_60_times_an_hour_at_most() {
+    let app = Arc::new(App::with(&[("GUESSES_PER_IP_HOUR", "60")]).await);
+    let right = app.code_for(&phone(0)).await;
+    let mut racers = JoinSet::new();
+    for n in 1..101 {
+        let app = Arc::clone(&app);
+        racers.spawn(async move { app.exchange(&phone(n), "0000").await });
+    }
+    let answers = racers.join_all().await;
+    assert_eq!((count(&answers, 422), count(&answers, 429)), (60, 40));
+    // The right code is not compared, and its guess is not counted either.
+    for _ in 0..10 {
+        let refused = app.exchange(&phone(0), &right).await;
+        assert_eq!(refused.problem(429, "too_many_requests")["retry_after"], TO_THE_HOUR);
+    }
+    let body = json!({ "phone": phone(0), "code": right });
+    app.post_from("203.0.113.78", "/v1/auth/token", &body).await.ok(200);
+}
+
+/// A hundred at once, with answers lost and writes throttled: the ceiling holds.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_deployments_texts_of_a_day_are_never_exceeded() {
+    for seed in 0..10 {
+        let app = Arc::new(App::with(&[("TEXTS_PER_DAY", "20")]).await);
+        if seed > 0 {
+            app.faults.at_random(seed, 0.1);
+        }
+        let answers = ask_at_once(&app, "203.0.113.77", 0..100).await;
+        app.faults.at_random(0, 0.0);
+        let sent = app.all_texts().await;
+        assert!(sent <= 20, "{sent} were sent");
+        if seed == 0 {
+            assert_eq!((sent, count(&answers, 202), count(&answers, 503)), (20, 20, 80));
+            for refused in answers.iter().filter(|answer| answer.status == 503) {
+                assert_eq!(refused.problem(503, "texts_paused")["retry_after"], TO_THE_DAY);
+            }
+            app.clock.advance(TO_THE_DAY - 1);
+            app.request_code(&phone(200)).await.problem(503, "texts_paused");
+            app.clock.advance(1);
+            app.request_code(&phone(200)).await.ok(202);
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_two_limits_the_longer_is_told() {
+    let app = App::with(&[("CODES_PER_IP_HOUR", "1")]).await;
+    app.request_code(&phone(1)).await.ok(202);
+    // The cooldown is over in a minute, the hour in half an hour.
+    let problem = app.request_code(&phone(1)).await.problem(429, "too_many_requests");
+    assert_eq!(problem["retry_after"], TO_THE_HOUR);
+    app.clock.advance(TO_THE_HOUR);
+    app.request_code(&phone(1)).await.ok(202);
+}
+
+#[tokio::test]
+async fn only_listed_countries_are_texted() {
+    let app = App::with(&[("ALLOWED_COUNTRIES", "RU,KZ")]).await;
+    app.request_code(&phone(1)).await.ok(202);
+    app.request_code("+77011234567").await.ok(202);
+    app.request_code("+12015550123").await.problem(422, "country_not_allowed");
+    assert_eq!(app.all_texts().await, 2);
+}
+
+#[tokio::test]
+async fn a_user_tries_20_wrong_invite_codes_a_day_at_most() {
+    let app = App::sequential(&[]).await;
+    let (alice, bob) = (app.sign_in(&phone(1)).await, app.sign_in(&phone(2)).await);
+    for n in 0..20 {
+        let wrong = if n % 2 == 0 { "ZZZZZZ" } else { "no code" };
+        app.activate(&bob.token, wrong).await.problem(404, "invite_code_not_found");
+    }
+    let refused = app.activate(&bob.token, &alice.invite_code).await;
+    assert_eq!(refused.problem(429, "too_many_invite_guesses")["retry_after"], TO_THE_DAY);
+    app.activate(&alice.token, "ZZZZZZ").await.problem(404, "invite_code_not_found");
+    app.clock.advance(TO_THE_DAY - 1);
+    let bob = Person { token: app.new_token(&bob).await, ..bob };
+    app.activate(&bob.token, &alice.invite_code).await.problem(429, "too_many_invite_guesses");
+    app.clock.advance(1);
+    app.activate(&bob.token, &alice.invite_code).await.ok(200);
+    // Whoever has activated one learns that first, however many tries there were.
+    for _ in 0..25 {
+        app.activate(&bob.token, "ZZZZZZ").await.problem(409, "invite_already_activated");
+    }
+    app.activate(&bob.token, &alice.invite_code).await.ok(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_invite_codes_at_once_are_counted_first() {
+    let app = Arc::new(App::new().await);
+    let bob = app.sign_in(&phone(1)).await;
+    let mut racers = JoinSet::new();
+    for _ in 0..100 {
+        let (app, token) = (Arc::clone(&app), bob.token.clone());
+        racers.spawn(async move { app.activate(&token, "ZZZZZZ").await });
+    }
+    let answers = racers.join_all().await;
+    assert_eq!((count(&answers, 404), count(&answers, 429)), (20, 80));
+}
+
+#[tokio::test]
+async fn a_test_number_has_its_code_until_its_day_ends() {
+    let tester = "+12015550123";
+    let vars = [
+        ("TEST_PHONES", "+12015550123=0000@2026-11-21"),
+        ("ALLOWED_COUNTRIES", "RU"),
+        ("TEXTS_PER_DAY", "1"),
+        ("CODES_PER_IP_HOUR", "1"),
+        ("PUMPING_MIN_SENDS", "1"),
+    ];
+    let app = App::with(&vars).await;
+    // No limits of texts, and nothing taken of those of others.
+    for _ in 0..20 {
+        let answer = app.request_code(tester).await.ok(202);
+        assert_eq!((&answer["code_length"], &answer["resend_in"]), (&json!(4), &json!(0)));
+    }
+    assert_eq!(app.all_texts().await, 0, "never texted");
+    app.exchange(tester, "0001").await.problem(422, "invalid_code");
+    let user = app.exchange(tester, "0000").await.ok(200)["user"].clone();
+    assert_eq!((&user["role"], &user["phone"]), (&json!("user"), &json!(tester)));
+    app.request_code(&phone(1)).await.ok(202);
+
+    // Guesses are limited as everywhere.
+    for _ in 0..3 {
+        app.request_code(tester).await.ok(202);
+        for _ in 0..5 {
+            app.exchange(tester, "0001").await;
+        }
+    }
+    app.exchange(tester, "0000").await.problem(429, "too_many_guesses");
+    app.clock.advance(TO_THE_DAY - 1);
+    assert_eq!(app.request_code(tester).await.ok(202)["expires_in"], 1, "no longer than its day");
+    app.clock.advance(1);
+    app.request_code(tester).await.problem(422, "country_not_allowed");
+    app.clock.advance(2 * 3_600);
+    app.exchange(tester, "0000").await.problem(422, "invalid_code");
 }

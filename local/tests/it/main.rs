@@ -4,16 +4,22 @@
 
 mod app;
 mod faults;
+mod log;
 
 mod ambiguity;
 mod crash;
 mod documents;
 mod edge;
+mod idempotency;
 mod limits;
 mod malformed;
+mod pumping;
 mod races;
+mod rotation;
 mod scale;
+mod sessions;
 mod story;
 mod texts;
 mod tokens;
+mod watching;
 mod waves;

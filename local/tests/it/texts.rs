@@ -1,6 +1,17 @@
-//! Texts by SNS, at the request: what it is asked, and what its answers mean.
+//! Texts: what they say, what SNS and SMS Aero are asked, and what their answers
+//! mean.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use axum::Json;
+use http::{HeaderMap, Method, StatusCode};
+use latchkey::config::Vars;
+use latchkey::domain::phone::Phone;
+use latchkey::texts::smsaero::SmsAero;
+use latchkey::texts::{NotSent, Why};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
 use crate::app::{App, phone};
 use crate::faults::Carrier;
@@ -25,7 +36,7 @@ async fn sns_is_asked_for_a_transactional_text() {
     assert_eq!(texts.len(), 1);
     let fields = fields(&texts[0]);
     assert_eq!((&*fields["Action"], &*fields["PhoneNumber"]), ("Publish", &*phone(1)));
-    assert_eq!(fields["Message"], format!("{code} is your Latchkey code. Tell it to nobody."));
+    assert_eq!(fields["Message"], format!("{code} — код Latchkey. Никому не говорите."));
     let attributes: BTreeMap<_, _> = (1..=4)
         .map(|n| {
             let of = |what: &str| fields[&format!("MessageAttributes.entry.{n}.{what}")].as_str();
@@ -44,16 +55,39 @@ async fn sns_is_asked_for_a_transactional_text() {
     app.exchange(&phone(1), &code).await.ok(200);
 }
 
+/// What each of SNS's refusals means to whoever asked, and that it costs
+/// nothing: the next text leaves at once.
 #[tokio::test]
 async fn a_text_that_sns_refuses_costs_nothing() {
-    let app = App::with(SNS).await;
-    for code in ["InvalidParameter", "OptedOut", "Throttled", "AuthorizationError", "ValidationException"] {
-        app.faults.carrier(Carrier::Refuses(code));
-        app.request_code(&phone(1)).await.problem(503, "text_not_sent");
+    let limits = [("TEXTS_PER_DAY", "1"), ("CODES_PER_IP_HOUR", "1"), ("CODES_PER_PHONE_DAY", "1")];
+    let app = App::with(&[SNS, &limits].concat()).await;
+    for (code, words, status, problem) in [
+        ("InvalidParameter", "Invalid parameter: PhoneNumber Reason: not valid", 422, "invalid_phone"),
+        ("OptedOut", "no", 422, "invalid_phone"),
+        ("Throttled", "Rate exceeded", 503, "text_not_sent"),
+        ("InvalidParameter", "the phone number is not verified in the sandbox", 503, "text_not_sent"),
+        ("AuthorizationError", "no", 503, "text_not_sent"),
+        ("LimitExceeded", "the monthly spend limit is reached", 503, "texts_paused"),
+    ] {
+        app.faults.carrier(Carrier::Refuses(code, words));
+        app.request_code(&phone(1)).await.problem(status, problem);
         assert_eq!(app.faults.texts().len(), 1, "{code}: retries are off");
     }
     app.faults.carrier(Carrier::Takes);
     app.code_for(&phone(1)).await;
+    app.request_code(&phone(2)).await.problem(503, "texts_paused");
+}
+
+/// Taking back a text that did not leave leaves everything as it was, the code
+/// of the text before it too.
+#[tokio::test]
+async fn a_refused_text_leaves_the_code_before_it_live() {
+    let app = App::with(SNS).await;
+    let code = app.code_for(&phone(1)).await;
+    app.clock.advance(60);
+    app.faults.carrier(Carrier::Refuses("Throttled", "no"));
+    app.request_code(&phone(1)).await.problem(503, "text_not_sent");
+    app.exchange(&phone(1), &code).await.ok(200);
 }
 
 #[tokio::test]
@@ -65,5 +99,154 @@ async fn a_text_that_may_have_left_counts_as_sent() {
         assert_eq!(app.faults.texts().len(), 1, "{carrier:?}: retries are off");
         app.request_code(&phone(n)).await.problem(429, "resend_too_soon");
         app.exchange(&phone(n), &code).await.ok(200);
+    }
+}
+
+/// A text that was asked for with these fields and this header.
+async fn text(app: &App, to: &str, fields: Value, accept_language: &str) -> String {
+    app.clock.advance_millis(1);
+    let mut body = json!({ "phone": to });
+    body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    let headers = [("accept-language", accept_language)];
+    let answer = app
+        .from("203.0.113.77", Method::POST, "/v1/auth/code", None, &headers, body.to_string().into_bytes())
+        .await;
+    answer.ok(202);
+    app.last_text(to).await
+}
+
+#[tokio::test]
+async fn the_language_is_the_apps_then_the_systems_then_the_countrys() {
+    let app = App::with(&[("RESEND_COOLDOWN", "0"), ("CODES_PER_PHONE_HOUR", "0")]).await;
+    let (russian, american) = (phone(1), "+12015550123");
+    assert!(text(&app, &russian, json!({}), "").await.contains("код"));
+    assert!(text(&app, american, json!({}), "").await.contains("code"));
+    assert!(text(&app, &russian, json!({}), "en-GB, ru;q=0.5").await.contains("code"));
+    assert!(text(&app, american, json!({ "locale": "ru-RU" }), "en").await.contains("код"));
+    assert!(text(&app, american, json!({ "locale": "tlh" }), "xx").await.contains("code"));
+}
+
+#[tokio::test]
+async fn the_last_line_fills_the_code_in() {
+    let vars = [("RESEND_COOLDOWN", "0"), ("SMS_DOMAIN", "example.com"), ("APP_HASHES", "FA+9qCX9VSu")];
+    let app = App::with(&vars).await;
+    let ios = text(&app, &phone(1), json!({}), "").await;
+    let code = app.last_code(&phone(1)).await;
+    assert_eq!(ios.lines().last().unwrap(), format!("@example.com #{code}"));
+    let android = text(&app, &phone(1), json!({ "app_hash": "FA+9qCX9VSu" }), "").await;
+    assert_eq!(android.lines().last().unwrap(), "FA+9qCX9VSu");
+    let foreign = text(&app, &phone(1), json!({ "app_hash": "0000000000x" }), "").await;
+    assert!(foreign.lines().last().unwrap().starts_with("@example.com #"));
+}
+
+/// SMS Aero as its documentation has it, on a port of its own: keeps what it
+/// was asked, and answers what it is told to.
+struct Stub {
+    url: String,
+    asked: Arc<Mutex<Vec<(String, Value)>>>,
+    server: tokio::task::JoinHandle<()>,
+}
+
+impl Stub {
+    async fn new(status: u16, answer: &str) -> Self {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let (keep, answer) = (Arc::clone(&asked), answer.to_owned());
+        let send = move |headers: HeaderMap, Json(body): Json<Value>| async move {
+            let authorization = headers["authorization"].to_str().unwrap().to_owned();
+            keep.lock().unwrap().push((authorization, body));
+            if status == 0 {
+                std::future::pending::<()>().await;
+            }
+            (StatusCode::from_u16(status).unwrap(), answer)
+        };
+        let router = axum::Router::new().route("/v2/sms/send", axum::routing::post(send));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { url, asked, server }
+    }
+
+    async fn send(&self) -> Result<(), NotSent> {
+        send_by(&self.url).await
+    }
+}
+
+async fn send_by(url: &str) -> Result<(), NotSent> {
+    let vars = Vars::from_iter([
+        ("SMSAERO_EMAIL", "team@example.com"),
+        ("SMSAERO_API_KEY", "secret"),
+        ("SMSAERO_SIGN", "Latchkey"),
+    ]);
+    let to = Phone::parse(&phone(1), "RU".parse().unwrap()).unwrap();
+    SmsAero::at(url, &vars).unwrap().send(&to, "1234 — код".to_owned()).await
+}
+
+#[tokio::test]
+async fn sms_aero_is_asked_as_its_documentation_says() {
+    let accepted = r#"{"success":true,"data":{"id":1,"from":"Latchkey","number":"79000000001",
+        "text":"1234","status":8,"extendStatus":"moderation","channel":"FREE SIGN","cost":4.49},"message":null}"#;
+    let stub = Stub::new(200, accepted).await;
+    stub.send().await.unwrap();
+    let asked = stub.asked.lock().unwrap().clone();
+    assert_eq!(asked.len(), 1);
+    // team@example.com:secret
+    assert_eq!(asked[0].0, "Basic dGVhbUBleGFtcGxlLmNvbTpzZWNyZXQ=");
+    assert_eq!(asked[0].1, json!({ "number": "79000000001", "text": "1234 — код", "sign": "Latchkey" }));
+    stub.server.abort();
+}
+
+#[tokio::test]
+async fn what_sms_aero_refuses_has_not_left() {
+    let bad_number = r#"{"success":false,"data":{"number":["Номер абонента указан неверно"]},"message":"Validation error."}"#;
+    let bad_sign = r#"{"success":false,"data":{"sign":["Validation error."]},"message":"Validation error."}"#;
+    let bad_key =
+        r#"{"success":false,"data":null,"message":"Your request was made with invalid credentials."}"#;
+    let no_money = r#"{"success":false,"data":null,"message":"Not enough money."}"#;
+    for (status, answer, why) in [
+        (400, bad_number, Why::BadNumber),
+        (400, bad_sign, Why::Refused),
+        (401, bad_key, Why::Refused),
+        (402, no_money, Why::OverBudget),
+        (429, "", Why::Throttled),
+        (200, bad_sign, Why::Refused),
+    ] {
+        let stub = Stub::new(status, answer).await;
+        assert_eq!(stub.send().await.unwrap_err().why, why, "{status} {answer}");
+        assert_eq!(stub.asked.lock().unwrap().len(), 1, "sent once");
+        stub.server.abort();
+    }
+    // Nobody listens there: the port was free a moment ago.
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    assert_eq!(send_by(&format!("http://{free}")).await.unwrap_err().why, Why::Refused);
+}
+
+#[tokio::test]
+async fn what_sms_aero_does_not_answer_may_have_left() {
+    for (status, answer) in [(500, "{}"), (503, "<html>"), (200, "<html>"), (0, "")] {
+        let stub = Stub::new(status, answer).await;
+        stub.send().await.unwrap_or_else(|refused| panic!("{status}: {refused:?}"));
+        assert_eq!(stub.asked.lock().unwrap().len(), 1, "sent once");
+        stub.server.abort();
+    }
+}
+
+#[tokio::test]
+async fn who_sends_is_named_and_complete() {
+    let app = App::new().await;
+    for (vars, named) in [
+        (vec![("SMS_PROVIDER", "pigeon")], "SMS_PROVIDER"),
+        (vec![("SMS_PROVIDER", "smsaero")], "SMSAERO_EMAIL"),
+        (
+            vec![("SMS_PROVIDER", "smsaero"), ("SMSAERO_EMAIL", "a@b.c"), ("SMSAERO_API_KEY", "k")],
+            "SMSAERO_SIGN",
+        ),
+        (vec![("AWS_LAMBDA_FUNCTION_NAME", "f"), ("SMS_PROVIDER", "inbox")], "SMS_PROVIDER"),
+        (
+            vec![("AWS_LAMBDA_FUNCTION_NAME", "f"), ("SMS_PROVIDER", "sns"), ("REVEAL_CODE", "true")],
+            "REVEAL_CODE",
+        ),
+    ] {
+        let error = app.functions_with(&vars).await.err().unwrap().to_string();
+        assert!(error.starts_with(&format!("{named}: ")), "{error}");
     }
 }

@@ -106,7 +106,7 @@ async fn tokens_of_other_names_and_keys_are_refused() {
 async fn a_function_that_started_before_the_keys_finds_them() {
     let app = App::new().await;
     // `again` shares the store; its signer publishes two keys, the new one first.
-    let again = app.again_with(&[("SIGNING_SECRET", "new,signing secret of the tests")]).await;
+    let again = app.again_with(&[("SIGNING_SECRET", "new,signing-secret-of-the-tests")]).await;
     let old = app.sign_in(&phone(1)).await;
     let new = again.sign_in(&phone(2)).await;
     again.me(&old).await;

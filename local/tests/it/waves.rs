@@ -84,6 +84,101 @@ async fn every_endpoint_keeps_its_budget() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn sessions_keep_their_budget() {
+    let app = App::new().await;
+    let alice = app.sign_in(&phone(1)).await;
+    app.clock.advance(60);
+    let other = app.sign_in(&phone(1)).await;
+    let (count, answer, _) = waves(&app, app.refresh(&alice.refresh)).await;
+    let new = answer.ok(200);
+    assert_eq!(count, 1, "refresh-token");
+    let (count, answer, _) = waves(&app, app.refresh(&alice.refresh)).await;
+    answer.ok(200);
+    assert_eq!(count, 1, "refresh-token, repeated");
+    let (count, answer, asked) = waves(&app, app.refresh("lkr.made.up")).await;
+    answer.problem(401, "invalid_refresh_token");
+    assert_eq!((count, asked.len()), (0, 0), "refresh-token, made up");
+    app.clock.advance(30);
+    let (count, answer, _) = waves(&app, app.refresh(&other.refresh)).await;
+    answer.ok(200);
+    app.clock.advance(30);
+    assert_eq!(count, 1);
+    let (count, answer, _) = waves(&app, app.refresh(&other.refresh)).await;
+    answer.problem(401, "invalid_refresh_token");
+    assert_eq!(count, 2, "refresh-token, stolen");
+
+    let token = new["access_token"].as_str().unwrap();
+    let (count, answer, _) = waves(&app, app.get("/v1/users/me/sessions", token)).await;
+    let id = answer.ok(200)["items"][0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(count, 1, "list-sessions");
+    for (scope, expected) in [("others", 2), ("global", 1), ("local", 1)] {
+        let (count, answer, _) = waves(&app, app.sign_out(token, scope)).await;
+        assert_eq!((answer.status, count), (204, expected), "sign-out, {scope}");
+    }
+    let bob = app.sign_in(&phone(2)).await;
+    let path = format!("/v1/users/me/sessions/{id}");
+    let (count, answer, _) = waves(&app, app.raw(Method::DELETE, &path, Some(&bob.token), vec![])).await;
+    answer.problem(404, "session_not_found");
+    assert_eq!(count, 2, "revoke-session");
+    for (path, expected) in [("/.well-known/jwks.json", 1), ("/.well-known/openid-configuration", 0)] {
+        let (count, answer, _) = waves(&app, app.raw(Method::GET, path, None, vec![])).await;
+        answer.ok(200);
+        assert_eq!(count, expected, "{path}");
+    }
+    // The keyset is read again beside the other reads.
+    app.clock.advance(400);
+    let (count, answer, asked) = waves(&app, app.get("/v1/users/me", &bob.token)).await;
+    answer.ok(200);
+    assert!(asked.iter().any(|asked| asked.input["Key"]["pk"]["S"] == "keyset"), "{asked:?}");
+    assert_eq!(count, 1, "get-user with an old keyset");
+}
+
+/// With every limit on and a key, too: one wave, and one more to give back.
+#[tokio::test(start_paused = true)]
+async fn limits_and_keys_cost_no_wave() {
+    let limits = [
+        ("CODES_PER_IP_HOUR", "1000"),
+        ("GUESSES_PER_IP_HOUR", "1000"),
+        ("TEXTS_PER_DAY", "3"),
+        ("PUMPING_MIN_SENDS", "1"),
+        ("PUMPING_MIN_SENDS_COUNTRY", "2"),
+    ];
+    let app = App::with(&limits).await;
+    let ask = async |key: &'static str, n: u32| {
+        let body = json!({ "phone": phone(n) });
+        waves(&app, app.post_with_key("/v1/auth/code", key, &body)).await
+    };
+    // The guard counts beside the text, whose own trip is left out.
+    let (count, answer, _) = ask("a", 1).await;
+    answer.ok(202);
+    assert_eq!(count, 1, "request-code");
+    let (count, answer, _) = ask("a", 1).await;
+    answer.ok(202);
+    assert_eq!(count, 2, "repeated: what was counted is given back");
+    for (key, n, problem) in [("a", 2, "idempotency_mismatch"), ("b", 1, "resend_too_soon")] {
+        let (count, answer, _) = ask(key, n).await;
+        assert_eq!((count, answer.json()["code"].as_str()), (2, Some(problem)));
+    }
+    let code = app.last_code(&phone(1)).await;
+    let body = json!({ "phone": phone(1), "code": code });
+    let (count, answer, _) = waves(&app, app.post_with_key("/v1/auth/token", "c", &body)).await;
+    answer.ok(200);
+    assert_eq!(count, 2, "exchange-code, a new user");
+    let (count, answer, _) = waves(&app, app.post_with_key("/v1/auth/token", "c", &body)).await;
+    answer.ok(200);
+    assert_eq!(count, 2, "exchange-code, repeated");
+    ask("d", 2).await.1.ok(202);
+    app.clock.advance(330);
+    let (count, answer, _) = ask("e", 3).await;
+    answer.ok(202);
+    assert_eq!(count, 1, "half of them were entered");
+    app.clock.advance(600);
+    let (count, answer, _) = ask("f", 4).await;
+    answer.problem(503, "texts_paused");
+    assert_eq!(count, 2, "request-code, the day is full");
+}
+
+#[tokio::test(start_paused = true)]
 async fn many_referrals_cost_no_wave() {
     let app = App::new().await;
     let alice = app.sign_in(&phone(1)).await;

@@ -1,5 +1,6 @@
-//! Limits over time, kept as registers of the last few times at which
-//! something was done: `t1` the newest, `t2` the one before, and so on.
+//! Limits over time. Those of a phone are kept as registers of the last few
+//! times at which something was done: `t1` the newest, `t2` the one before, and
+//! so on. Those of an address, a day and a user are counted by the clock.
 //!
 //! "At most n in any window" holds exactly if, before each new time is shifted
 //! in, the n-th newest is older than the window. No counter that starts anew
@@ -12,6 +13,49 @@ use crate::world::Timestamp;
 pub const HOUR: i64 = 3_600;
 /// The seconds of a day.
 pub const DAY: i64 = 86_400;
+
+/// A limit that is met: which, and until when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// Which.
+    pub of: LimitOf,
+    /// When it is over.
+    pub until: Timestamp,
+}
+
+/// What is limited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LimitOf {
+    /// The time between two texts to a phone.
+    Cooldown,
+    /// Texts to a phone in an hour or a day.
+    Codes,
+    /// Wrong guesses for a phone.
+    Guesses,
+    /// Requests of an address.
+    Address,
+    /// Texts of the deployment.
+    Day,
+    /// Texts to a place that looks pumped.
+    Pumping,
+    /// Wrong invite codes of a user.
+    InviteGuesses,
+}
+
+impl LimitOf {
+    /// Its name in metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cooldown => "cooldown",
+            Self::Codes => "codes",
+            Self::Guesses => "guesses",
+            Self::Address => "address",
+            Self::Day => "day",
+            Self::Pumping => "pumping",
+            Self::InviteGuesses => "invite_guesses",
+        }
+    }
+}
 
 /// At most `most` times in any `seconds`; no limit if `most` is 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,12 +72,46 @@ impl Window {
         self.most > 0 && self.seconds > 0
     }
 
+    /// This window where `on`, else one that limits nothing.
+    #[must_use]
+    pub const fn only_if(self, on: bool) -> Self {
+        if on { self } else { Self { most: 0, ..self } }
+    }
+
     /// When the next time is allowed again, given the register (`times[0]` the
     /// newest); `None` if it is allowed now.
     pub fn full_until(self, times: &[Timestamp], now: Timestamp) -> Option<Timestamp> {
         let nth = times.get(usize::try_from(self.most).ok()?.checked_sub(1)?)?;
         let free = nth.plus_seconds(self.seconds);
         (self.is_on() && free > now).then_some(free)
+    }
+}
+
+/// What bounds the deployment, and each address that asks it.
+#[derive(Clone, Debug)]
+pub struct CrowdLimits {
+    /// Codes asked for by one address.
+    pub codes_per_address: Window,
+    /// Guesses from one address.
+    pub guesses_per_address: Window,
+    /// Texts of the whole deployment.
+    pub texts_per_day: Window,
+}
+
+impl CrowdLimits {
+    /// Those of the parameters.
+    ///
+    /// # Errors
+    /// The first bad parameter.
+    pub fn read(vars: &Vars) -> Result<Self, BadParameter> {
+        let window = |parameter, seconds| {
+            vars.number(parameter, 0..=1_000_000_000).map(|most| Window { most, seconds })
+        };
+        Ok(Self {
+            codes_per_address: window(config::CODES_PER_IP_HOUR, HOUR)?,
+            guesses_per_address: window(config::GUESSES_PER_IP_HOUR, HOUR)?,
+            texts_per_day: window(config::TEXTS_PER_DAY, DAY)?,
+        })
     }
 }
 

@@ -5,5 +5,8 @@ pub mod invite;
 pub mod limits;
 pub mod pepper;
 pub mod phone;
+pub mod pumping;
+pub mod refresh;
 pub mod session;
+pub mod testers;
 pub mod user;

@@ -1,5 +1,5 @@
-//! The secret under which codes are hashed, so that a stolen table tells
-//! neither codes nor phones.
+//! The secret under which codes are hashed and refresh tokens are made, so that
+//! a stolen table tells neither codes nor phones and opens no session.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,44 +9,95 @@ use subtle::ConstantTimeEq;
 
 use super::code::{OneTimeCode, Purpose};
 use super::phone::Phone;
+use super::session::SessionId;
+use super::user::UserId;
 use crate::secrets::Secret;
 
-/// HMAC-SHA256 under the first entry of the pepper secret.
+/// The pepper secret: its first entry is used, all are understood.
 #[derive(Clone)]
-pub struct Pepper(Hmac<Sha256>);
+pub struct Pepper(Vec<Entry>);
 
-/// What is stored of a code: 32 bytes.
-#[derive(Clone, PartialEq, Eq)]
-pub struct CodeHash(pub [u8; 32]);
+/// HMAC-SHA256 under one entry.
+#[derive(Clone)]
+pub struct Entry {
+    id: String,
+    mac: Hmac<Sha256>,
+}
 
 impl Pepper {
     /// The pepper of a secret.
     ///
     /// # Panics
-    /// Never: HMAC takes keys of any length (RFC 2104).
+    /// Never: HMAC takes keys of any length (RFC 2104), and a secret has an
+    /// entry.
     pub fn new(secret: &Secret) -> Self {
-        Self(Hmac::new_from_slice(secret.first().as_bytes()).expect("HMAC takes any key"))
+        let entry = |text: &str| {
+            let mac = Hmac::new_from_slice(text.as_bytes()).expect("HMAC takes any key");
+            let nameless = Entry { id: String::new(), mac };
+            let id = URL_SAFE_NO_PAD.encode(&nameless.hash(&["entry"])[..6]);
+            Entry { id, ..nameless }
+        };
+        Self(secret.entries().map(entry).collect())
     }
 
-    /// The hash of a code, bound to its phone and purpose.
-    pub fn hash_code(&self, phone: &Phone, purpose: Purpose, code: &OneTimeCode) -> CodeHash {
-        CodeHash(self.hash(&["code", purpose.as_str(), phone.as_str(), code.as_str()]))
+    /// The entry in use.
+    pub fn first(&self) -> &Entry {
+        &self.0[0]
+    }
+
+    /// All entries, the one in use first.
+    pub fn entries(&self) -> &[Entry] {
+        &self.0
+    }
+
+    /// The entry that is called so.
+    pub fn entry(&self, id: &str) -> Option<&Entry> {
+        self.0.iter().find(|entry| entry.id == id)
+    }
+}
+
+impl Entry {
+    /// What it is called where it may be seen: it tells nothing of the entry.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// What is stored of a code, bound to its phone and purpose.
+    pub fn hash_code(&self, phone: &Phone, purpose: Purpose, code: &OneTimeCode) -> [u8; 32] {
+        self.hash(&["code", purpose.as_str(), phone.as_str(), code.as_str()])
     }
 
     /// Whether a guess is the code of `hash`, in constant time.
     pub fn is_code(&self, hash: &[u8], phone: &Phone, purpose: Purpose, guess: &OneTimeCode) -> bool {
-        tracing::debug!(name: "code_compared", "a guess is compared");
-        self.hash_code(phone, purpose, guess).0.ct_eq(hash).into()
+        tracing::debug!("a guess is compared");
+        self.hash_code(phone, purpose, guess).ct_eq(hash).into()
     }
 
-    /// What stands for a phone in the keys of the codes table.
-    pub fn phone_key(&self, phone: &Phone) -> String {
-        URL_SAFE_NO_PAD.encode(self.hash(&["phone", phone.as_str()]))
+    /// What stands for something personal in the keys of the codes table:
+    /// `kind` says what it is.
+    pub fn key(&self, kind: &str, of: &str) -> String {
+        URL_SAFE_NO_PAD.encode(self.hash(&[kind, of]))
+    }
+
+    /// The secret part of a refresh token.
+    pub fn refresh_secret(&self, user: &UserId, session: &SessionId, generation: u32) -> String {
+        URL_SAFE_NO_PAD.encode(self.hash(&["refresh", &user.0, session.as_str(), &generation.to_string()]))
+    }
+
+    /// Whether `secret` is that of such a refresh token, in constant time.
+    pub fn is_refresh_secret(
+        &self,
+        secret: &str,
+        user: &UserId,
+        session: &SessionId,
+        generation: u32,
+    ) -> bool {
+        self.refresh_secret(user, session, generation).as_bytes().ct_eq(secret.as_bytes()).into()
     }
 
     /// Each part behind its length, so that no two lists of parts hash alike.
     fn hash(&self, parts: &[&str]) -> [u8; 32] {
-        let mut mac = self.0.clone();
+        let mut mac = self.mac.clone();
         for part in parts {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part.as_bytes());
@@ -66,14 +117,25 @@ mod tests {
     #[test]
     fn a_code_is_bound_to_its_phone_and_its_pepper() {
         let pepper = Pepper::new(&Secret::parse("one").unwrap());
+        let entry = pepper.first();
         let code = OneTimeCode::typed("1234");
         let alice = phone("+79000000001");
-        let hash = pepper.hash_code(&alice, Purpose::SignIn, &code).0;
-        assert!(pepper.is_code(&hash, &alice, Purpose::SignIn, &code));
-        assert!(!pepper.is_code(&hash, &alice, Purpose::SignIn, &OneTimeCode::typed("1235")));
-        assert!(!pepper.is_code(&hash, &phone("+79000000002"), Purpose::SignIn, &code));
+        let hash = entry.hash_code(&alice, Purpose::SignIn, &code);
+        assert!(entry.is_code(&hash, &alice, Purpose::SignIn, &code));
+        assert!(!entry.is_code(&hash, &alice, Purpose::SignIn, &OneTimeCode::typed("1235")));
+        assert!(!entry.is_code(&hash, &phone("+79000000002"), Purpose::SignIn, &code));
         let other = Pepper::new(&Secret::parse("two").unwrap());
-        assert!(!other.is_code(&hash, &alice, Purpose::SignIn, &code));
-        assert_ne!(pepper.phone_key(&alice), other.phone_key(&alice));
+        assert!(!other.first().is_code(&hash, &alice, Purpose::SignIn, &code));
+        assert_ne!(entry.key("phone", "1"), other.first().key("phone", "1"));
+        assert_ne!(entry.key("phone", "1"), entry.key("address", "1"));
+    }
+
+    #[test]
+    fn entries_keep_their_names_wherever_they_stand() {
+        let pepper = |text| Pepper::new(&Secret::parse(text).unwrap());
+        let (one, both) = (pepper("one"), pepper("two,one"));
+        assert_ne!(one.first().id(), both.first().id());
+        assert_eq!(both.entry(one.first().id()).unwrap().id(), one.first().id());
+        assert!(pepper("two").entry(one.first().id()).is_none());
     }
 }

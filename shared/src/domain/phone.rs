@@ -6,6 +6,8 @@ use std::str::FromStr;
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, PhoneNumberType};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::config::{self, BadParameter, Vars};
+
 /// A region in whose way numbers are read: two letters of ISO 3166.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Region(rlibphonenumber::Region);
@@ -23,10 +25,43 @@ impl FromStr for Region {
     }
 }
 
+/// Its two letters.
+impl fmt::Display for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 impl<'de> Deserialize<'de> for Region {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// The countries whose numbers are texted.
+#[derive(Clone, Debug)]
+pub struct Countries(Vec<Region>);
+
+impl Countries {
+    /// Those of `ALLOWED_COUNTRIES`; all where it is empty.
+    ///
+    /// # Errors
+    /// If one is no country.
+    pub fn read(vars: &Vars) -> Result<Self, BadParameter> {
+        let listed = vars.text(config::ALLOWED_COUNTRIES).split(',').map(str::trim);
+        let countries = listed.filter(|country| !country.is_empty()).map(|country| {
+            country.parse().map_err(|problem: String| BadParameter {
+                name: config::ALLOWED_COUNTRIES.name,
+                problem: format!("{country:?} {problem}"),
+            })
+        });
+        countries.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether a number is of one of them.
+    pub fn allow(&self, phone: &Phone) -> bool {
+        self.0.is_empty() || phone.country().is_some_and(|country| self.0.contains(&country))
     }
 }
 
@@ -75,16 +110,13 @@ impl Phone {
             .ok_or(PhoneError::NotANumber)
     }
 
-    /// Like [`Phone::parse`], for a number that is to be texted.
+    /// That a text can reach the number, so that no money is spent for nothing.
     ///
     /// # Errors
-    /// Those of [`Phone::parse`], and [`PhoneError::NotMobile`] for a valid
-    /// number that no text reaches, so that no money is spent on it.
-    pub fn parse_mobile(typed: &str, region: Region) -> Result<Self, PhoneError> {
-        let phone = Self::parse(typed, region)?;
-        let number = PHONE_NUMBER_UTIL.parse(&phone.0, None).map_err(|_| PhoneError::NotANumber)?;
-        match number.get_type() {
-            PhoneNumberType::Mobile | PhoneNumberType::FixedLineOrMobile => Ok(phone),
+    /// [`PhoneError::NotMobile`].
+    pub fn reachable(&self) -> Result<(), PhoneError> {
+        match PHONE_NUMBER_UTIL.parse(&self.0, None).map(|number| number.get_type()) {
+            Ok(PhoneNumberType::Mobile | PhoneNumberType::FixedLineOrMobile) => Ok(()),
             _ => Err(PhoneError::NotMobile),
         }
     }
@@ -97,6 +129,18 @@ impl Phone {
     /// The number in E.164.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The number less its last four digits: what neighbours share.
+    pub fn prefix(&self) -> &str {
+        self.0.len().checked_sub(4).and_then(|at| self.0.get(..at)).unwrap_or_default()
+    }
+
+    /// The country that the number belongs to. `None` for numbers of no country, such as those of satellites.
+    pub fn country(&self) -> Option<Region> {
+        let number = PHONE_NUMBER_UTIL.parse(&self.0, None).ok()?;
+        let region = number.get_region_code()?;
+        (region != rlibphonenumber::Region::World).then_some(Region(region))
     }
 
     /// The number with its middle hidden: `+7900•••4567`.
@@ -177,17 +221,41 @@ mod tests {
 
     #[test]
     fn a_landline_is_a_number_but_no_text_reaches_it() {
-        let mobile = |typed| Phone::parse_mobile(typed, "RU".parse().unwrap());
-        assert_eq!(mobile("+7 812 123-45-67"), Err(PhoneError::NotMobile));
-        assert_eq!(mobile("+1 800 356 9377"), Err(PhoneError::NotMobile));
-        assert_eq!(mobile("+12015550123").unwrap().as_str(), "+12015550123");
-        assert_eq!(mobile("89000000000").unwrap().as_str(), "+79000000000");
+        let reachable = |typed| Phone::parse(typed, "RU".parse().unwrap()).unwrap().reachable();
+        assert_eq!(reachable("+7 812 123-45-67"), Err(PhoneError::NotMobile));
+        assert_eq!(reachable("+1 800 356 9377"), Err(PhoneError::NotMobile));
+        assert_eq!(reachable("+12015550123"), Ok(()));
+        assert_eq!(reachable("89000000000"), Ok(()));
+    }
+
+    #[test]
+    fn a_number_has_a_country_and_neighbours() {
+        let phone = |typed| Phone::parse(typed, "RU".parse().unwrap()).unwrap();
+        let country = |typed| phone(typed).country().map(|country| country.to_string());
+        assert_eq!(country("+79000000000").as_deref(), Some("RU"));
+        assert_eq!(country("+77011234567").as_deref(), Some("KZ"), "who shares +7");
+        assert_eq!(country("+12015550123").as_deref(), Some("US"));
+        assert_eq!(country("+800 1234 5678"), None);
+        assert_eq!(phone("+79001234567").prefix(), "+7900123");
     }
 
     #[test]
     fn debug_hides_the_middle() {
         let phone = Phone::parse("+79001234567", "RU".parse().unwrap()).unwrap();
         assert_eq!(format!("{phone:?}"), "+7900•••4567");
+    }
+
+    #[test]
+    fn countries_can_be_narrowed() {
+        let countries = |text: &str| Countries::read(&Vars::from_iter([("ALLOWED_COUNTRIES", text)]));
+        let phone = |typed| Phone::parse(typed, "RU".parse().unwrap()).unwrap();
+        assert!(countries("").unwrap().allow(&phone("+800 1234 5678")));
+        let two = countries("kz, RU").unwrap();
+        assert!(two.allow(&phone("+79000000000")) && two.allow(&phone("+77011234567")));
+        assert!(!two.allow(&phone("+12015550123")) && !two.allow(&phone("+800 1234 5678")));
+        for bad in ["Russia", "RU;KZ", "ZZ", "7"] {
+            assert_eq!(countries(bad).unwrap_err().name, "ALLOWED_COUNTRIES", "{bad}");
+        }
     }
 
     #[test]

@@ -11,16 +11,23 @@ use crate::world::Timestamp;
 /// How many devices a user can be signed in on; one more ends the oldest.
 pub const SLOTS: u8 = 20;
 
-/// A session's identifier, the `sid` of its tokens: the slot it is stored in
-/// and a random part, such as `07-4f1d…`. The slot lets one read find it.
+/// A session's identifier, the `sid` of its tokens: the slot it is stored in,
+/// the user's epoch when it began, and a random part, such as `07-0-4f1d…`. The
+/// slot lets one read find it; the epoch lets one write end all of its epoch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SessionId(String);
 
 impl SessionId {
-    /// A new one in `slot`.
-    pub fn draw(slot: u8, chance: &mut (impl CryptoRng + ?Sized)) -> Self {
-        Self(format!("{slot:02}-{:032x}", chance.random::<u128>()))
+    /// A new one in `slot`, in the user's present epoch.
+    pub fn draw(slot: u8, epoch: u32, chance: &mut (impl CryptoRng + ?Sized)) -> Self {
+        Self(format!("{slot:02}-{epoch}-{:032x}", chance.random::<u128>()))
+    }
+
+    /// Reads one back. `None` if it was never one of ours.
+    pub fn parse(text: &str) -> Option<Self> {
+        let id = Self(text.to_owned());
+        (id.slot().is_some() && id.epoch().is_some()).then_some(id)
     }
 
     /// The sort key of its item: `00` to `19`. `None` if this was never one of
@@ -28,6 +35,11 @@ impl SessionId {
     pub fn slot(&self) -> Option<&str> {
         let (slot, _) = self.0.split_once('-')?;
         (0..SLOTS).any(|ours| format!("{ours:02}") == slot).then_some(slot)
+    }
+
+    /// The user's epoch when it began: a session of another is over.
+    pub fn epoch(&self) -> Option<u32> {
+        self.0.split('-').nth(1)?.parse().ok()
     }
 
     /// The whole of it.
@@ -50,24 +62,66 @@ pub struct Session {
     pub user_id: UserId,
     /// Which.
     pub id: SessionId,
-    /// The user's epoch when it began; it is over when the user's moves on.
-    pub epoch: u32,
     /// The device's name, as the app gave it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
-    /// Where it began: an address cut to its /24 or /48.
+    /// Where it was seen last: an address cut to its /24 or /48.
     pub ip: String,
     /// When it began.
     pub created_at: Timestamp,
-    /// When it was refreshed last.
+    /// When it was refreshed last; at first, when it began.
     pub last_seen_at: Timestamp,
     /// When it ends, however much it is used.
     pub expires_at: Timestamp,
+    /// How often it was refreshed: the generation of its refresh token.
+    pub generation: u32,
+    /// The entry of the pepper secret that this generation's token is made
+    /// under.
+    pub pepper_entry: String,
+    /// When its refresh token ends unless it is used.
+    pub refresh_until: Timestamp,
 }
 
-/// The slot for a new session among a user's present ones: a free one, else
-/// that of an ended one, else the one least lately seen, with what is in it.
-pub fn slot_for_new(sessions: &[Session], now: Timestamp) -> (u8, Option<SessionId>) {
+impl Session {
+    /// When it ends if nothing more happens.
+    pub fn ends_at(&self) -> Timestamp {
+        self.expires_at.min(self.refresh_until)
+    }
+
+    /// Whether it is on, for a user whose epoch is `epoch`.
+    pub fn is_on(&self, epoch: u32, now: Timestamp) -> bool {
+        self.id.epoch() == Some(epoch) && now < self.ends_at()
+    }
+}
+
+/// How a refresh token stands to its session, when it is not the one in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Late {
+    /// It was replaced a moment ago: the answer was lost, or two asked at once.
+    Repeated,
+    /// It was replaced long ago: somebody else has it too.
+    Stolen,
+    /// The session is over, or never had such a token.
+    Ended,
+}
+
+/// Judges a refresh token of `generation` that `session` did not take.
+pub fn judge_late(session: &Session, generation: u32, now: Timestamp, grace_seconds: i64) -> Late {
+    let is_just_replaced = generation.checked_add(1) == Some(session.generation)
+        && now < session.last_seen_at.plus_seconds(grace_seconds);
+    if now >= session.ends_at() || generation >= session.generation {
+        Late::Ended
+    } else if is_just_replaced {
+        Late::Repeated
+    } else {
+        Late::Stolen
+    }
+}
+
+/// The slot for a new session among what the slots of a user of `epoch` hold:
+/// a free one, else that of an ended session, else that of the one least lately
+/// seen; with what is in it.
+pub fn slot_for_new(sessions: &[Session], epoch: u32, now: Timestamp) -> (u8, Option<SessionId>) {
     let held = |slot: u8| {
         sessions
             .iter()
@@ -77,7 +131,7 @@ pub fn slot_for_new(sessions: &[Session], now: Timestamp) -> (u8, Option<Session
         .map(|slot| (slot, held(slot)))
         .min_by_key(|(_, session)| match session {
             None => (0, Timestamp::default()),
-            Some(session) if session.expires_at <= now => (1, session.last_seen_at),
+            Some(session) if !session.is_on(epoch, now) => (1, session.last_seen_at),
             Some(session) => (2, session.last_seen_at),
         })
         .map_or((0, None), |(slot, session)| (slot, session.map(|session| session.id.clone())))
@@ -90,35 +144,71 @@ mod tests {
 
     use super::*;
 
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
     fn session(slot: u8, seen: i64, expires: i64) -> Session {
         Session {
             user_id: UserId("u".to_owned()),
-            id: SessionId::draw(slot, &mut StdRng::seed_from_u64(u64::from(slot))),
-            epoch: 0,
+            id: SessionId::draw(slot, 0, &mut StdRng::seed_from_u64(u64::from(slot))),
             device: None,
             ip: String::new(),
-            created_at: Timestamp::from_millis(0),
-            last_seen_at: Timestamp::from_millis(seen),
-            expires_at: Timestamp::from_millis(expires),
+            created_at: at(0),
+            last_seen_at: at(seen),
+            expires_at: at(expires),
+            generation: 0,
+            pepper_entry: String::new(),
+            refresh_until: at(expires + 1_000),
         }
     }
 
     #[test]
     fn a_new_session_takes_a_free_slot_then_an_ended_one_then_the_oldest() {
-        let now = Timestamp::from_millis(1_000);
-        assert_eq!(slot_for_new(&[], now), (0, None));
+        let now = at(1_000);
+        assert_eq!(slot_for_new(&[], 0, now), (0, None));
         let mut all: Vec<_> = (0..SLOTS).map(|slot| session(slot, 100 - i64::from(slot), 2_000)).collect();
-        assert_eq!(slot_for_new(&all[..3], now), (3, None));
-        assert_eq!(slot_for_new(&all, now), (19, Some(all[19].id.clone())));
-        all[5].expires_at = Timestamp::from_millis(999);
-        assert_eq!(slot_for_new(&all, now), (5, Some(all[5].id.clone())));
+        assert_eq!(slot_for_new(&all[..3], 0, now), (3, None));
+        assert_eq!(slot_for_new(&all, 0, now), (19, Some(all[19].id.clone())));
+        all[5].expires_at = at(999);
+        assert_eq!(slot_for_new(&all, 0, now), (5, Some(all[5].id.clone())));
+        all[5].expires_at = at(2_000);
+        all[7].refresh_until = at(1_000);
+        assert_eq!(slot_for_new(&all, 0, now), (7, Some(all[7].id.clone())));
     }
 
     #[test]
-    fn only_our_own_identifiers_have_a_slot() {
-        assert_eq!(SessionId("07-ab".to_owned()).slot(), Some("07"));
-        for foreign in ["", "07", "20-ab", "7-ab", "+7-ab", "aa-ab", "007-ab", "-"] {
-            assert_eq!(SessionId(foreign.to_owned()).slot(), None, "{foreign:?}");
+    fn a_session_of_another_epoch_is_over() {
+        let session = session(0, 0, 2_000);
+        assert!(session.is_on(0, at(1_999)));
+        assert!(!session.is_on(0, at(2_000)));
+        assert!(!session.is_on(1, at(1_000)));
+    }
+
+    #[test]
+    fn a_replaced_token_is_a_repetition_for_a_moment_and_a_theft_after() {
+        let session = Session { generation: 5, ..session(0, 10_000, 1_000_000) };
+        let judge = |generation, millis| judge_late(&session, generation, at(millis), 30);
+        assert_eq!(judge(4, 10_000), Late::Repeated);
+        assert_eq!(judge(4, 39_999), Late::Repeated);
+        assert_eq!(judge(4, 40_000), Late::Stolen);
+        assert_eq!(judge(3, 10_000), Late::Stolen);
+        assert_eq!(judge(0, 10_000), Late::Stolen);
+        assert_eq!(judge(4, 1_000_000), Late::Ended);
+        for unknown in [5, 6, u32::MAX] {
+            assert_eq!(judge(unknown, 10_000), Late::Ended);
+        }
+        assert_eq!(judge_late(&session, 4, at(10_000), 0), Late::Stolen, "no grace");
+    }
+
+    #[test]
+    fn only_our_own_identifiers_are_read() {
+        let ours = SessionId::parse("07-3-ab").unwrap();
+        assert_eq!((ours.slot(), ours.epoch()), (Some("07"), Some(3)));
+        for foreign in
+            ["", "07", "20-0-ab", "7-0-ab", "+7-0-ab", "aa-0-ab", "007-0-ab", "-", "07-x-ab", "07-"]
+        {
+            assert_eq!(SessionId::parse(foreign), None, "{foreign:?}");
         }
     }
 }

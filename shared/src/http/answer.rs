@@ -18,6 +18,10 @@ pub trait Answer: Send {
 #[derive(Debug)]
 pub struct Json<T>(pub T);
 
+/// 200 with JSON that anyone may keep for five minutes.
+#[derive(Debug)]
+pub struct Cached<T>(pub T);
+
 /// 202 with JSON: what was asked for is under way.
 #[derive(Debug)]
 pub struct Accepted<T>(pub T);
@@ -44,6 +48,16 @@ impl<T: Serialize + Send> Answer for Json<T> {
 
     fn into_response(self) -> Response<Bytes> {
         json(Self::STATUS, &self.0)
+    }
+}
+
+impl<T: Serialize + Send> Answer for Cached<T> {
+    const STATUS: StatusCode = StatusCode::OK;
+
+    fn into_response(self) -> Response<Bytes> {
+        let mut response = json(Self::STATUS, &self.0);
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+        response
     }
 }
 

@@ -37,6 +37,11 @@ impl Route {
         Self::Path(Method::POST, path)
     }
 
+    /// `DELETE path`.
+    pub const fn delete(path: &'static str) -> Self {
+        Self::Path(Method::DELETE, path)
+    }
+
     /// `PUT path`.
     pub const fn put(path: &'static str) -> Self {
         Self::Path(Method::PUT, path)

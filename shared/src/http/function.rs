@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderName, HeaderValue, Response};
+use tracing::Instrument as _;
 
 use super::answer::Answer;
 use super::endpoint::{Caller, Declaration, Endpoint, Needs, Request};
@@ -86,16 +87,22 @@ pub struct Handler {
 }
 
 impl Handler {
-    /// Answers one event of API Gateway (payload format 2.0).
+    /// Answers one event of API Gateway (payload format 2.0). All that is
+    /// logged meanwhile carries the request's identifier.
     pub async fn handle(&self, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
         let incoming = Incoming::new(event, self.public_url.as_deref());
+        let span = tracing::info_span!("request", request_id = incoming.context.request_id);
+        self.answer(incoming).instrument(span).await
+    }
+
+    async fn answer(&self, incoming: Incoming) -> ApiGatewayV2httpResponse {
         let route_key = incoming.route_key.clone();
         let request_id = incoming.context.request_id.clone();
         let mut response = match self.endpoints.get(&route_key) {
             Some(endpoint) => endpoint.answer(incoming).await,
             None => Problem::from(Code::NotFound).into_response(&incoming.context),
         };
-        tracing::info!(route = route_key, status = response.status().as_u16(), request_id, "answered");
+        tracing::info!(route = route_key, status = response.status().as_u16(), "answered");
         let headers = response.headers_mut();
         if let Ok(request_id) = HeaderValue::try_from(request_id) {
             headers.insert(X_REQUEST_ID, request_id);

@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod endpoint;
 pub mod function;
+pub mod idempotency;
 pub mod page;
 pub mod problem;
 pub mod request;

@@ -13,8 +13,11 @@ use serde_json::{Map, Value, json};
 
 use super::request::Context;
 use crate::domain::invite::Refusal;
+use crate::domain::limits::{Limit, LimitOf};
 use crate::domain::phone::PhoneError;
+use crate::metrics::{self, Metric};
 use crate::tables::StoreError;
+use crate::texts::{NotSent, Why};
 use crate::world::Timestamp;
 
 macro_rules! catalogue {
@@ -60,6 +63,7 @@ catalogue! {
         MissingToken "missing_token" "An access token is needed";
         InvalidToken "invalid_token" "The access token is not valid";
         SessionEnded "session_ended" "The session has ended";
+        InvalidRefreshToken "invalid_refresh_token" "The refresh token is not valid";
     }
     403 {
         Forbidden "forbidden" "This is not yours to do";
@@ -68,6 +72,7 @@ catalogue! {
     404 {
         NotFound "not_found" "There is nothing here";
         UserNotFound "user_not_found" "There is no such user";
+        SessionNotFound "session_not_found" "There is no such session";
         InviteCodeNotFound "invite_code_not_found" "There is no such invite code";
     }
     405 {
@@ -86,16 +91,21 @@ catalogue! {
     422 {
         InvalidRequest "invalid_request" "The request has invalid fields";
         InvalidPhone "invalid_phone" "The phone number cannot be used";
+        CountryNotAllowed "country_not_allowed" "Numbers of this country are not texted";
         InvalidCode "invalid_code" "The code is not valid";
         OwnInviteCode "own_invite_code" "One's own invite code cannot be activated";
         InvalidCursor "invalid_cursor" "The cursor does not belong to this list";
+        IdempotencyMismatch "idempotency_mismatch" "The idempotency key came with another body before";
     }
     429 {
         ResendTooSoon "resend_too_soon" "A code was just sent";
         TooManyCodes "too_many_codes" "Too many codes were sent to this phone";
         TooManyGuesses "too_many_guesses" "Too many wrong codes were entered for this phone";
+        TooManyRequests "too_many_requests" "Too many requests came from this address";
+        TooManyInviteGuesses "too_many_invite_guesses" "Too many wrong invite codes were entered";
     }
     503 {
+        TextsPaused "texts_paused" "No texts are sent right now";
         TextNotSent "text_not_sent" "The text could not be sent";
         OutcomeUnknown "outcome_unknown" "It is not known whether it was done; it is safe to repeat";
         Unavailable "unavailable" "The service cannot answer right now";
@@ -105,6 +115,10 @@ catalogue! {
 /// After how many seconds a 503 may be tried again: long enough for a
 /// throttled table to breathe.
 const RETRY_UNAVAILABLE_AFTER: u64 = 1;
+
+/// After how many seconds to ask again where the money for texts is spent:
+/// somebody has to raise a limit first.
+const RETRY_BUDGET_AFTER: u64 = 3_600;
 
 /// A problem with all that its answer holds. What went wrong inside is logged,
 /// never shown.
@@ -146,6 +160,21 @@ impl From<StoreError> for Problem {
 impl From<PhoneError> for Problem {
     fn from(error: PhoneError) -> Self {
         Self::from(Code::InvalidPhone).detail(error.to_string())
+    }
+}
+
+/// What the person can do about it is what tells the codes apart.
+impl From<NotSent> for Problem {
+    fn from(refused: NotSent) -> Self {
+        let problem = match refused.why {
+            Why::BadNumber => Self::from(Code::InvalidPhone).detail("The carrier does not take this number."),
+            Why::OptedOut => {
+                Self::from(Code::InvalidPhone).detail("The owner of this number asked for no more texts.")
+            }
+            Why::OverBudget => Self { retry_after: Some(RETRY_BUDGET_AFTER), ..Code::TextsPaused.into() },
+            Why::Throttled | Why::Refused => Code::TextNotSent.into(),
+        };
+        problem.cause(refused)
     }
 }
 
@@ -213,9 +242,18 @@ impl Problem {
         Self::from(Code::InvalidCode).detail(detail).extra("attempts_left", attempts_left)
     }
 
-    /// 429 until `free`.
-    pub fn limited(code: Code, now: Timestamp, free: Timestamp) -> Self {
-        let seconds = now.seconds_until(free);
+    /// 429 or 503 as long as a limit holds, which is counted.
+    pub fn limited(limit: Limit, now: Timestamp) -> Self {
+        metrics::count(Metric::Limited(limit.of.name()));
+        let code = match limit.of {
+            LimitOf::Cooldown => Code::ResendTooSoon,
+            LimitOf::Codes => Code::TooManyCodes,
+            LimitOf::Guesses => Code::TooManyGuesses,
+            LimitOf::Address => Code::TooManyRequests,
+            LimitOf::InviteGuesses => Code::TooManyInviteGuesses,
+            LimitOf::Day | LimitOf::Pumping => Code::TextsPaused,
+        };
+        let seconds = now.seconds_until(limit.until);
         Self { retry_after: Some(seconds), ..code.into() }
             .detail(format!("{}; try again in {seconds} s.", code.title()))
     }

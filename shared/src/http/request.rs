@@ -50,6 +50,18 @@ impl Context {
         }
     }
 
+    /// What the caller's address is counted as: an IPv4 address, or the /64 of
+    /// an IPv6 one, which is what a household or a phone is given (RFC 6177).
+    pub fn counted_ip(&self) -> String {
+        match self.ip.to_canonical() {
+            IpAddr::V4(ip) => ip.to_string(),
+            IpAddr::V6(ip) => {
+                let [a, b, c, d, ..] = ip.segments();
+                format!("{}/64", Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+            }
+        }
+    }
+
     /// Whether the caller wants JSON rather than a page: `Accept` names it.
     pub fn prefers_json(&self) -> bool {
         self.header(ACCEPT.as_str()).is_some_and(|accept| accept.contains("application/json"))
@@ -171,6 +183,13 @@ impl<T: DeserializeOwned + Send> Body for JsonBody<T> {
         &[Code::MalformedJson, Code::BodyTooLarge, Code::UnsupportedMediaType, Code::InvalidRequest];
 
     fn read(context: &Context, body: Bytes) -> Result<Self, Problem> {
+        Self::of(Self::parse(context, &body)?)
+    }
+}
+
+impl<T: DeserializeOwned> JsonBody<T> {
+    /// The JSON object that a body is.
+    pub(crate) fn parse(context: &Context, body: &Bytes) -> Result<Value, Problem> {
         if body.len() > JSON_LIMIT {
             return Err(Problem::from(Code::BodyTooLarge)
                 .detail(format!("The body may have {JSON_LIMIT} bytes, and has {}.", body.len())));
@@ -179,12 +198,30 @@ impl<T: DeserializeOwned + Send> Body for JsonBody<T> {
             return Err(Problem::from(Code::UnsupportedMediaType)
                 .detail("Send the body with Content-Type: application/json."));
         }
-        let value: Value = serde_json::from_slice(&body)
+        let value: Value = serde_json::from_slice(body)
             .map_err(|error| Problem::from(Code::MalformedJson).detail(error.to_string()))?;
         if !value.is_object() {
             return Err(Problem::invalid_field("", "the body is to be a JSON object"));
         }
+        Ok(value)
+    }
+
+    /// What an object says.
+    pub(crate) fn of(value: Value) -> Result<Self, Problem> {
         serde_path_to_error::deserialize(value).map(Self).map_err(invalid_request)
+    }
+}
+
+/// A JSON object, or no body at all, which says what an empty object says.
+#[derive(Debug)]
+pub struct JsonOrNothing<T>(pub T);
+
+impl<T: DeserializeOwned + Send> Body for JsonOrNothing<T> {
+    const PROBLEMS: &'static [Code] = JsonBody::<T>::PROBLEMS;
+
+    fn read(context: &Context, body: Bytes) -> Result<Self, Problem> {
+        let body = if body.is_empty() { Bytes::from_static(b"{}") } else { body };
+        JsonBody::read(context, body).map(|JsonBody(value)| Self(value))
     }
 }
 
@@ -234,6 +271,14 @@ mod tests {
         assert_eq!(context("::ffff:203.0.113.77").coarse_ip(), "203.0.113.0/24");
         assert_eq!(context("2001:db8:aa:bb:cc::1").coarse_ip(), "2001:db8:aa::/48");
         assert_eq!(context("junk").coarse_ip(), "0.0.0.0/24");
+    }
+
+    #[test]
+    fn an_ipv6_address_counts_as_its_64() {
+        assert_eq!(context("203.0.113.77").counted_ip(), "203.0.113.77");
+        assert_eq!(context("::ffff:203.0.113.77").counted_ip(), "203.0.113.77");
+        assert_eq!(context("2001:db8:aa:bb:cc::1").counted_ip(), "2001:db8:aa:bb::/64");
+        assert_eq!(context("2001:db8:aa:bb:dd::2").counted_ip(), "2001:db8:aa:bb::/64");
     }
 
     #[test]

@@ -1,19 +1,26 @@
 //! The public halves of the signing keys: one item of the users table.
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use serde::{Deserialize, Serialize};
 
-use super::{StoreError, get, write};
+use super::{StoreError, get, number, write};
 use crate::config;
+use crate::http::endpoint::Needs;
+use crate::lambda::StartError;
 use crate::setup::Setup;
 use crate::tokens::PublicKey;
+use crate::world::Timestamp;
 
 const KEY: &str = "keyset";
 
-#[derive(Serialize, Deserialize)]
+/// The keys, and of which version of the secret they are.
+#[derive(PartialEq, Serialize, Deserialize)]
 struct KeysetItem {
     pk: String,
     keys: Vec<PublicKey>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version_at: Option<Timestamp>,
 }
 
 /// The keyset.
@@ -22,37 +29,59 @@ pub struct Keyset {
     table: String,
 }
 
+impl Needs for Keyset {
+    async fn build(setup: &Setup) -> Result<Self, StartError> {
+        Ok(Self::new(setup))
+    }
+}
+
 impl Keyset {
     /// That of the deployment.
     pub fn new(setup: &Setup) -> Self {
         Self { client: setup.dynamodb(), table: setup.vars.text(config::USERS_TABLE).to_owned() }
     }
 
-    /// The keys; none before the first issuing function has started.
+    /// The keys, read consistently; none before the first issuing function has
+    /// started.
     ///
     /// # Errors
     /// If the table does not answer.
     pub async fn read(&self) -> Result<Vec<PublicKey>, StoreError> {
-        let item: Option<KeysetItem> = get(&self.client, &self.table, [("pk", KEY)]).await?;
-        Ok(item.map(|item| item.keys).unwrap_or_default())
+        Ok(self.item().await?.map(|item| item.keys).unwrap_or_default())
     }
 
-    /// Makes these the keys, where they are not.
+    async fn item(&self) -> Result<Option<KeysetItem>, StoreError> {
+        get(&self.client, &self.table, [("pk", KEY)]).await
+    }
+
+    /// Makes these the keys, where they are not. Those of a version of the
+    /// secret never take the place of a later one's: an instance that was slow
+    /// to start undoes no rotation.
     ///
     /// # Errors
     /// If the table does not answer.
-    pub async fn publish(&self, keys: &[PublicKey]) -> Result<(), StoreError> {
-        if self.read().await? == keys {
+    pub async fn publish(&self, keys: &[PublicKey], version_at: Option<Timestamp>) -> Result<(), StoreError> {
+        let item = KeysetItem { pk: KEY.to_owned(), keys: keys.to_vec(), version_at };
+        if self.item().await?.as_ref() == Some(&item) {
             return Ok(());
         }
-        let item = KeysetItem { pk: KEY.to_owned(), keys: keys.to_vec() };
-        self.client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(write(&item)))
-            .send()
-            .await
-            .map_err(StoreError::of_write)?;
-        Ok(())
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(write(&item)));
+        let put = match version_at {
+            None => put,
+            Some(at) => put
+                .condition_expression("attribute_not_exists(version_at) OR version_at <= :version")
+                .expression_attribute_values(":version", number(at.millis())),
+        };
+        match put.send().await {
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(PutItemError::is_conditional_check_failed_exception) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(StoreError::of_write(error)),
+            Ok(_) => Ok(()),
+        }
     }
 }

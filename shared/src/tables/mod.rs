@@ -3,7 +3,10 @@
 //! expressions run everywhere.
 
 pub mod codes;
+pub mod counters;
+pub mod guard;
 pub mod keyset;
+pub mod requests;
 pub mod sessions;
 pub mod transaction;
 pub mod users;

@@ -215,6 +215,21 @@ impl Users {
         Write(TransactWriteItem::builder().condition_check(check).build())
     }
 
+    /// Ends all sessions of an epoch by raising it; refused if it moved on
+    /// already.
+    pub fn end_epoch(&self, id: &UserId, epoch: u32) -> Write {
+        let update = Update::builder()
+            .table_name(&self.table)
+            .key("pk", text(user_key(id)))
+            .condition_expression("epoch = :epoch")
+            .update_expression("SET epoch = epoch + :one")
+            .expression_attribute_values(":epoch", number(epoch))
+            .expression_attribute_values(":one", number(1))
+            .build()
+            .expect("an update has a table, a key and an expression");
+        Write(TransactWriteItem::builder().update(update).build())
+    }
+
     /// That `seen` entered `code` of `referrer`; refused if `seen` entered one
     /// already or changed otherwise ([`activated_code`] tells).
     pub fn activate(&self, seen: &User, code: &InviteCode, referrer: &UserId) -> Write {

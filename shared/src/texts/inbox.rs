@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::Client;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-use super::NotSent;
+use super::{NotSent, Why};
 use crate::config::{self, BadParameter, Vars};
 use crate::domain::limits::DAY;
 use crate::domain::phone::Phone;
@@ -74,7 +74,7 @@ impl Inbox {
             ttl: now.plus_seconds(DAY).seconds(),
         };
         let put = self.client.put_item().table_name(&self.table).set_item(Some(write(&message)));
-        put.send().await.map_err(|error| NotSent(Box::new(error)))?;
+        put.send().await.map_err(|error| NotSent::new(Why::Refused, error))?;
         Ok(())
     }
 

@@ -1,7 +1,9 @@
 //! Texts: what they say, and who sends them.
 
 pub mod inbox;
+pub mod smsaero;
 pub mod sns;
+pub mod wording;
 
 use std::error::Error;
 
@@ -12,24 +14,51 @@ use crate::lambda::StartError;
 use crate::setup::Setup;
 
 use inbox::Inbox;
+use smsaero::SmsAero;
 use sns::Sns;
-
-/// One SMS segment in the GSM 7-bit alphabet, in characters (3GPP TS 23.038).
-const SEGMENT: usize = 160;
+use wording::{Wish, Wording};
 
 /// A text that did not leave, as its provider says.
 #[derive(Debug, thiserror::Error)]
-#[error("the text was refused")]
-pub struct NotSent(#[source] pub Box<dyn Error + Send + Sync>);
+#[error("the text was refused ({why:?})")]
+pub struct NotSent {
+    /// Why, as far as it makes a difference.
+    pub why: Why,
+    #[source]
+    cause: Box<dyn Error + Send + Sync>,
+}
 
-/// Who sends the texts, and in whose name.
+/// Why a text did not leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The provider does not take the number.
+    BadNumber,
+    /// Its owner asked for no more texts.
+    OptedOut,
+    /// Too many at once.
+    Throttled,
+    /// The money that may be spent on texts is spent.
+    OverBudget,
+    /// Anything else: a bad key, a sandbox, a sender that is not agreed.
+    Refused,
+}
+
+impl NotSent {
+    /// Why, with the provider's own words for the log.
+    pub fn new(why: Why, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { why, cause: cause.into() }
+    }
+}
+
+/// Who sends the texts, and what they say.
 pub struct Sender {
-    app_name: String,
+    wording: Wording,
     provider: Provider,
 }
 
 enum Provider {
     Inbox(Inbox),
+    SmsAero(Box<SmsAero>),
     Sns(Sns),
 }
 
@@ -40,53 +69,33 @@ impl Sender {
     /// If a parameter is bad, or the inbox is asked for in a deployment.
     pub fn build(setup: &Setup) -> Result<Self, StartError> {
         let vars = &setup.vars;
+        let bad = |problem: String| BadParameter { name: config::SMS_PROVIDER.name, problem };
         let provider = match vars.text(config::SMS_PROVIDER) {
             "inbox" if vars.is_deployed() => {
-                let problem = "inbox sends nothing, and a deployed function has people to text".to_owned();
-                return Err(BadParameter { name: config::SMS_PROVIDER.name, problem }.into());
+                return Err(
+                    bad("inbox sends nothing, and a deployed function has people to text".to_owned()).into(),
+                );
             }
             "inbox" => Provider::Inbox(Inbox::new(setup)?),
+            "smsaero" => Provider::SmsAero(Box::new(SmsAero::new(vars)?)),
             "sns" => Provider::Sns(Sns::new(setup)?),
-            other => {
-                let problem = format!("is to be sns or inbox, not {other:?}");
-                return Err(BadParameter { name: config::SMS_PROVIDER.name, problem }.into());
-            }
+            other => return Err(bad(format!("is to be sns, smsaero or inbox, not {other:?}")).into()),
         };
-        Ok(Self { app_name: app_name(vars)?, provider })
+        Ok(Self { wording: Wording::read(vars)?, provider })
     }
 
     /// Texts a code.
     ///
     /// # Errors
     /// If the text is known not to have left.
-    pub async fn send_code(&self, to: &Phone, code: &OneTimeCode) -> Result<(), NotSent> {
-        let body = code_text(code.as_str(), &self.app_name);
+    pub async fn send_code(&self, to: &Phone, code: &OneTimeCode, wish: Wish<'_>) -> Result<(), NotSent> {
+        let body = self.wording.code(to, code, wish);
         match &self.provider {
             Provider::Inbox(inbox) => inbox.send(to, body).await,
+            Provider::SmsAero(smsaero) => smsaero.send(to, body).await,
             Provider::Sns(sns) => sns.send(to, body).await,
         }
     }
-}
-
-/// The code comes first, where a lock screen shows it.
-fn code_text(code: &str, app_name: &str) -> String {
-    format!("{code} is your {app_name} code. Tell it to nobody.")
-}
-
-/// `APP_NAME`, checked to fit one segment with the longest code.
-///
-/// # Errors
-/// If it does not, or a text cannot hold it.
-pub fn app_name(vars: &Vars) -> Result<String, BadParameter> {
-    let name = vars.text(config::APP_NAME);
-    let problem = if name.chars().any(|c| !matches!(c, ' '..='~') || "`^{}[]~|\\".contains(c)) {
-        "is to be of plain Latin letters, digits and punctuation, as texts are".to_owned()
-    } else if code_text("12345678", name).len() > SEGMENT {
-        format!("is too long: the text is to fit {SEGMENT} characters")
-    } else {
-        return Ok(name.to_owned());
-    };
-    Err(BadParameter { name: config::APP_NAME.name, problem })
 }
 
 /// Whether `REVEAL_CODE` puts the code into the answer.
@@ -116,15 +125,6 @@ mod tests {
         assert!(reveals_code(&vars).unwrap_err().to_string().starts_with("REVEAL_CODE: "));
         for local in [("AWS_SAM_LOCAL", "true"), ("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:8000")] {
             assert_eq!(reveals_code(&vars.clone().with(local.0, local.1)), Ok(true));
-        }
-    }
-
-    #[test]
-    fn a_name_that_does_not_fit_a_text_is_refused() {
-        let name = |text: &str| app_name(&Vars::from_iter([("APP_NAME", text)]));
-        assert_eq!(name("Latchkey").unwrap(), "Latchkey");
-        for bad in ["Ключ", "a\nb", "tilde~", &"x".repeat(130)] {
-            assert!(name(bad).unwrap_err().to_string().starts_with("APP_NAME: "), "{bad:?}");
         }
     }
 }

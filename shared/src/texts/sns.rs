@@ -6,10 +6,10 @@ use aws_sdk_sns::Client;
 use aws_sdk_sns::config::BehaviorVersion;
 use aws_sdk_sns::config::retry::RetryConfig;
 use aws_sdk_sns::config::timeout::TimeoutConfig;
-use aws_sdk_sns::error::SdkError;
+use aws_sdk_sns::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sns::types::MessageAttributeValue;
 
-use super::NotSent;
+use super::{NotSent, Why};
 use crate::config::{self, BadParameter, Vars};
 use crate::domain::phone::Phone;
 use crate::http::problem::Chain;
@@ -59,14 +59,36 @@ impl Sns {
         match publish.send().await {
             Ok(_) => Ok(()),
             Err(SdkError::ServiceError(error)) if error.raw().status().is_client_error() => {
-                Err(NotSent(Box::new(error.into_err())))
+                let error = error.into_err();
+                Err(NotSent::new(why(error.code(), error.message()), error))
             }
-            Err(error @ SdkError::ConstructionFailure(_)) => Err(NotSent(Box::new(error))),
+            Err(error @ SdkError::ConstructionFailure(_)) => Err(NotSent::new(Why::Refused, error)),
             Err(error) => {
                 tracing::warn!(cause = %Chain(&error), "a text may have left, its answer is lost");
                 Ok(())
             }
         }
+    }
+}
+
+/// Why SNS refuses a text. Its codes are few (API reference, `Publish`), so
+/// that some of it is in its words only; and much it finds out later and tells
+/// the delivery log alone.
+fn why(code: Option<&str>, message: Option<&str>) -> Why {
+    let message = message.unwrap_or_default().to_ascii_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    match code.unwrap_or_default() {
+        "OptedOut" | "OptedOutException" => Why::OptedOut,
+        "Throttled" | "ThrottledException" | "Throttling" | "ThrottlingException" => Why::Throttled,
+        _ if says(&["opted out"]) => Why::OptedOut,
+        _ if says(&["spend", "quota"]) => Why::OverBudget,
+        _ if says(&["sandbox", "verified"]) => Why::Refused,
+        "InvalidParameter" | "InvalidParameterValue" | "ParameterValueInvalid" | "ValidationException"
+            if says(&["phone"]) =>
+        {
+            Why::BadNumber
+        }
+        _ => Why::Refused,
     }
 }
 
@@ -113,6 +135,31 @@ fn attributes(vars: &Vars) -> Result<Vec<(&'static str, MessageAttributeValue)>,
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_is_read_from_its_code_and_words() {
+        for (code, message, expected) in [
+            ("OptedOut", "", Why::OptedOut),
+            (
+                "InvalidParameter",
+                "Invalid parameter: PhoneNumber Reason: phone number is opted out",
+                Why::OptedOut,
+            ),
+            ("Throttled", "Rate exceeded", Why::Throttled),
+            (
+                "InvalidParameter",
+                "Invalid parameter: PhoneNumber Reason: not valid to publish to",
+                Why::BadNumber,
+            ),
+            ("InvalidParameter", "phone number is not verified in the SMS sandbox", Why::Refused),
+            ("LimitExceeded", "No quota left for account", Why::OverBudget),
+            ("InvalidParameter", "Invalid parameter: MaxPrice", Why::Refused),
+            ("AuthorizationError", "not authorized to perform: SNS:Publish", Why::Refused),
+        ] {
+            assert_eq!(why(Some(code), Some(message)), expected, "{code} {message}");
+        }
+        assert_eq!(why(None, None), Why::Refused);
+    }
 
     #[test]
     fn bad_parameters_are_named() {

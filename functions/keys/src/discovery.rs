@@ -1,0 +1,37 @@
+//! `GET /.well-known/openid-configuration`: who issues, and where the keys are.
+
+use latchkey::http::answer::Cached;
+use latchkey::http::endpoint::{Anyone, Endpoint, Request, Route};
+use latchkey::http::problem::{Code, Problem};
+use latchkey::http::request::Nothing;
+use latchkey::tokens::Names;
+use serde::Serialize;
+
+/// Who issues, and where the keys are.
+pub(crate) struct Discovery;
+
+/// The two of them.
+#[derive(Debug, Serialize)]
+pub(crate) struct Configuration {
+    issuer: String,
+    jwks_uri: String,
+}
+
+impl Endpoint for Discovery {
+    const ROUTE: Route = Route::get("/.well-known/openid-configuration");
+    const PROBLEMS: &'static [Code] = &[];
+
+    type Caller = Anyone;
+    type Path = Nothing;
+    type Query = Nothing;
+    type Body = Nothing;
+    type Output = Cached<Configuration>;
+    type Needs = Names;
+
+    async fn call(names: &Names, request: Request<Self>) -> Result<Cached<Configuration>, Problem> {
+        Ok(Cached(Configuration {
+            issuer: names.issuer(&request.context).to_owned(),
+            jwks_uri: format!("{}/.well-known/jwks.json", request.context.public_url),
+        }))
+    }
+}

@@ -1,0 +1,83 @@
+//! `GET /v1/users/{user_id}/sessions`: the devices that a user is signed in on.
+
+use latchkey::domain::session::{Session, SessionId};
+use latchkey::domain::user::Role;
+use latchkey::gate::{Bearer, Gate, UserPath};
+use latchkey::http::answer::Json;
+use latchkey::http::endpoint::{Endpoint, Request, Route};
+use latchkey::http::function::Function;
+use latchkey::http::page::Page;
+use latchkey::http::problem::{Code, Problem};
+use latchkey::http::request::Nothing;
+use latchkey::tables::sessions::Sessions;
+use latchkey::tables::users::Users;
+use latchkey::world::{Rfc3339, World};
+use serde::Serialize;
+use std::sync::Arc;
+use tokio::join;
+
+/// The function.
+pub fn function() -> Function {
+    Function::new(env!("CARGO_PKG_NAME")).endpoint::<ListSessions>()
+}
+
+/// The devices that a user is signed in on.
+pub struct ListSessions;
+
+/// One of them.
+#[derive(Debug, Serialize)]
+pub struct Item {
+    id: SessionId,
+    device: Option<String>,
+    created_at: Rfc3339,
+    last_seen_at: Rfc3339,
+    ip: String,
+    current: bool,
+}
+
+impl Item {
+    fn new(session: Session, current: &SessionId) -> Self {
+        Self {
+            current: session.id == *current,
+            id: session.id,
+            device: session.device,
+            created_at: Rfc3339(session.created_at),
+            last_seen_at: Rfc3339(session.last_seen_at),
+            ip: session.ip,
+        }
+    }
+}
+
+impl Endpoint for ListSessions {
+    const ROUTE: Route = Route::get("/v1/users/{user_id}/sessions");
+    const STAFF: &'static [Role] = &[Role::Admin];
+    const PROBLEMS: &'static [Code] = &[Code::UserNotFound];
+
+    type Caller = Bearer;
+    type Path = UserPath;
+    type Query = Nothing;
+    type Body = Nothing;
+    type Output = Json<Page<Item>>;
+    type Needs = (Gate, Users, Sessions, Arc<World>);
+
+    async fn call(needs: &Self::Needs, request: Request<Self>) -> Result<Json<Page<Item>>, Problem> {
+        let (gate, users, sessions, world) = needs;
+        let id = request.path.target(&request.caller);
+        let is_me = id == request.caller.user_id;
+
+        let (me, other, all) = join!(
+            gate.admit(&request.caller, &id, Self::STAFF),
+            async { if is_me { Ok(None) } else { users.get(&id).await } },
+            sessions.of_user(&id),
+        );
+        let me = me?;
+        let user = if is_me { me } else { other?.ok_or(Code::UserNotFound)? };
+
+        let mut on: Vec<_> =
+            all?.into_iter().filter(|session| session.is_on(user.epoch, world.now())).collect();
+        on.sort_by_key(|session| std::cmp::Reverse(session.created_at));
+        let items = on.into_iter().map(|session| Item::new(session, &request.caller.session_id));
+        // Twenty at most: always one page.
+        Ok(Json(Page { items: items.collect(), cursor: None }))
+    }
+}

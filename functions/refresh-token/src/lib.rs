@@ -1,0 +1,113 @@
+//! `POST /v1/auth/refresh`: rotates a session's tokens.
+
+use std::sync::Arc;
+
+use latchkey::config;
+use latchkey::domain::refresh::RefreshToken;
+use latchkey::domain::session::{Late, Session, judge_late};
+use latchkey::domain::user::{Status, User};
+use latchkey::http::answer::Json;
+use latchkey::http::endpoint::{Anyone, Endpoint, Needs, Request, Route};
+use latchkey::http::function::Function;
+use latchkey::http::problem::{Code, Problem};
+use latchkey::http::request::{JsonBody, Nothing};
+use latchkey::lambda::StartError;
+use latchkey::metrics::{Metric, count};
+use latchkey::setup::Setup;
+use latchkey::tables::sessions::{Rotation, Sessions};
+use latchkey::tables::users::Users;
+use latchkey::tokens::{Issuer, Tokens};
+use latchkey::world::World;
+use serde::Deserialize;
+use tokio::try_join;
+
+/// The function.
+pub fn function() -> Function {
+    Function::new(env!("CARGO_PKG_NAME")).endpoint::<Refresh>()
+}
+
+/// Rotates a session's tokens.
+pub struct Refresh;
+
+/// Users, sessions, and what issues tokens.
+pub struct Needed {
+    users: Users,
+    sessions: Sessions,
+    issuer: Issuer,
+    grace: i64,
+    world: Arc<World>,
+}
+
+impl Needs for Needed {
+    async fn build(setup: &Setup) -> Result<Self, StartError> {
+        Ok(Self {
+            users: Users::new(setup),
+            sessions: Sessions::new(setup),
+            issuer: Issuer::build(setup).await?,
+            grace: setup.vars.number(config::REFRESH_GRACE, 0..=3_600)?.into(),
+            world: Arc::clone(&setup.world),
+        })
+    }
+}
+
+/// The refresh token.
+#[derive(Deserialize)]
+pub struct Sent {
+    refresh_token: String,
+}
+
+impl Endpoint for Refresh {
+    const ROUTE: Route = Route::post("/v1/auth/refresh");
+    const PROBLEMS: &'static [Code] = &[Code::InvalidRefreshToken, Code::AccountBanned];
+
+    type Caller = Anyone;
+    type Path = Nothing;
+    type Query = Nothing;
+    type Body = JsonBody<Sent>;
+    type Output = Json<Tokens>;
+    type Needs = Needed;
+
+    async fn call(needs: &Needed, request: Request<Self>) -> Result<Json<Tokens>, Problem> {
+        let Needed { users, sessions, issuer, grace, world } = needs;
+        let token = RefreshToken::parse(&request.body.0.refresh_token, issuer.pepper())
+            .ok_or(Code::InvalidRefreshToken)?;
+        let next = issuer.next(request.context.coarse_ip());
+
+        let (user, rotation) = try_join!(users.get(&token.user_id), sessions.rotate(&token, &next))?;
+        let session = match rotation {
+            Rotation::Rotated(session) => session,
+            Rotation::Refused(None) => return Err(Code::InvalidRefreshToken.into()),
+            Rotation::Refused(Some(session)) => {
+                match judge_late(&session, token.generation, next.now, *grace) {
+                    Late::Repeated => session,
+                    Late::Ended => return Err(Code::InvalidRefreshToken.into()),
+                    Late::Stolen => {
+                        tracing::warn!(
+                            user_id = %token.user_id,
+                            session_id = %token.session_id,
+                            "a replaced refresh token was used: the session is ended"
+                        );
+                        count(Metric::RefreshThefts);
+                        sessions.end(&token.user_id, &token.session_id).await?;
+                        return Err(Code::InvalidRefreshToken.into());
+                    }
+                }
+            }
+        };
+        let user = admit(user, &session, world)?;
+        count(Metric::Refreshes);
+        Ok(Json(issuer.tokens(&user, &session, &request.context).ok_or(Code::Unavailable)?))
+    }
+}
+
+/// Lets the session's user in, unless banned, gone, or signed out everywhere.
+fn admit(user: Option<User>, session: &Session, world: &World) -> Result<User, Problem> {
+    let user = user.ok_or(Code::InvalidRefreshToken)?;
+    if user.status == Status::Banned {
+        return Err(Code::AccountBanned.into());
+    }
+    if !session.is_on(user.epoch, world.now()) {
+        return Err(Code::InvalidRefreshToken.into());
+    }
+    Ok(user)
+}

@@ -1,0 +1,60 @@
+//! `DELETE /v1/users/{user_id}/sessions/{session_id}`: signs a device out.
+
+use latchkey::domain::session::SessionId;
+use latchkey::domain::user::{Role, UserId};
+use latchkey::gate::{Bearer, Gate, UserRef};
+use latchkey::http::answer::NoContent;
+use latchkey::http::endpoint::{Endpoint, Request, Route};
+use latchkey::http::function::Function;
+use latchkey::http::problem::{Code, Problem};
+use latchkey::http::request::Nothing;
+use latchkey::tables::sessions::Sessions;
+use latchkey::tables::users::Users;
+use serde::Deserialize;
+use tokio::join;
+
+/// The function.
+pub fn function() -> Function {
+    Function::new(env!("CARGO_PKG_NAME")).endpoint::<RevokeSession>()
+}
+
+/// Signs a device out.
+pub struct RevokeSession;
+
+/// Whose session, and which.
+#[derive(Debug, Deserialize)]
+pub struct SessionPath {
+    user_id: UserRef,
+    session_id: String,
+}
+
+impl Endpoint for RevokeSession {
+    const ROUTE: Route = Route::delete("/v1/users/{user_id}/sessions/{session_id}");
+    const STAFF: &'static [Role] = &[Role::Admin];
+    const PROBLEMS: &'static [Code] = &[Code::UserNotFound, Code::SessionNotFound];
+
+    type Caller = Bearer;
+    type Path = SessionPath;
+    type Query = Nothing;
+    type Body = Nothing;
+    type Output = NoContent;
+    type Needs = (Gate, Users, Sessions);
+
+    async fn call(needs: &Self::Needs, request: Request<Self>) -> Result<NoContent, Problem> {
+        let (gate, users, sessions) = needs;
+        let SessionPath { user_id, session_id } = request.path;
+        let id: UserId = user_id.target(&request.caller);
+        let is_me = id == request.caller.user_id;
+
+        let (me, other) = join!(gate.admit(&request.caller, &id, Self::STAFF), async {
+            if is_me { Ok(None) } else { users.get(&id).await }
+        });
+        let me = me?;
+        let user = if is_me { me } else { other?.ok_or(Code::UserNotFound)? };
+        let session_id = SessionId::parse(&session_id)
+            .filter(|session| session.epoch() == Some(user.epoch))
+            .ok_or(Code::SessionNotFound)?;
+
+        if sessions.end(&id, &session_id).await? { Ok(NoContent) } else { Err(Code::SessionNotFound.into()) }
+    }
+}

@@ -1,0 +1,161 @@
+//! `POST /v1/auth/logout`: ends this session, the others, or all.
+
+use std::sync::Arc;
+
+use latchkey::domain::pepper::Pepper;
+use latchkey::domain::refresh::RefreshToken;
+use latchkey::gate::{Bearer, Gate};
+use latchkey::http::answer::NoContent;
+use latchkey::http::endpoint::{Anyone, Endpoint, Needs, Request, Route};
+use latchkey::http::function::Function;
+use latchkey::http::problem::{Code, Problem};
+use latchkey::http::request::{JsonOrNothing, Nothing};
+use latchkey::lambda::StartError;
+use latchkey::secrets;
+use latchkey::setup::Setup;
+use latchkey::tables::sessions::Sessions;
+use latchkey::tables::transaction::{Committed, Tables, Transaction};
+use latchkey::tables::users::Users;
+use latchkey::world::World;
+use serde::Deserialize;
+use tokio::join;
+
+/// The function.
+pub fn function() -> Function {
+    Function::new(env!("CARGO_PKG_NAME")).endpoint::<SignOut>()
+}
+
+/// Ends this session, the others, or all.
+pub struct SignOut;
+
+/// How often the others are looked up anew when one of them changed.
+const TRIES: u32 = 8;
+
+/// Users, sessions, and what tells whose a token is.
+pub struct Needed {
+    gate: Gate,
+    users: Users,
+    sessions: Sessions,
+    tables: Tables,
+    pepper: Pepper,
+    world: Arc<World>,
+}
+
+impl Needs for Needed {
+    async fn build(setup: &Setup) -> Result<Self, StartError> {
+        let (gate, pepper) = tokio::try_join!(Gate::build(setup), secrets::pepper(&setup.vars))?;
+        Ok(Self {
+            gate,
+            users: Users::new(setup),
+            sessions: Sessions::new(setup),
+            tables: Tables::new(setup),
+            pepper,
+            world: Arc::clone(&setup.world),
+        })
+    }
+}
+
+/// What to end; and whose, where no access token says so.
+#[derive(Deserialize)]
+pub struct Wanted {
+    #[serde(default)]
+    scope: Scope,
+    refresh_token: Option<String>,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Scope {
+    /// This session.
+    #[default]
+    Local,
+    /// All but this one.
+    Others,
+    /// All.
+    Global,
+}
+
+/// The parts of a transaction.
+#[derive(Clone, Copy, PartialEq)]
+enum Part {
+    This,
+    Other,
+    User,
+}
+
+impl Endpoint for SignOut {
+    const ROUTE: Route = Route::post("/v1/auth/logout");
+    const PROBLEMS: &'static [Code] = &[
+        Code::MissingToken,
+        Code::InvalidToken,
+        Code::InvalidRefreshToken,
+        Code::SessionEnded,
+        Code::AccountBanned,
+        Code::Forbidden,
+    ];
+
+    type Caller = Anyone;
+    type Path = Nothing;
+    type Query = Nothing;
+    type Body = JsonOrNothing<Wanted>;
+    type Output = NoContent;
+    type Needs = Needed;
+
+    async fn call(needs: &Needed, request: Request<Self>) -> Result<NoContent, Problem> {
+        let Wanted { scope, refresh_token } = request.body.0;
+        let bearer = match refresh_token {
+            Some(token) => {
+                RefreshToken::parse(&token, &needs.pepper).ok_or(Code::InvalidRefreshToken)?.into()
+            }
+            None => needs.gate.bearer(&request.context).await?,
+        };
+        match scope {
+            // Whether it was on or over: it is over now.
+            Scope::Local => _ = needs.sessions.end(&bearer.user_id, &bearer.session_id).await?,
+            Scope::Others => needs.end_others(&bearer).await?,
+            Scope::Global => needs.end_all(&bearer).await?,
+        }
+        Ok(NoContent)
+    }
+}
+
+impl Needed {
+    /// Raises the epoch that the session is of, if that is still the user's
+    /// and the session is on: one write, whatever the number of sessions.
+    async fn end_all(&self, bearer: &Bearer) -> Result<(), Problem> {
+        let Bearer { user_id, session_id, .. } = bearer;
+        let epoch = session_id.epoch().ok_or(Code::SessionEnded)?;
+        let ended = Transaction::new(self.world.new_id())
+            .with(Part::This, self.sessions.still_on(user_id, session_id))
+            .with(Part::User, self.users.end_epoch(user_id, epoch))
+            .commit(&self.tables, &self.world)
+            .await?;
+        match ended {
+            Committed::Done => Ok(()),
+            // Signed out everywhere before, banned, or gone: all are over.
+            Committed::Refused(refused) if refused.iter().any(|(part, _)| *part == Part::User) => Ok(()),
+            Committed::Refused(_) => Err(Code::SessionEnded.into()),
+        }
+    }
+
+    /// Ends each of the other sessions that are on, all of them or none.
+    async fn end_others(&self, bearer: &Bearer) -> Result<(), Problem> {
+        let Bearer { user_id, session_id, .. } = bearer;
+        for _ in 0..TRIES {
+            let (me, all) =
+                join!(self.gate.admit(bearer, user_id, SignOut::STAFF), self.sessions.of_user(user_id));
+            let (me, now) = (me?, self.world.now());
+            let others =
+                all?.into_iter().filter(|session| session.id != *session_id && session.is_on(me.epoch, now));
+            let mut ends = Transaction::new(self.world.new_id())
+                .with(Part::This, self.sessions.still_on(user_id, session_id));
+            for other in others {
+                ends = ends.with(Part::Other, self.sessions.ended(user_id, &other.id));
+            }
+            if let Committed::Done = ends.commit(&self.tables, &self.world).await? {
+                return Ok(());
+            }
+        }
+        Err(Code::Unavailable.into())
+    }
+}

@@ -1,0 +1,137 @@
+//! Rotating the two secrets, step by step, with instances that started before
+//! each step; and the keys as others see them.
+
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::app::{App, Person, phone};
+
+async fn jwks(app: &App) -> Vec<Value> {
+    let answer = app.raw(Method::GET, "/.well-known/jwks.json", None, vec![]).await;
+    assert_eq!(answer.header("cache-control"), "public, max-age=300");
+    answer.ok(200)["keys"].as_array().unwrap().clone()
+}
+
+#[tokio::test]
+async fn the_keys_are_published_for_others() {
+    let app = App::new().await;
+    let keys = jwks(&app).await;
+    assert_eq!(keys.len(), 1);
+    let key = &keys[0];
+    assert_eq!((&key["kty"], &key["crv"]), (&json!("EC"), &json!("P-256")));
+    assert_eq!((&key["alg"], &key["use"]), (&json!("ES256"), &json!("sig")));
+    assert_eq!(key.as_object().unwrap().len(), 7, "nothing private: {key}");
+
+    let answer = app.raw(Method::GET, "/.well-known/openid-configuration", None, vec![]).await;
+    assert_eq!(answer.header("cache-control"), "public, max-age=300");
+    let found = answer.ok(200);
+    assert_eq!(found["issuer"], "https://api.example.com");
+    assert_eq!(found["jwks_uri"], "https://api.example.com/.well-known/jwks.json");
+    let named = app.again_with(&[("ISSUER", "https://id.example.com")]).await;
+    let answer = named.raw(Method::GET, "/.well-known/openid-configuration", None, vec![]).await;
+    assert_eq!(answer.ok(200)["issuer"], "https://id.example.com");
+}
+
+/// The documented procedure with both secrets: append last, move first, remove.
+/// At each step instances of before and after answer side by side, and every
+/// token of either is good at both.
+#[tokio::test]
+async fn both_secrets_are_rotated_without_anybody_noticing() {
+    let step = |signing, pepper| [("SIGNING_SECRET", signing), ("PEPPER_SECRET", pepper)];
+    let app =
+        App::with(&[("RESEND_COOLDOWN", "0"), ("CODES_PER_PHONE_HOUR", "0"), ("CODES_PER_PHONE_DAY", "0")])
+            .await;
+    let old = app.again_with(&step("one", "pepper1")).await;
+    let appended = old.again_with(&step("one,two", "pepper1,pepper2")).await;
+    let moved = old.again_with(&step("two,one", "pepper2,pepper1")).await;
+    let removed = async || old.again_with(&step("two", "pepper2")).await;
+
+    let alice = old.sign_in(&phone(1)).await;
+    assert_eq!(jwks(&old).await.len(), 2);
+
+    side_by_side(&old, &appended).await;
+    old.clock.advance(300);
+    side_by_side(&appended, &moved).await;
+
+    // A session of the first entry moves to the second at its next use.
+    let first = moved.refresh(&alice.refresh).await.ok(200);
+    let after = removed().await;
+    let second = after.refresh(first["refresh_token"].as_str().unwrap()).await.ok(200);
+    after.get("/v1/users/me", second["access_token"].as_str().unwrap()).await.ok(200);
+    assert_eq!(jwks(&after).await.len(), 1);
+    side_by_side(&moved, &after).await;
+
+    // What the removed entry made is worth nothing, at once where it is gone …
+    let late = appended.sign_in(&phone(7)).await;
+    after.refresh(&late.refresh).await.problem(401, "invalid_refresh_token");
+    after.get("/v1/users/me", &late.token).await.problem(401, "invalid_token");
+    // … and within five minutes at instances that knew it.
+    moved.me(&late).await;
+    old.clock.advance(300);
+    moved.get("/v1/users/me", &late.token).await.problem(401, "invalid_token");
+}
+
+/// Instances of two steps: what one gives, the other takes.
+async fn side_by_side(one: &App, other: &App) {
+    // New keys are looked for at most every five seconds.
+    one.clock.advance(5);
+    for (n, (one, other)) in (2..).zip([(one, other), (other, one)]) {
+        // A code asked for here is entered there.
+        let code = one.code_for(&phone(n)).await;
+        let answer = other.exchange(&phone(n), &code).await.ok(200);
+        let access = answer["access_token"].as_str().unwrap();
+        one.get("/v1/users/me", access).await.ok(200);
+        other.get("/v1/users/me", access).await.ok(200);
+        // A refresh is repeated at the other, and goes on there.
+        let refresh = answer["refresh_token"].as_str().unwrap();
+        let here = one.refresh(refresh).await.ok(200);
+        let there = other.refresh(refresh).await.ok(200);
+        assert_eq!(here["refresh_token"], there["refresh_token"]);
+        let next = other.refresh(here["refresh_token"].as_str().unwrap()).await.ok(200);
+        one.get("/v1/users/me", next["access_token"].as_str().unwrap()).await.ok(200);
+    }
+}
+
+/// A guess is counted once, whichever entry its code is of.
+#[tokio::test]
+async fn guesses_are_counted_across_a_rotation() {
+    let app = App::with(&[("PEPPER_SECRET", "one")]).await;
+    let right = app.code_for(&phone(1)).await;
+    let wrong = app.wrong_code(&phone(1)).await;
+    let moved = app.again_with(&[("PEPPER_SECRET", "two,one")]).await;
+    for left in [4, 3, 2, 1, 0] {
+        assert_eq!(
+            moved.exchange(&phone(1), &wrong).await.problem(422, "invalid_code")["attempts_left"],
+            left
+        );
+    }
+    moved.exchange(&phone(1), &right).await.problem(422, "invalid_code");
+}
+
+/// A slow instance of an older version of the secret undoes no rotation.
+#[tokio::test]
+async fn an_older_version_never_takes_the_place_of_a_later_one() {
+    use latchkey::tables::keyset::Keyset;
+    use latchkey::tokens::PublicKey;
+    use latchkey::world::Timestamp;
+
+    let app = App::new().await;
+    let keyset = Keyset::new(&app.setup("tests"));
+    let keys = |kid: &str| vec![PublicKey { kid: kid.to_owned(), x: String::new(), y: String::new() }];
+    let at = |millis| Some(Timestamp::from_millis(millis));
+    keyset.publish(&keys("new"), at(2_000)).await.unwrap();
+    keyset.publish(&keys("old"), at(1_000)).await.unwrap();
+    assert_eq!(keyset.read().await.unwrap()[0].kid, "new");
+    keyset.publish(&keys("newer"), at(2_001)).await.unwrap();
+    assert_eq!(keyset.read().await.unwrap()[0].kid, "newer");
+}
+
+#[tokio::test]
+async fn a_person_signed_in_before_a_rotation_stays_signed_in() {
+    let app = App::with(&[("SIGNING_SECRET", "one"), ("PEPPER_SECRET", "one")]).await;
+    let alice: Person = app.sign_in(&phone(1)).await;
+    let moved = app.again_with(&[("SIGNING_SECRET", "two,one"), ("PEPPER_SECRET", "two,one")]).await;
+    let me = moved.me(&alice).await;
+    assert_eq!(me["id"], alice.id);
+    moved.refresh(&alice.refresh).await.ok(200);
+}

@@ -1,0 +1,198 @@
+//! The guard against SMS pumping: somebody who earns from texts to numbers of
+//! their own asks for many codes and enters none.
+//!
+//! Texts and entered codes are counted in buckets of time, per *place*: a
+//! prefix (the number less its last four digits) and a country. An entered code
+//! counts in the bucket of its text, so that the share is that of the same
+//! texts; and only texts that are older than a code lives are judged, so that a
+//! busy minute is no attack.
+
+use std::ops::Range;
+
+use super::limits::HOUR;
+use super::phone::Phone;
+use crate::config::{self, BadParameter, Vars};
+use crate::world::Timestamp;
+
+/// Into how many buckets the life of a code is cut: a text is judged at most a
+/// tenth of it late.
+const BUCKETS_PER_LIFE: i64 = 10;
+
+/// When a place is paused.
+#[derive(Clone, Debug)]
+pub struct Pumping {
+    min_prefix: i64,
+    min_country: i64,
+    min_ratio: f64,
+    /// How long a place is paused, in seconds.
+    pub pause: i64,
+    code_ttl: i64,
+}
+
+/// What texts and entered codes are counted by.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Place {
+    /// Its name in keys and logs: `prefix#+7900000` or `country#RU`.
+    pub name: String,
+    /// How many judged texts it takes before it is judged.
+    pub min_sends: i64,
+}
+
+/// What was counted of one bucket in one place; a shard may count less than
+/// nothing, where a text was counted in one and taken back in another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bucket {
+    /// Which: its start in buckets since 1970.
+    pub number: i64,
+    /// Texts sent.
+    pub sent: i64,
+    /// Codes of these texts that were entered.
+    pub entered: i64,
+}
+
+impl Pumping {
+    /// Those of the parameters.
+    ///
+    /// # Errors
+    /// The first bad one.
+    pub fn read(vars: &Vars) -> Result<Self, BadParameter> {
+        let ratio = vars.parsed(config::PUMPING_MIN_RATIO)?;
+        if !(0.0..=1.0).contains(&ratio) {
+            let problem = format!("is to be a share from 0 to 1, not {ratio}");
+            return Err(BadParameter { name: config::PUMPING_MIN_RATIO.name, problem });
+        }
+        Ok(Self {
+            min_prefix: vars.number(config::PUMPING_MIN_SENDS, 0..=1_000_000_000)?.into(),
+            min_country: vars.number(config::PUMPING_MIN_SENDS_COUNTRY, 0..=1_000_000_000)?.into(),
+            min_ratio: ratio,
+            pause: vars.number(config::PUMPING_PAUSE, 1..=604_800)?.into(),
+            code_ttl: vars.number(config::CODE_TTL, 30..=3_600)?.into(),
+        })
+    }
+
+    /// The places of a number that are watched.
+    pub fn places(&self, phone: &Phone) -> Vec<Place> {
+        let prefix = (self.min_prefix, format!("prefix#{}", phone.prefix()));
+        let country = phone.country().map_or_else(|| "none".to_owned(), |country| country.to_string());
+        let country = (self.min_country, format!("country#{country}"));
+        [prefix, country]
+            .into_iter()
+            .filter(|(min_sends, _)| *min_sends > 0)
+            .map(|(min_sends, name)| Place { name, min_sends })
+            .collect()
+    }
+
+    /// How wide a bucket is, in seconds.
+    const fn width(&self) -> i64 {
+        self.code_ttl / BUCKETS_PER_LIFE
+    }
+
+    /// The bucket that a text of this moment is counted in.
+    pub const fn bucket(&self, at: Timestamp) -> i64 {
+        at.seconds().div_euclid(self.width())
+    }
+
+    /// The hour of the clock that a bucket is stored with.
+    pub const fn hour_of(&self, bucket: i64) -> i64 {
+        (bucket * self.width()).div_euclid(HOUR)
+    }
+
+    /// The hours of the clock in which judged texts were sent.
+    pub const fn hours(&self, now: Timestamp) -> Range<i64> {
+        let judged = self.judged(now);
+        self.hour_of(judged.start)..self.hour_of(judged.end - 1) + 1
+    }
+
+    /// For how long what was counted is needed, in seconds.
+    pub const fn needed_for(&self) -> i64 {
+        self.code_ttl + 2 * HOUR
+    }
+
+    /// The buckets that are judged: those of the hour that ended when a code
+    /// sent at its end would run out now.
+    const fn judged(&self, now: Timestamp) -> Range<i64> {
+        let end = (now.seconds() - self.code_ttl).div_euclid(self.width());
+        end - HOUR / self.width()..end
+    }
+
+    /// Whether a place looks pumped. What was sent before its last pause ended
+    /// (`resumed_at`) was judged then.
+    pub fn is_pumped(
+        &self,
+        place: &Place,
+        buckets: impl IntoIterator<Item = Bucket>,
+        resumed_at: Timestamp,
+        now: Timestamp,
+    ) -> bool {
+        let judged = self.judged(now);
+        let (sent, entered) = buckets
+            .into_iter()
+            .filter(|bucket| judged.contains(&bucket.number) && bucket.number >= self.bucket(resumed_at))
+            .fold((0, 0), |(sent, entered), bucket| (sent + bucket.sent, entered + bucket.entered));
+        #[expect(clippy::cast_precision_loss, reason = "counts of an hour are far below 2^52")]
+        let too_few = (entered as f64) < self.min_ratio * sent as f64;
+        sent >= place.min_sends && too_few
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pumping(vars: &[(&str, &str)]) -> Pumping {
+        Pumping::read(&vars.iter().copied().collect::<Vars>()).unwrap()
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1_000)
+    }
+
+    #[test]
+    fn only_texts_of_an_hour_that_can_be_entered_no_more_are_judged() {
+        let pumping = pumping(&[]);
+        let place = Place { name: String::new(), min_sends: 30 };
+        let sent = |number, sent, entered| Bucket { number, sent, entered };
+        let judge = |seconds, of: Bucket| pumping.is_pumped(&place, [of], Timestamp::default(), at(seconds));
+        let first = pumping.bucket(at(36_000));
+        assert!(!judge(36_000, sent(first, 1_000, 0)), "just sent");
+        assert!(!judge(36_329, sent(first, 1_000, 0)), "the youngest of them can still be entered");
+        assert!(judge(36_330, sent(first, 30, 0)));
+        assert!(judge(36_330, sent(first, 30, 2)));
+        assert!(!judge(36_330, sent(first, 30, 3)), "a tenth was entered");
+        assert!(!judge(36_330, sent(first, 29, 0)), "too few to judge");
+        assert!(judge(36_300 + 3_629, sent(first, 30, 0)));
+        assert!(!judge(36_300 + 3_630, sent(first, 30, 0)), "an hour ago");
+        assert!(!pumping.is_pumped(&place, [sent(first, 30, 0)], at(36_030), at(36_330)), "judged before");
+    }
+
+    #[test]
+    fn every_judged_bucket_is_in_an_hour_that_is_read() {
+        for ttl in ["30", "31", "300", "3600"] {
+            let pumping = pumping(&[("CODE_TTL", ttl)]);
+            for now in (1_000_000..1_010_000).step_by(7).map(at) {
+                let hours = pumping.hours(now);
+                assert!(hours.end - hours.start <= 2, "{ttl}");
+                assert!(pumping.judged(now).all(|bucket| hours.contains(&pumping.hour_of(bucket))), "{ttl}");
+            }
+        }
+    }
+
+    #[test]
+    fn places_are_watched_where_their_minimum_is_on() {
+        let phone = Phone::parse("+79001234567", "RU".parse().unwrap()).unwrap();
+        let names = |vars: &[(&str, &str)]| {
+            pumping(vars).places(&phone).into_iter().map(|place| place.name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&[]), ["prefix#+7900123", "country#RU"]);
+        assert_eq!(names(&[("PUMPING_MIN_SENDS", "0")]), ["country#RU"]);
+        assert!(names(&[("PUMPING_MIN_SENDS", "0"), ("PUMPING_MIN_SENDS_COUNTRY", "0")]).is_empty());
+    }
+
+    #[test]
+    fn a_share_is_from_0_to_1() {
+        for bad in ["-0.1", "1.1", "NaN", "a tenth"] {
+            let error = Pumping::read(&Vars::from_iter([("PUMPING_MIN_RATIO", bad)])).unwrap_err();
+            assert_eq!(error.name, "PUMPING_MIN_RATIO", "{bad}");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What can be seen of a running function: its log, and its metrics in
+//! CloudWatch's embedded format.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::json;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::{Format, Json, JsonFields, Writer};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
+use tracing_subscriber::registry::LookupSpan;
+
+use crate::metrics::TARGET;
+use crate::world::World;
+
+/// The namespace of the metrics.
+const NAMESPACE: &str = "Latchkey";
+
+/// What Lambda's log takes: one JSON object a line, an event or a metric.
+/// Events carry the request's identifier.
+pub fn json<W>(writer: W, filter: EnvFilter, world: Arc<World>) -> impl Subscriber + Send + Sync
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let events =
+        tracing_subscriber::fmt::format().json().flatten_event(true).with_span_list(false).without_time();
+    tracing_subscriber::fmt()
+        .fmt_fields(JsonFields::new())
+        .event_format(Lines { events, world })
+        .with_env_filter(filter)
+        .with_writer(writer)
+        .finish()
+}
+
+/// Events as JSON, counts in CloudWatch's embedded metric format (CloudWatch
+/// User Guide, "Specification: Embedded metric format").
+struct Lines {
+    events: Format<Json, ()>,
+    world: Arc<World>,
+}
+
+impl<S, N> FormatEvent<S, N> for Lines
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        if event.metadata().target() != TARGET {
+            return self.events.format_event(context, writer, event);
+        }
+        let mut count = Count::default();
+        event.record(&mut count);
+        let dimensions = if count.limit.is_some() { json!([[], ["Limit"]]) } else { json!([[]]) };
+        let mut line = json!({
+            "_aws": {
+                "Timestamp": self.world.now().millis(),
+                "CloudWatchMetrics": [{
+                    "Namespace": NAMESPACE,
+                    "Dimensions": dimensions,
+                    "Metrics": [{ "Name": count.metric, "Unit": "Count" }],
+                }],
+            },
+        });
+        line[&count.metric] = 1.into();
+        if let Some(limit) = count.limit {
+            line["Limit"] = limit.into();
+        }
+        writeln!(writer, "{line}")
+    }
+}
+
+#[derive(Default)]
+struct Count {
+    metric: String,
+    limit: Option<String>,
+}
+
+impl Visit for Count {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        match field.name() {
+            "metric" => value.clone_into(&mut self.metric),
+            "limit" => self.limit = Some(value.to_owned()),
+            _ => {}
+        }
+    }
+
+    fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}
+}
