@@ -26,7 +26,7 @@ use latchkey::tables::guard::{Counted, Guard, Verdict};
 use latchkey::tables::requests::{Claim, Remembered, Requests};
 use latchkey::texts::wording::Wish;
 use latchkey::texts::{Sender, reveals_code};
-use latchkey::world::World;
+use latchkey::world::{Timestamp, World};
 use serde::{Deserialize, Serialize};
 use tokio::join;
 
@@ -136,9 +136,8 @@ impl Endpoint for RequestCode {
 
     async fn call(needs: &Needed, request: Request<Self>) -> Result<Accepted<Texted>, Problem> {
         let Idempotent { body: wanted, key } = request.body;
-        let now = needs.world.now();
         let phone = Phone::parse(&wanted.phone, wanted.region.unwrap_or(needs.region))?;
-        let tester = needs.testers.find(&phone, now);
+        let tester = needs.testers.find(&phone, needs.world.now());
         if tester.is_none() {
             phone.reachable()?;
             if !needs.countries.allow(&phone) {
@@ -149,7 +148,7 @@ impl Endpoint for RequestCode {
 
         let code_length =
             tester.map_or(needs.codes.limits().length as usize, |tester| tester.code.as_str().len());
-        let answer = |live: Live, code: Option<String>| {
+        let answer = |live: Live, now: Timestamp, code: Option<String>| {
             Accepted(Texted {
                 challenge_id: live.challenge_id,
                 phone: phone.clone(),
@@ -162,9 +161,9 @@ impl Endpoint for RequestCode {
         let (issued, counted) =
             match needs.ask(&phone, tester, wanted.purpose, key.as_ref(), &request.context).await? {
                 Asked::Granted(issued, counted) => (issued, counted),
-                Asked::Repeated(live) => return Ok(answer(live, None)),
+                Asked::Repeated(live) => return Ok(answer(live, needs.world.now(), None)),
             };
-        let (live, code) = (issued.live.clone(), issued.code.clone());
+        let (live, sent_at, code) = (issued.live.clone(), issued.sent_at, issued.code.clone());
         if tester.is_none() {
             let wish = Wish {
                 locale: wanted.locale.as_ref().map(|locale| locale.0.as_str()),
@@ -173,18 +172,18 @@ impl Endpoint for RequestCode {
             };
             let (sent, ()) = join!(
                 needs.sender.send_code(&phone, &code, wish),
-                needs.guard.count(&phone, now, Counted::Sent),
+                needs.guard.count(&phone, sent_at, Counted::Sent),
             );
             if let Err(refused) = sent {
                 join!(
                     needs.give_back(Taken { issued: Some(issued), counted }),
-                    needs.guard.count(&phone, now, Counted::NotSent),
+                    needs.guard.count(&phone, sent_at, Counted::NotSent),
                 );
                 return Err(refused.into());
             }
             count(Metric::CodesTexted);
         }
-        Ok(answer(live, needs.reveals_code.then(|| code.as_str().to_owned())))
+        Ok(answer(live, sent_at, needs.reveals_code.then(|| code.as_str().to_owned())))
     }
 }
 

@@ -30,11 +30,14 @@ use crate::faults::Faults;
 
 /// The clock of a test: it stands still until it is told.
 #[derive(Clone)]
-pub(crate) struct FrozenClock(Arc<AtomicI64>);
+pub(crate) struct FrozenClock {
+    millis: Arc<AtomicI64>,
+    tick: Arc<AtomicI64>,
+}
 
 impl Clock for FrozenClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+        Timestamp::from_millis(self.millis.fetch_add(self.tick.load(Ordering::SeqCst), Ordering::SeqCst))
     }
 }
 
@@ -44,7 +47,12 @@ impl FrozenClock {
     }
 
     pub(crate) fn advance_millis(&self, millis: i64) {
-        self.0.fetch_add(millis, Ordering::SeqCst);
+        self.millis.fetch_add(millis, Ordering::SeqCst);
+    }
+
+    /// From now on a millisecond passes each time somebody looks.
+    pub(crate) fn tick(&self) {
+        self.tick.store(1, Ordering::SeqCst);
     }
 }
 
@@ -152,7 +160,7 @@ impl App {
     }
 
     async fn build(vars: &[(&str, &str)], engine: Option<Engine>) -> Self {
-        let clock = FrozenClock(Arc::new(AtomicI64::new(START)));
+        let clock = FrozenClock { millis: Arc::new(AtomicI64::new(START)), tick: Arc::default() };
         let world = World::new(clock.clone(), StdRng::seed_from_u64(42));
         let mut all = Vars::from_iter([
             ("PUBLIC_URL", "https://api.example.com"),

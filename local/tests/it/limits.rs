@@ -26,6 +26,21 @@ async fn the_cooldown_is_true_to_the_second() {
     app.request_code(&phone(2)).await.ok(202);
 }
 
+/// Time passes while a request is answered; what it answers is as promised.
+#[tokio::test]
+async fn times_that_are_left_are_whole() {
+    let app = App::with(&[("TEST_PHONES", "+12015550123=0000@2026-12-31")]).await;
+    app.clock.tick();
+    let answer = app.request_code(&phone(1)).await.ok(202);
+    assert_eq!((&answer["expires_in"], &answer["resend_in"]), (&json!(300), &json!(60)));
+    let answer = app.request_code("+12015550123").await.ok(202);
+    assert_eq!((&answer["expires_in"], &answer["resend_in"]), (&json!(300), &json!(0)));
+    assert_eq!(app.request_code(&phone(1)).await.problem(429, "resend_too_soon")["retry_after"], 60);
+    let code = app.last_code(&phone(1)).await;
+    let answer = app.exchange(&phone(1), &code).await.ok(200);
+    assert_eq!((&answer["expires_in"], &answer["refresh_expires_in"]), (&json!(900), &json!(2_592_000)));
+}
+
 #[tokio::test]
 async fn an_hour_and_a_day_slide() {
     let app = App::sequential(&[]).await;
