@@ -13,6 +13,7 @@ use serde::Deserialize;
 struct Language {
     countries: Vec<String>,
     code: String,
+    phone_changed: String,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -24,9 +25,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     for file in files {
         let path = file.path();
         let tag = path.file_stem().and_then(|tag| tag.to_str()).ok_or("a file without a name")?;
-        let Language { countries, code: text } = serde_json::from_slice(&std::fs::read(&path)?)
-            .map_err(|error| format!("{}: {error}", path.display()))?;
-        writeln!(code, "Language {{ tag: {tag:?}, countries: &{countries:?}, code: {text:?} }},")?;
+        let Language { countries, code: text, phone_changed } =
+            serde_json::from_slice(&std::fs::read(&path)?)
+                .map_err(|error| format!("{}: {error}", path.display()))?;
+        writeln!(
+            code,
+            "Language {{ tag: {tag:?}, countries: &{countries:?}, code: {text:?}, phone_changed: {phone_changed:?} }},"
+        )?;
     }
     code.push(']');
     #[expect(clippy::disallowed_methods, reason = "how cargo speaks to a build script")]

@@ -50,6 +50,8 @@ parameters! {
     ALLOWED_COUNTRIES = "", "Countries whose numbers are texted: two letters of ISO 3166 each, separated by commas; empty: all.";
     INVITE_GUESSES_PER_DAY = "20", "Wrong invite codes of one user in a day (UTC); 0: no limit.";
     TEST_PHONES = "", "Numbers with a fixed code until the end of a day (UTC), never texted: +12015550123=1234@2026-12-31, separated by commas.";
+    ADMIN_PHONES = "", "Numbers whose accounts are admins' from the moment they are made, separated by commas.";
+    SHOW_PHONES = "full", "How users see the phones of others: full, or masked.";
     ACCESS_TTL = "900", "Seconds an access token is good for: 60 to 86400.";
     REFRESH_TTL = "2592000", "Seconds after which a session ends unless it is refreshed, at least ACCESS_TTL; 0: never.";
     SESSION_TTL = "15552000", "Seconds after which a session ends, however much it is used; 0: never.";

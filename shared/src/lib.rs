@@ -4,6 +4,7 @@
 //! * [`tables`]: the three DynamoDB tables and what is asked of them.
 //! * [`texts`]: what is texted, and who sends it.
 //! * [`tokens`] and [`gate`]: who calls, and whether they may.
+//! * [`guesses`]: codes that are entered, counted before they are compared.
 //! * [`http`]: the edge. An endpoint is a type that implements
 //!   [`Endpoint`](http::endpoint::Endpoint); binary, gateway and checks read
 //!   its declaration.
@@ -15,6 +16,7 @@ pub mod aws;
 pub mod config;
 pub mod domain;
 pub mod gate;
+pub mod guesses;
 pub mod http;
 pub mod lambda;
 pub mod metrics;

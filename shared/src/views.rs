@@ -1,11 +1,16 @@
 //! How users are shown: the shapes that several endpoints answer with.
 
 use serde::Serialize;
+use tokio::try_join;
 
+use crate::config::{self, BadParameter};
 use crate::domain::invite::InviteCode;
 use crate::domain::phone::Phone;
-use crate::domain::user::{Role, Status, User, UserId};
-use crate::http::page::cursor;
+use crate::domain::user::{Referral, Role, Status, User, UserId};
+use crate::http::endpoint::Needs;
+use crate::http::page::{Limit, cursor};
+use crate::lambda::StartError;
+use crate::setup::Setup;
 use crate::tables::StoreError;
 use crate::tables::users::{Position, Users};
 use crate::world::Rfc3339;
@@ -15,31 +20,17 @@ use crate::world::Rfc3339;
 pub struct Person {
     /// Who.
     pub id: UserId,
-    /// That person's number.
-    pub phone: Phone,
+    /// That person's number, as the viewer sees it.
+    pub phone: String,
 }
 
-impl Person {
-    /// Whoever `id` is; `None` where it is nobody or the account is gone.
-    ///
-    /// # Errors
-    /// If the table does not answer.
-    pub async fn find(users: &Users, id: Option<&UserId>) -> Result<Option<Self>, StoreError> {
-        let Some(id) = id else { return Ok(None) };
-        Ok(users.get(id).await?.map(|user| Self { id: user.id, phone: user.phone }))
-    }
-}
-
-/// A user as the API shows one.
+/// A user as lists show one.
 #[derive(Debug, Serialize)]
-pub struct Profile {
+pub struct Listed {
     id: UserId,
     phone: Phone,
     invite_code: InviteCode,
     activated_invite_code: Option<InviteCode>,
-    referrer: Option<Person>,
-    #[serde(flatten)]
-    referrals: Option<Referrals>,
     email: Option<String>,
     city: Option<String>,
     telegram_id: Option<String>,
@@ -49,30 +40,13 @@ pub struct Profile {
     created_at: Rfc3339,
 }
 
-/// Whom a user invited, as a profile shows it.
-#[derive(Debug, Serialize)]
-pub struct Referrals {
-    /// The phones of the first page, newest first.
-    #[serde(rename = "referrals")]
-    pub phones: Vec<Phone>,
-    /// How to ask for the next page.
-    #[serde(rename = "referrals_cursor")]
-    pub cursor: Option<String>,
-    /// How many there are.
-    #[serde(rename = "referrals_count")]
-    pub count: u64,
-}
-
-impl Profile {
-    /// That of `user`; without `referrals` the three fields are left out.
-    pub fn new(user: User, referrer: Option<Person>, referrals: Option<Referrals>) -> Self {
+impl From<User> for Listed {
+    fn from(user: User) -> Self {
         Self {
             id: user.id,
             phone: user.phone,
             invite_code: user.invite_code,
             activated_invite_code: user.activated_invite_code,
-            referrer,
-            referrals,
             email: user.email,
             city: user.city,
             telegram_id: user.telegram_id,
@@ -80,6 +54,113 @@ impl Profile {
             role: user.role,
             status: user.status,
             created_at: Rfc3339(user.created_at),
+        }
+    }
+}
+
+/// A user as the answer to a sign-in shows one.
+#[derive(Debug, Serialize)]
+pub struct Newcomer {
+    #[serde(flatten)]
+    user: Listed,
+    referrer: Option<Person>,
+}
+
+impl Newcomer {
+    /// That of `user`.
+    pub fn new(user: User, referrer: Option<Person>) -> Self {
+        Self { user: user.into(), referrer }
+    }
+}
+
+/// A user as the API shows one.
+#[derive(Debug, Serialize)]
+pub struct Profile {
+    #[serde(flatten)]
+    user: Newcomer,
+    referrals: Vec<String>,
+    referrals_cursor: Option<String>,
+    referrals_count: u64,
+}
+
+/// The first page of a user's referrals, and how many there are.
+#[derive(Debug)]
+pub struct FirstReferrals {
+    page: Vec<Referral>,
+    next: Option<Position>,
+    count: u64,
+}
+
+/// What shows users, and decides how phones of others are shown.
+pub struct Profiles {
+    users: Users,
+    masks: bool,
+}
+
+impl Needs for Profiles {
+    async fn build(setup: &Setup) -> Result<Self, StartError> {
+        Ok(Self::new(setup)?)
+    }
+}
+
+impl Profiles {
+    /// That of the deployment.
+    ///
+    /// # Errors
+    /// If `SHOW_PHONES` is neither `full` nor `masked`.
+    pub fn new(setup: &Setup) -> Result<Self, BadParameter> {
+        let masks = match setup.vars.text(config::SHOW_PHONES) {
+            "full" => false,
+            "masked" => true,
+            other => {
+                let problem = format!("is to be full or masked, not {other:?}");
+                return Err(BadParameter { name: config::SHOW_PHONES.name, problem });
+            }
+        };
+        Ok(Self { users: Users::new(setup), masks })
+    }
+
+    /// The phone of somebody else, as `viewer` sees it: moderators and admins
+    /// see all of it.
+    pub fn phone(&self, phone: &Phone, viewer: &User) -> String {
+        if self.masks && viewer.role == Role::User { phone.masked() } else { phone.as_str().to_owned() }
+    }
+
+    /// Whoever `id` is, as `viewer` sees them; `None` where it is nobody or the
+    /// account is gone.
+    ///
+    /// # Errors
+    /// If the table does not answer.
+    pub async fn person(&self, id: Option<&UserId>, viewer: &User) -> Result<Option<Person>, StoreError> {
+        let Some(id) = id else { return Ok(None) };
+        let user = self.users.get(id).await?;
+        Ok(user.map(|user| Person { phone: self.phone(&user.phone, viewer), id: user.id }))
+    }
+
+    /// What a profile shows of a user's referrals.
+    ///
+    /// # Errors
+    /// If the table does not answer.
+    pub async fn referrals(&self, of: &UserId) -> Result<FirstReferrals, StoreError> {
+        let ((page, next), count) =
+            try_join!(self.users.referrals(of, Limit::default().0, None), self.users.referrals_count(of),)?;
+        Ok(FirstReferrals { page, next, count })
+    }
+
+    /// The profile of `user`, as `viewer` sees it.
+    pub fn profile(
+        &self,
+        user: User,
+        referrer: Option<Person>,
+        referrals: FirstReferrals,
+        viewer: &User,
+    ) -> Profile {
+        let FirstReferrals { page, next, count } = referrals;
+        Profile {
+            referrals: page.iter().map(|referral| self.phone(&referral.phone, viewer)).collect(),
+            referrals_cursor: referrals_cursor(&user.id, next.as_ref()),
+            referrals_count: count,
+            user: Newcomer::new(user, referrer),
         }
     }
 }

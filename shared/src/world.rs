@@ -1,6 +1,7 @@
 //! Time and chance, handed in, so that a test can freeze the one and seed the
 //! other.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use rand::CryptoRng;
@@ -43,6 +44,46 @@ impl Timestamp {
     /// rounded up; 0 if it is reached already.
     pub fn seconds_until(self, later: Self) -> u64 {
         u64::try_from(later.0 - self.0).map_or(0, |ms| ms.div_ceil(1000))
+    }
+}
+
+/// A month of UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Month {
+    year: i32,
+    month: u8,
+}
+
+impl Month {
+    /// The one that `at` is in.
+    pub fn of(at: Timestamp) -> Self {
+        let date = OffsetDateTime::from_unix_timestamp(at.seconds()).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        Self { year: date.year(), month: date.month().into() }
+    }
+
+    /// The one before.
+    #[must_use]
+    pub const fn before(self) -> Self {
+        match self.month {
+            1 => Self { year: self.year - 1, month: 12 },
+            month => Self { month: month - 1, ..self },
+        }
+    }
+
+    /// Reads `2026-11`. `None` if it is no month.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (year, month) = text.split_once('-')?;
+        let digits =
+            text.len() == 7 && year.len() == 4 && text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
+        let month = Self { year: year.parse().ok()?, month: month.parse().ok()? };
+        (digits && (1..=12).contains(&month.month)).then_some(month)
+    }
+}
+
+/// `2026-11`.
+impl fmt::Display for Month {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}", self.year, self.month)
     }
 }
 
@@ -126,6 +167,18 @@ mod tests {
         assert_eq!(now.seconds_until(Timestamp::from_millis(70_901)), 61);
         assert_eq!(now.seconds_until(Timestamp::from_millis(10_900)), 0);
         assert_eq!(now.seconds_until(Timestamp::from_millis(0)), 0);
+    }
+
+    #[test]
+    fn months_go_back_over_the_year() {
+        let month = Month::of(Timestamp::from_millis(1_795_224_352_999));
+        assert_eq!(month.to_string(), "2026-11");
+        assert_eq!(Month::parse("2026-11"), Some(month));
+        assert_eq!(Month::parse("2026-01").unwrap().before().to_string(), "2025-12");
+        assert_eq!(month.before().to_string(), "2026-10");
+        for bad in ["", "2026-1", "2026-13", "2026-00", "26-11", "2026-1x", "+026-11", "2026--1"] {
+            assert_eq!(Month::parse(bad), None, "{bad}");
+        }
     }
 
     #[test]

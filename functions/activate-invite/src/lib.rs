@@ -16,7 +16,7 @@ use latchkey::setup::Setup;
 use latchkey::tables::counters::Counters;
 use latchkey::tables::transaction::{Committed, Tables, Transaction};
 use latchkey::tables::users::{Users, activated_code};
-use latchkey::views::Person;
+use latchkey::views::{Person, Profiles};
 use latchkey::world::World;
 use serde::{Deserialize, Serialize};
 use tokio::{join, try_join};
@@ -33,6 +33,7 @@ pub struct ActivateInvite;
 pub struct Needed {
     gate: Gate,
     users: Users,
+    profiles: Profiles,
     counters: Counters,
     tables: Tables,
     guesses_per_day: Window,
@@ -45,6 +46,7 @@ impl Needs for Needed {
         Ok(Self {
             gate: Gate::build(setup).await?,
             users: Users::new(setup),
+            profiles: Profiles::new(setup)?,
             counters: Counters::new(setup),
             tables: Tables::new(setup),
             guesses_per_day: Window { most, seconds: DAY },
@@ -96,7 +98,7 @@ impl Endpoint for ActivateInvite {
     type Needs = Needed;
 
     async fn call(needs: &Needed, request: Request<Self>) -> Result<Json<Activated>, Problem> {
-        let Needed { gate, users, counters, tables, guesses_per_day, world } = needs;
+        let Needed { gate, users, profiles, counters, tables, guesses_per_day, world } = needs;
         let code = InviteCode::parse(&request.body.0.invite_code);
         let my_id = &request.caller.user_id;
         let tries = format!("invites#{my_id}");
@@ -121,7 +123,7 @@ impl Endpoint for ActivateInvite {
 
         let (code, referrer) = match judge(&me, code, owner)? {
             Entry::Repeated(code) => {
-                let referrer = Person::find(users, me.referrer_id.as_ref()).await?;
+                let referrer = profiles.person(me.referrer_id.as_ref(), &me).await?;
                 return Ok(Json(Activated { activated_invite_code: code, referrer }));
             }
             Entry::Activate(code, referrer) => (code, referrer),
@@ -131,7 +133,7 @@ impl Endpoint for ActivateInvite {
             .with(Part::Link, users.link(&me, &referrer, world.now()))
             .with(Part::Count, users.count_referral(&referrer));
         let (committed, referrer) =
-            try_join!(activation.commit(tables, world), Person::find(users, Some(&referrer)))?;
+            try_join!(activation.commit(tables, world), profiles.person(Some(&referrer), &me))?;
 
         let refused = match committed {
             Committed::Done => return Ok(Json(Activated { activated_invite_code: code, referrer })),

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use latchkey::config;
 use latchkey::domain::code::{OneTimeCode, Purpose};
 use latchkey::domain::invite::{self, InviteCode, judge};
-use latchkey::domain::limits::{CrowdLimits, LimitOf, Window};
+use latchkey::domain::numbers::{AdminPhones, TestPhones};
 use latchkey::domain::phone::{Phone, Region};
 use latchkey::domain::session::{Session, SessionId, slot_for_new};
-use latchkey::domain::testers::TestPhones;
-use latchkey::domain::user::{Status, User, UserId};
+use latchkey::domain::user::{Role, Status, User, UserId};
+use latchkey::guesses::{Entry, Guesses};
 use latchkey::http::answer::Json;
 use latchkey::http::endpoint::{Anyone, Endpoint, Needs, Request, Route};
 use latchkey::http::function::Function;
@@ -21,18 +21,17 @@ use latchkey::lambda::StartError;
 use latchkey::metrics::{Metric, count};
 use latchkey::setup::Setup;
 use latchkey::tables::StoreError;
-use latchkey::tables::codes::{Codes, Count, Counted, Guess, Proof};
-use latchkey::tables::counters::Counters;
+use latchkey::tables::codes::{Codes, Guess, Proof};
 use latchkey::tables::guard::{self, Guard};
-use latchkey::tables::requests::{Began, Claim, Remembered, Requests};
+use latchkey::tables::requests::{Began, Remembered};
 use latchkey::tables::sessions::Sessions;
 use latchkey::tables::transaction::{Committed, Tables, Transaction};
 use latchkey::tables::users::Users;
 use latchkey::tokens::{Issuer, Tokens};
-use latchkey::views::{Person, Profile};
+use latchkey::views::{Newcomer, Profiles};
 use latchkey::world::World;
 use serde::{Deserialize, Serialize};
-use tokio::{join, try_join};
+use tokio::try_join;
 
 /// The function.
 pub fn function() -> Function {
@@ -48,17 +47,17 @@ const TRIES: u32 = 8;
 
 /// All three tables, and what issues tokens.
 pub struct Needed {
-    codes: Codes,
-    counters: Counters,
+    codes: Arc<Codes>,
+    guesses: Guesses,
     guard: Guard,
-    requests: Requests,
     users: Users,
+    profiles: Profiles,
     sessions: Sessions,
     tables: Tables,
     issuer: Issuer,
-    guesses_per_address: Window,
     region: Region,
     testers: TestPhones,
+    admins: AdminPhones,
     requires_challenge: bool,
     world: Arc<World>,
 }
@@ -68,19 +67,20 @@ impl Needs for Needed {
         let vars = &setup.vars;
         let region = vars.parsed(config::DEFAULT_REGION)?;
         let issuer = Issuer::build(setup).await?;
-        let codes = Codes::new(setup, issuer.pepper().clone())?;
+        let codes = Arc::new(Codes::new(setup, issuer.pepper().clone())?);
+        let testers = TestPhones::read(vars, region)?;
         Ok(Self {
-            requests: Requests::new(setup, issuer.pepper().clone(), codes.limits().ttl),
+            guesses: Guesses::new(setup, Arc::clone(&codes), issuer.pepper().clone())?,
             codes,
-            counters: Counters::new(setup),
             guard: Guard::new(setup)?,
             users: Users::new(setup),
+            profiles: Profiles::new(setup)?,
             sessions: Sessions::new(setup),
             tables: Tables::new(setup),
             issuer,
-            guesses_per_address: CrowdLimits::read(vars)?.guesses_per_address,
             region,
-            testers: TestPhones::read(vars, region)?,
+            admins: AdminPhones::read(vars, region, &testers)?,
+            testers,
             requires_challenge: vars.flag(config::REQUIRE_CHALLENGE)?,
             world: Arc::clone(&setup.world),
         })
@@ -104,7 +104,7 @@ pub struct SignedIn {
     #[serde(flatten)]
     tokens: Tokens,
     is_new: bool,
-    user: Profile,
+    user: Newcomer,
     #[serde(skip_serializing_if = "Option::is_none")]
     invite_error: Option<String>,
 }
@@ -119,14 +119,6 @@ enum Part {
     Session,
     Link,
     Count,
-}
-
-/// What a request comes to before its guess is compared.
-enum Entry {
-    /// A guess, to be compared.
-    Guess(Counted),
-    /// The same request was answered before.
-    Repeated(Began),
 }
 
 impl Endpoint for ExchangeCode {
@@ -152,12 +144,12 @@ impl Endpoint for ExchangeCode {
         if needs.requires_challenge && entered.challenge_id.is_none() {
             return Err(Problem::invalid_code(Some(0)));
         }
-        let key = key.map(|key| needs.requests.of("token", &key));
+        let key = key.map(|key| needs.guesses.remember(&key));
         let challenge_id = entered.challenge_id.as_ref().map(|id| id.0.as_str());
         let invite = entered.invite_code.as_deref().and_then(InviteCode::parse);
 
         let (entry, known, owner) = try_join!(
-            needs.enter(&phone, challenge_id, key.as_ref(), &context),
+            needs.guesses.enter(&phone, &Purpose::SignIn, challenge_id, key.as_ref(), &context),
             async { Ok(needs.users.with_phone(&phone).await?) },
             async {
                 match &invite {
@@ -227,7 +219,7 @@ impl Needed {
             let is_texted = self.testers.find(phone, self.world.now()).is_none();
             let (committed, referrer, ()) = try_join!(
                 writes.commit(&self.tables, &self.world),
-                Person::find(&self.users, user.referrer_id.as_ref()),
+                self.profiles.person(user.referrer_id.as_ref(), &user),
                 async {
                     if tried == 0 && is_texted {
                         self.guard.count(phone, arrival.proof.sent_at, guard::Counted::Entered).await;
@@ -242,13 +234,14 @@ impl Needed {
                     }
                     let tokens =
                         self.issuer.tokens(&user, &session, &arrival.context).ok_or(Code::Unavailable)?;
-                    let user = Profile::new(user, referrer, None);
+                    let user = Newcomer::new(user, referrer);
                     return Ok(SignedIn { tokens, is_new, user, invite_error });
                 }
                 Committed::Refused(refused) => refused,
             };
             let of = |part| refused.iter().find(|(refused, _)| *refused == part).map(|(_, refusal)| refusal);
-            if let Some(began) = of(Part::Request).and_then(|refusal| self.requests.began(refusal)) {
+            if let Some(began) = of(Part::Request).and_then(|refusal| self.guesses.requests().began(refusal))
+            {
                 return self.answer_again(began, &arrival.context).await;
             }
             if of(Part::Code).is_some() {
@@ -272,7 +265,7 @@ impl Needed {
         replaces: Option<&SessionId>,
         is_loop: bool,
     ) -> Draft {
-        let Needed { codes, users, sessions, requests, world, .. } = self;
+        let Needed { codes, users, sessions, world, .. } = self;
         let ip = arrival.context.coarse_ip();
         let session = self.issuer.begin(&user, slot, arrival.device.clone(), ip);
         let mut writes = Transaction::new(world.new_id())
@@ -303,51 +296,16 @@ impl Needed {
         if is_new {
             writes = writes
                 .with(Part::User, users.insert(&user))
-                .with(Part::User, users.claim_phone(&user))
+                .with(Part::User, users.claim_phone(&user.phone, &user.id))
                 .with(Part::InviteCode, users.claim_invite(&user));
         }
         if let Some(key) = &arrival.key {
             let began = (&user.id, &session.id);
+            let requests = self.guesses.requests();
             writes =
                 writes.with(Part::Request, requests.conclude(key, began, is_new, invite_error.as_deref()));
         }
         Draft { user, session, invite_error, writes }
-    }
-
-    /// Counts a guess, for its phone and its address at once. It is compared
-    /// only if nothing stands in the way; else it is taken back.
-    async fn enter(
-        &self,
-        phone: &Phone,
-        challenge_id: Option<&str>,
-        key: Option<&Remembered>,
-        context: &Context,
-    ) -> Result<Entry, Problem> {
-        let address =
-            format!("guesses#{}", self.issuer.pepper().first().key("address", &context.counted_ip()));
-        let (counted, claim, of_address) = join!(
-            self.codes.count_guess(phone, Purpose::SignIn, challenge_id),
-            self.requests.claim(key),
-            self.counters.take(&address, self.guesses_per_address, LimitOf::Address),
-        );
-        let allowed = match (claim, of_address) {
-            (Ok(Claim::Mismatch), _) => Err(Code::IdempotencyMismatch.into()),
-            (Ok(Claim::Same(Some(began))), _) => Ok(Some(began)),
-            (Ok(Claim::Same(None)), Ok(Ok(_))) => Ok(None),
-            (_, Ok(Err(limit))) => Err(Problem::limited(limit, self.world.now())),
-            (Err(error), _) | (_, Err(error)) => Err(error.into()),
-        };
-        match (allowed, counted?) {
-            (Ok(None), Count::Counted(counted)) => Ok(Entry::Guess(counted)),
-            (Ok(None), Count::NoCode) => Err(Problem::invalid_code(Some(0))),
-            (Ok(None), Count::Limited(limit)) => Err(Problem::limited(limit, self.world.now())),
-            (stopped, counted) => {
-                if let Count::Counted(counted) = counted {
-                    self.codes.uncount(&counted).await?;
-                }
-                stopped?.map(Entry::Repeated).ok_or_else(|| Code::Unavailable.into())
-            }
-        }
     }
 
     /// Who signs in with `phone`, and the slot for the session with what it
@@ -361,7 +319,10 @@ impl Needed {
         let now = self.world.now();
         let Some(id) = known else {
             let invite_code = InviteCode::draw(&mut *self.world.chance());
-            let user = User::new(UserId(self.world.new_id()), phone.clone(), invite_code, now);
+            let mut user = User::new(UserId(self.world.new_id()), phone.clone(), invite_code, now);
+            if self.admins.contains(phone) {
+                user.role = Role::Admin;
+            }
             return Ok(Some((user, 0, None)));
         };
         let (user, present) = try_join!(self.users.get(id), self.sessions.of_user(id))?;
@@ -382,7 +343,7 @@ impl Needed {
             return Err(Problem::invalid_code(Some(0)));
         }
         let tokens = self.issuer.tokens(&user, &session, context).ok_or(Code::Unavailable)?;
-        let referrer = Person::find(&self.users, user.referrer_id.as_ref()).await?;
-        Ok(SignedIn { tokens, is_new, user: Profile::new(user, referrer, None), invite_error })
+        let referrer = self.profiles.person(user.referrer_id.as_ref(), &user).await?;
+        Ok(SignedIn { tokens, is_new, user: Newcomer::new(user, referrer), invite_error })
     }
 }

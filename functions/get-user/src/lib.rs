@@ -5,11 +5,10 @@ use latchkey::gate::{Bearer, Gate, UserPath};
 use latchkey::http::answer::Json;
 use latchkey::http::endpoint::{Endpoint, Request, Route};
 use latchkey::http::function::Function;
-use latchkey::http::page::Limit;
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::request::Nothing;
 use latchkey::tables::users::Users;
-use latchkey::views::{Person, Profile, Referrals, referrals_cursor};
+use latchkey::views::{Profile, Profiles};
 use tokio::join;
 
 /// The function.
@@ -30,28 +29,23 @@ impl Endpoint for GetUser {
     type Query = Nothing;
     type Body = Nothing;
     type Output = Json<Profile>;
-    type Needs = (Gate, Users);
+    type Needs = (Gate, Users, Profiles);
 
-    async fn call((gate, users): &Self::Needs, request: Request<Self>) -> Result<Json<Profile>, Problem> {
+    async fn call(needs: &Self::Needs, request: Request<Self>) -> Result<Json<Profile>, Problem> {
+        let (gate, users, profiles) = needs;
         let id = request.path.target(&request.caller);
         let is_me = id == request.caller.user_id;
 
-        let (me, other, page, count) = join!(
+        let (me, other, referrals) = join!(
             gate.admit(&request.caller, &id, Self::STAFF),
             async { if is_me { Ok(None) } else { users.get(&id).await } },
-            users.referrals(&id, Limit::default().0, None),
-            users.referrals_count(&id),
+            profiles.referrals(&id),
         );
         let me = me?;
-        let user = if is_me { me } else { other?.ok_or(Code::UserNotFound)? };
-        let (referrals, next) = page?;
+        let user = if is_me { me.clone() } else { other?.ok_or(Code::UserNotFound)? };
+        let referrals = referrals?;
 
-        let referrer = Person::find(users, user.referrer_id.as_ref()).await?;
-        let referrals = Referrals {
-            phones: referrals.into_iter().map(|referral| referral.phone).collect(),
-            cursor: referrals_cursor(&id, next.as_ref()),
-            count: count?,
-        };
-        Ok(Json(Profile::new(user, referrer, Some(referrals))))
+        let referrer = profiles.person(user.referrer_id.as_ref(), &me).await?;
+        Ok(Json(profiles.profile(user, referrer, referrals, &me)))
     }
 }

@@ -1,8 +1,7 @@
 //! `GET /v1/users/{user_id}/referrals`: who entered this user's invite code,
 //! newest first, a page at a time.
 
-use latchkey::domain::phone::Phone;
-use latchkey::domain::user::{Referral, Role, UserId};
+use latchkey::domain::user::{Role, UserId};
 use latchkey::gate::{Bearer, Gate, UserPath};
 use latchkey::http::answer::Json;
 use latchkey::http::endpoint::{Endpoint, Request, Route};
@@ -11,7 +10,7 @@ use latchkey::http::page::{Page, PageQuery, read_cursor};
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::request::Nothing;
 use latchkey::tables::users::{Position, Users};
-use latchkey::views::{referrals_cursor, referrals_list};
+use latchkey::views::{Profiles, referrals_cursor, referrals_list};
 use latchkey::world::Rfc3339;
 use serde::Serialize;
 use tokio::join;
@@ -28,14 +27,8 @@ pub struct ListReferrals;
 #[derive(Debug, Serialize)]
 pub struct Item {
     id: UserId,
-    phone: Phone,
+    phone: String,
     activated_at: Rfc3339,
-}
-
-impl From<Referral> for Item {
-    fn from(referral: Referral) -> Self {
-        Self { id: referral.id, phone: referral.phone, activated_at: Rfc3339(referral.activated_at) }
-    }
 }
 
 impl Endpoint for ListReferrals {
@@ -48,9 +41,10 @@ impl Endpoint for ListReferrals {
     type Query = PageQuery;
     type Body = Nothing;
     type Output = Json<Page<Item>>;
-    type Needs = (Gate, Users);
+    type Needs = (Gate, Users, Profiles);
 
-    async fn call((gate, users): &Self::Needs, request: Request<Self>) -> Result<Json<Page<Item>>, Problem> {
+    async fn call(needs: &Self::Needs, request: Request<Self>) -> Result<Json<Page<Item>>, Problem> {
+        let (gate, users, profiles) = needs;
         let id = request.path.target(&request.caller);
         let is_me = id == request.caller.user_id;
         let after = match &request.query.cursor {
@@ -66,15 +60,17 @@ impl Endpoint for ListReferrals {
             async { if is_me { Ok(true) } else { users.get(&id).await.map(|user| user.is_some()) } },
             users.referrals(&id, request.query.limit.0, after.as_ref()),
         );
-        me?;
+        let me = me?;
         if !exists? {
             return Err(Code::UserNotFound.into());
         }
         let (referrals, next) = page?;
 
-        Ok(Json(Page {
-            items: referrals.into_iter().map(Item::from).collect(),
-            cursor: referrals_cursor(&id, next.as_ref()),
-        }))
+        let items = referrals.into_iter().map(|referral| Item {
+            phone: profiles.phone(&referral.phone, &me),
+            id: referral.id,
+            activated_at: Rfc3339(referral.activated_at),
+        });
+        Ok(Json(Page { items: items.collect(), cursor: referrals_cursor(&id, next.as_ref()) }))
     }
 }

@@ -7,9 +7,10 @@ use http::header::ACCEPT_LANGUAGE;
 use latchkey::config;
 use latchkey::domain::code::Purpose;
 use latchkey::domain::limits::{CrowdLimits, LimitOf};
+use latchkey::domain::numbers::{TestPhone, TestPhones};
 use latchkey::domain::pepper::Pepper;
 use latchkey::domain::phone::{Countries, Phone, Region};
-use latchkey::domain::testers::{TestPhone, TestPhones};
+use latchkey::gate::{Bearer, Gate};
 use latchkey::http::answer::Accepted;
 use latchkey::http::endpoint::{Anyone, Endpoint, Needs, Request, Route};
 use latchkey::http::function::Function;
@@ -28,7 +29,7 @@ use latchkey::texts::wording::Wish;
 use latchkey::texts::{Sender, reveals_code};
 use latchkey::world::{Timestamp, World};
 use serde::{Deserialize, Serialize};
-use tokio::join;
+use tokio::{join, try_join};
 
 /// The function.
 pub fn function() -> Function {
@@ -38,8 +39,10 @@ pub fn function() -> Function {
 /// Texts a one-time code.
 pub struct RequestCode;
 
-/// Codes, a sender, how phones are read, and all that bounds texts.
+/// A gate for those who change their phone, codes, a sender, how phones are
+/// read, and all that bounds texts.
 pub struct Needed {
+    gate: Gate,
     codes: Codes,
     counters: Counters,
     guard: Guard,
@@ -58,9 +61,10 @@ impl Needs for Needed {
     async fn build(setup: &Setup) -> Result<Self, StartError> {
         let vars = &setup.vars;
         let region = vars.parsed(config::DEFAULT_REGION)?;
-        let pepper = secrets::pepper(vars).await?;
+        let (gate, pepper) = try_join!(Gate::build(setup), secrets::pepper(vars))?;
         let codes = Codes::new(setup, pepper.clone())?;
         Ok(Self {
+            gate,
             requests: Requests::new(setup, pepper.clone(), codes.limits().ttl),
             codes,
             counters: Counters::new(setup),
@@ -85,7 +89,17 @@ pub struct Wanted {
     locale: Option<Text<35>>,
     app_hash: Option<Text<64>>,
     #[serde(default)]
-    purpose: Purpose,
+    purpose: For,
+}
+
+/// What the code is for.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum For {
+    #[default]
+    SignIn,
+    /// Moving the caller's account to the phone.
+    ChangePhone,
 }
 
 /// What was texted, without the code.
@@ -125,6 +139,12 @@ impl Endpoint for RequestCode {
         Code::TooManyRequests,
         Code::TextsPaused,
         Code::TextNotSent,
+        // Of a caller who wants to change the phone.
+        Code::MissingToken,
+        Code::InvalidToken,
+        Code::SessionEnded,
+        Code::AccountBanned,
+        Code::Forbidden,
     ];
 
     type Caller = Anyone;
@@ -136,6 +156,10 @@ impl Endpoint for RequestCode {
 
     async fn call(needs: &Needed, request: Request<Self>) -> Result<Accepted<Texted>, Problem> {
         let Idempotent { body: wanted, key } = request.body;
+        let bearer = match wanted.purpose {
+            For::SignIn => None,
+            For::ChangePhone => Some(needs.gate.bearer(&request.context).await?),
+        };
         let phone = Phone::parse(&wanted.phone, wanted.region.unwrap_or(needs.region))?;
         let tester = needs.testers.find(&phone, needs.world.now());
         if tester.is_none() {
@@ -159,7 +183,7 @@ impl Endpoint for RequestCode {
             })
         };
         let (issued, counted) =
-            match needs.ask(&phone, tester, wanted.purpose, key.as_ref(), &request.context).await? {
+            match needs.ask(&phone, tester, bearer.as_ref(), key.as_ref(), &request.context).await? {
                 Asked::Granted(issued, counted) => (issued, counted),
                 Asked::Repeated(live) => return Ok(answer(live, needs.world.now(), None)),
             };
@@ -195,22 +219,29 @@ impl Needed {
         &self,
         phone: &Phone,
         tester: Option<&TestPhone>,
-        purpose: Purpose,
+        bearer: Option<&Bearer>,
         key: Option<&RequestKey>,
         context: &Context,
     ) -> Result<Asked, Problem> {
         let is_texted = tester.is_none();
         let key = key.map(|key| self.requests.of("code", key));
         let request = key.as_ref().map(Remembered::as_str);
+        let purpose = bearer.map_or(Purpose::SignIn, |bearer| Purpose::ChangePhone(bearer.user_id.clone()));
         let address = format!("codes#{}", self.pepper.first().key("address", &context.counted_ip()));
         let per_address = self.limits.codes_per_address.only_if(is_texted);
         let per_day = self.limits.texts_per_day.only_if(is_texted);
-        let (claim, issue, of_address, of_day, verdict) = join!(
+        let (admitted, claim, issue, of_address, of_day, verdict) = join!(
+            async {
+                match bearer {
+                    Some(bearer) => self.gate.admit(bearer, &bearer.user_id, &[]).await.map(drop),
+                    None => Ok(()),
+                }
+            },
             self.requests.claim(key.as_ref()),
             async {
                 match tester {
-                    Some(tester) => self.codes.issue_test(tester, purpose, request).await,
-                    None => self.codes.issue(phone.clone(), purpose, request).await,
+                    Some(tester) => self.codes.issue_test(tester, &purpose, request).await,
+                    None => self.codes.issue(phone.clone(), &purpose, request).await,
                 }
             },
             self.counters.take(&address, per_address, LimitOf::Address),
@@ -247,6 +278,7 @@ impl Needed {
             }
             Err(error) => problem = Some(error.into()),
         }
+        problem = admitted.err().or(problem);
 
         let limit = limits.into_iter().max_by_key(|limit| limit.until);
         let stop = problem.or_else(|| match (&repeated, limit) {

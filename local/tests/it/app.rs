@@ -386,6 +386,28 @@ impl App {
         }
     }
 
+    /// Signs in again, after the cooldown.
+    pub(crate) async fn sign_in_later(&self, phone: &str) -> Person {
+        self.clock.advance(60);
+        self.sign_in(phone).await
+    }
+
+    /// Every item of all tables but the inbox's, as text.
+    pub(crate) async fn everything(&self) -> String {
+        let mut all = String::new();
+        for table in [config::USERS_TABLE, config::CODES_TABLE, config::SESSIONS_TABLE] {
+            self.faults.asked();
+            self.setup("tests").dynamodb().scan().table_name(self.vars.text(table)).send().await.unwrap();
+            for asked in self.faults.asked() {
+                let items = asked.output["Items"].as_array().unwrap().clone();
+                let is_text =
+                    |item: &Value| item["pk"]["S"].as_str().is_some_and(|pk| pk.starts_with("inbox#"));
+                all.extend(items.iter().filter(|item| !is_text(item)).map(Value::to_string));
+            }
+        }
+        all
+    }
+
     /// The caller's own profile.
     pub(crate) async fn me(&self, person: &Person) -> Value {
         self.get("/v1/users/me", &person.token).await.ok(200)

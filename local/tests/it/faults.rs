@@ -45,6 +45,8 @@ pub(crate) struct Asked {
     pub(crate) bytes: usize,
     /// How many items came back.
     pub(crate) items: usize,
+    /// What came back of a scan, which tests alone ask for.
+    pub(crate) output: Value,
 }
 
 impl Asked {
@@ -67,6 +69,7 @@ impl Asked {
                 parts
                     .map(|(kind, input)| match kind.as_str() {
                         "ConditionCheck" => on("ConditionCheckItem", input),
+                        "Delete" => on("DeleteItem", input),
                         "Put" => on("PutItem", input),
                         "Update" => on("UpdateItem", input),
                         other => panic!("{other} is not known here"),
@@ -260,7 +263,14 @@ impl HttpConnector for Faulty {
             let target = request.headers().get("x-amz-target").unwrap_or_default();
             let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
             let input = serde_json::from_slice(request.body().bytes().unwrap_or_default()).unwrap();
-            let mut asked = Asked { function: this.function.clone(), operation, input, bytes: 0, items: 0 };
+            let mut asked = Asked {
+                function: this.function.clone(),
+                operation,
+                input,
+                bytes: 0,
+                items: 0,
+                output: Value::Null,
+            };
             let (latency, stale) = {
                 let state = this.faults.0.lock().unwrap();
                 (state.latency, state.stale && asked.is_stale_read())
@@ -288,6 +298,9 @@ impl HttpConnector for Faulty {
             asked.bytes = answer.body().bytes().unwrap_or_default().len();
             asked.items =
                 body["Items"].as_array().map_or(0, Vec::len) + usize::from(body["Item"].is_object());
+            if asked.operation == "Scan" {
+                asked.output = body;
+            }
             this.faults.0.lock().unwrap().asked.push(asked);
             if fault == Some(Fault::AppliedThenTimeout) { Err(timeout()) } else { Ok(answer) }
         })

@@ -13,6 +13,7 @@ mod edge;
 mod idempotency;
 mod limits;
 mod malformed;
+mod people;
 mod pumping;
 mod races;
 mod rotation;

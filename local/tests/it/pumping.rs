@@ -68,19 +68,21 @@ async fn both_sides_of_the_share() {
     }
 }
 
-/// An entered code counts for its own text: those entered now save nothing that
-/// was sent before.
+/// An entered code counts for its own text, however late it is entered; one of
+/// a younger text saves nothing that was sent before.
 #[tokio::test]
 async fn what_is_entered_counts_for_its_own_text() {
-    let app = App::with(GUARD).await;
-    ask(&app, 0..30).await;
-    app.clock.advance(330);
-    // Not judged again until something is asked; meanwhile a young one is entered.
-    app.clock.advance(-60);
-    ask(&app, 50..60).await;
-    enter(&app, 50..60).await;
-    app.clock.advance(60);
-    app.request_code(&neighbour(99)).await.problem(503, "texts_paused");
+    for (late, young, is_paused) in [(3, 0, false), (0, 10, true)] {
+        let app = App::with(GUARD).await;
+        ask(&app, 0..30).await;
+        app.clock.advance(290);
+        enter(&app, 0..late).await;
+        ask(&app, 50..50 + young).await;
+        enter(&app, 50..50 + young).await;
+        app.clock.advance(40);
+        let answer = app.request_code(&neighbour(99)).await;
+        assert_eq!(answer.status == 503, is_paused, "{late} late, {young} young");
+    }
 }
 
 /// What was judged is not judged twice: after the pause a prefix begins anew.

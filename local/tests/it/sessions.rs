@@ -237,6 +237,10 @@ async fn admins_look_after_the_sessions_of_others() {
     let listed = app.get(&path, &admin.token).await.ok(200);
     assert_eq!(listed["items"][0]["current"], false);
     let id = text(&listed["items"][0]["id"]);
+    let bob = app.sign_in(&phone(3)).await;
+    revoke(&app, &bob.token, &alice.id, &id).await.problem(403, "forbidden");
+    app.set_user(&bob.id, "SET #role = :moderator").await;
+    revoke(&app, &bob.token, &alice.id, &id).await.problem(403, "forbidden");
     assert_eq!(revoke(&app, &admin.token, &alice.id, &id).await.status, 204);
     app.get("/v1/users/me", &alice.token).await.problem(401, "session_ended");
     app.get("/v1/users/nobody/sessions", &admin.token).await.problem(404, "user_not_found");
@@ -283,6 +287,9 @@ async fn signing_out_is_for_this_device_the_others_or_all() {
         assert_eq!(app.sign_out(&two.token, "others").await.status, 204);
     }
     assert!(is_on(&two).await && !is_on(&three).await);
+    // Of the same epoch, and over: it ends nobody else.
+    app.sign_out(&three.token, "global").await.problem(401, "session_ended");
+    assert!(is_on(&two).await);
 
     let four = another_device(&app, &phone(1), "four").await;
     for _ in 0..2 {
@@ -401,6 +408,10 @@ async fn call(app: &App, token: &str, route: &str) -> Answer {
     let path = path.replace("{user_id}", "me").replace("{session_id}", "00-0-0");
     let body = match route {
         "PUT /v1/users/me/referrer" => json!({ "invite_code": "ZZZZZZ" }).to_string().into_bytes(),
+        "PUT /v1/users/me/phone" => {
+            json!({ "phone": "+79009999999", "code": "0000" }).to_string().into_bytes()
+        }
+        "PATCH /v1/users/{user_id}" => json!({ "city": "Omsk" }).to_string().into_bytes(),
         _ => Vec::new(),
     };
     app.raw(method.parse().unwrap(), &path, Some(token), body).await

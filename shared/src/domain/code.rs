@@ -3,23 +3,25 @@
 use std::fmt;
 
 use rand::{CryptoRng, RngExt};
-use serde::{Deserialize, Serialize};
+
+use super::user::UserId;
 
 /// What a code proves a phone for. A code for one purpose is worth nothing for
 /// another.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// Signing in, and registering on first sight.
-    #[default]
     SignIn,
+    /// Moving this user's account to the phone.
+    ChangePhone(UserId),
 }
 
-impl Purpose {
-    /// The name in the API, in storage and under the hash.
-    pub const fn as_str(self) -> &'static str {
+/// The name in storage and under the hash.
+impl fmt::Display for Purpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::SignIn => "sign_in",
+            Self::SignIn => f.write_str("sign_in"),
+            Self::ChangePhone(user) => write!(f, "change_phone {user}"),
         }
     }
 }

@@ -3,10 +3,11 @@
 pub mod code;
 pub mod invite;
 pub mod limits;
+pub mod numbers;
 pub mod pepper;
 pub mod phone;
+pub mod profile;
 pub mod pumping;
 pub mod refresh;
 pub mod session;
-pub mod testers;
 pub mod user;

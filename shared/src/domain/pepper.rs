@@ -63,12 +63,12 @@ impl Entry {
     }
 
     /// What is stored of a code, bound to its phone and purpose.
-    pub fn hash_code(&self, phone: &Phone, purpose: Purpose, code: &OneTimeCode) -> [u8; 32] {
-        self.hash(&["code", purpose.as_str(), phone.as_str(), code.as_str()])
+    pub fn hash_code(&self, phone: &Phone, purpose: &Purpose, code: &OneTimeCode) -> [u8; 32] {
+        self.hash(&["code", &purpose.to_string(), phone.as_str(), code.as_str()])
     }
 
     /// Whether a guess is the code of `hash`, in constant time.
-    pub fn is_code(&self, hash: &[u8], phone: &Phone, purpose: Purpose, guess: &OneTimeCode) -> bool {
+    pub fn is_code(&self, hash: &[u8], phone: &Phone, purpose: &Purpose, guess: &OneTimeCode) -> bool {
         tracing::debug!("a guess is compared");
         self.hash_code(phone, purpose, guess).ct_eq(hash).into()
     }
@@ -120,12 +120,17 @@ mod tests {
         let entry = pepper.first();
         let code = OneTimeCode::typed("1234");
         let alice = phone("+79000000001");
-        let hash = entry.hash_code(&alice, Purpose::SignIn, &code);
-        assert!(entry.is_code(&hash, &alice, Purpose::SignIn, &code));
-        assert!(!entry.is_code(&hash, &alice, Purpose::SignIn, &OneTimeCode::typed("1235")));
-        assert!(!entry.is_code(&hash, &phone("+79000000002"), Purpose::SignIn, &code));
+        let hash = entry.hash_code(&alice, &Purpose::SignIn, &code);
+        assert!(entry.is_code(&hash, &alice, &Purpose::SignIn, &code));
+        assert!(!entry.is_code(&hash, &alice, &Purpose::SignIn, &OneTimeCode::typed("1235")));
+        assert!(!entry.is_code(&hash, &phone("+79000000002"), &Purpose::SignIn, &code));
+        let change = |user: &str| Purpose::ChangePhone(UserId(user.to_owned()));
+        assert!(!entry.is_code(&hash, &alice, &change("alice"), &code));
+        let hash = entry.hash_code(&alice, &change("alice"), &code);
+        assert!(!entry.is_code(&hash, &alice, &change("bob"), &code));
+        let hash = entry.hash_code(&alice, &Purpose::SignIn, &code);
         let other = Pepper::new(&Secret::parse("two").unwrap());
-        assert!(!other.first().is_code(&hash, &alice, Purpose::SignIn, &code));
+        assert!(!other.first().is_code(&hash, &alice, &Purpose::SignIn, &code));
         assert_ne!(entry.key("phone", "1"), other.first().key("phone", "1"));
         assert_ne!(entry.key("phone", "1"), entry.key("address", "1"));
     }

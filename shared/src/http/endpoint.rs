@@ -42,6 +42,11 @@ impl Route {
         Self::Path(Method::DELETE, path)
     }
 
+    /// `PATCH path`.
+    pub const fn patch(path: &'static str) -> Self {
+        Self::Path(Method::PATCH, path)
+    }
+
     /// `PUT path`.
     pub const fn put(path: &'static str) -> Self {
         Self::Path(Method::PUT, path)

@@ -81,6 +81,7 @@ catalogue! {
     409 {
         InviteAlreadyActivated "invite_already_activated" "An invite code was activated already";
         InviteLoop "invite_loop" "Two people cannot invite each other";
+        PhoneTaken "phone_taken" "Another account has this phone";
     }
     413 {
         BodyTooLarge "body_too_large" "The body is too large";

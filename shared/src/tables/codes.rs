@@ -21,9 +21,9 @@ use super::{Item, StoreError, WRITTEN_BY, Written, conditional_update, number, t
 use crate::config;
 use crate::domain::code::{OneTimeCode, Purpose};
 use crate::domain::limits::{CodeLimits, DAY, Limit, LimitOf, Window};
+use crate::domain::numbers::TestPhone;
 use crate::domain::pepper::{Entry, Pepper};
 use crate::domain::phone::Phone;
-use crate::domain::testers::TestPhone;
 use crate::lambda::StartError;
 use crate::setup::Setup;
 use crate::world::{Timestamp, World};
@@ -144,7 +144,7 @@ impl Codes {
     pub async fn issue(
         &self,
         phone: Phone,
-        purpose: Purpose,
+        purpose: &Purpose,
         request: Option<&str>,
     ) -> Result<Result<Issue, Limit>, StoreError> {
         let now = self.world.now();
@@ -165,7 +165,7 @@ impl Codes {
     pub async fn issue_test(
         &self,
         tester: &TestPhone,
-        purpose: Purpose,
+        purpose: &Purpose,
         request: Option<&str>,
     ) -> Result<Result<Issue, Limit>, StoreError> {
         let now = self.world.now();
@@ -182,7 +182,7 @@ impl Codes {
     async fn make_live(
         &self,
         issued: Issued,
-        purpose: Purpose,
+        purpose: &Purpose,
         request: Option<&str>,
         windows: &[Window],
     ) -> Result<Result<Issue, Limit>, StoreError> {
@@ -194,7 +194,7 @@ impl Codes {
         let mut condition = format!("(attribute_not_exists({WRITTEN_BY}) OR {WRITTEN_BY} <> :invocation)");
         let mut live = HashMap::from([
             ("code_hash".to_owned(), blob(entry.hash_code(&issued.phone, purpose, &issued.code).to_vec())),
-            ("purpose".to_owned(), text(purpose.as_str())),
+            ("purpose".to_owned(), text(purpose.to_string())),
             ("challenge_id".to_owned(), text(&issued.live.challenge_id)),
             ("sent_at".to_owned(), number(now.millis())),
             ("expires_at".to_owned(), number(issued.live.expires_at.millis())),
@@ -290,7 +290,7 @@ impl Codes {
     pub async fn count_guess(
         &self,
         phone: &Phone,
-        purpose: Purpose,
+        purpose: &Purpose,
         challenge_id: Option<&str>,
     ) -> Result<Count, StoreError> {
         for entry in self.pepper.entries() {
@@ -306,7 +306,7 @@ impl Codes {
         &self,
         entry: &Entry,
         phone: &Phone,
-        purpose: Purpose,
+        purpose: &Purpose,
         challenge_id: Option<&str>,
     ) -> Result<Count, StoreError> {
         let now = self.world.now();
@@ -321,7 +321,7 @@ impl Codes {
         let mut update = self
             .update(entry, phone)
             .expression_attribute_values(":now", number(now.millis()))
-            .expression_attribute_values(":purpose", text(purpose.as_str()))
+            .expression_attribute_values(":purpose", text(purpose.to_string()))
             .expression_attribute_values(":one", number(1))
             .expression_attribute_values(":zero", number(0))
             .expression_attribute_names("#ttl", "ttl")
@@ -346,7 +346,7 @@ impl Codes {
                 let live = LiveCode(&item);
                 Count::Counted(Counted {
                     phone: phone.clone(),
-                    purpose,
+                    purpose: purpose.clone(),
                     pepper_entry: entry.id().to_owned(),
                     hash: live.hash(),
                     attempts: live.number("attempts"),
@@ -389,7 +389,7 @@ impl Codes {
     pub fn compare(&self, counted: Counted, guess: &OneTimeCode) -> Guess {
         let Counted { phone, purpose, pepper_entry, hash, attempts, guesses, sent_at } = counted;
         let entry = self.pepper.entry(&pepper_entry);
-        if entry.is_some_and(|entry| entry.is_code(&hash, &phone, purpose, guess)) {
+        if entry.is_some_and(|entry| entry.is_code(&hash, &phone, &purpose, guess)) {
             return Guess::Right(Proof { phone, sent_at, pepper_entry, hash, guesses });
         }
         let max = self.limits.max_attempts;
@@ -417,6 +417,23 @@ impl Codes {
             .build()
             .expect("an update has a table, a key and an expression");
         Write(TransactWriteItem::builder().update(update).build())
+    }
+
+    /// Forgets the codes of a phone, as part of a transaction. When it was
+    /// texted and guessed at stays, so that deleting an account is no way
+    /// around limits.
+    pub fn forget(&self, phone: &Phone) -> impl Iterator<Item = Write> {
+        self.pepper.entries().iter().map(|entry| {
+            let update = Update::builder()
+                .table_name(&self.table)
+                .key("pk", text(key(entry, phone)))
+                .update_expression("REMOVE live_code, last_code SET #ttl = :ttl")
+                .expression_attribute_names("#ttl", "ttl")
+                .expression_attribute_values(":ttl", number(self.ttl(self.world.now())))
+                .build()
+                .expect("an update has a table, a key and an expression");
+            Write(TransactWriteItem::builder().update(update).build())
+        })
     }
 
     fn update(&self, entry: &Entry, phone: &Phone) -> UpdateItemFluentBuilder {

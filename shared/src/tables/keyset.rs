@@ -1,5 +1,7 @@
 //! The public halves of the signing keys: one item of the users table.
 
+use std::sync::Arc;
+
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use serde::{Deserialize, Serialize};
@@ -10,7 +12,7 @@ use crate::http::endpoint::Needs;
 use crate::lambda::StartError;
 use crate::setup::Setup;
 use crate::tokens::PublicKey;
-use crate::world::Timestamp;
+use crate::world::{Timestamp, World};
 
 const KEY: &str = "keyset";
 
@@ -21,12 +23,15 @@ struct KeysetItem {
     keys: Vec<PublicKey>,
     #[serde(skip_serializing_if = "Option::is_none")]
     version_at: Option<Timestamp>,
+    /// When the first keys were published: no user is older.
+    since: Timestamp,
 }
 
 /// The keyset.
 pub struct Keyset {
     client: Client,
     table: String,
+    world: Arc<World>,
 }
 
 impl Needs for Keyset {
@@ -38,7 +43,11 @@ impl Needs for Keyset {
 impl Keyset {
     /// That of the deployment.
     pub fn new(setup: &Setup) -> Self {
-        Self { client: setup.dynamodb(), table: setup.vars.text(config::USERS_TABLE).to_owned() }
+        Self {
+            client: setup.dynamodb(),
+            table: setup.vars.text(config::USERS_TABLE).to_owned(),
+            world: Arc::clone(&setup.world),
+        }
     }
 
     /// The keys, read consistently; none before the first issuing function has
@@ -48,6 +57,14 @@ impl Keyset {
     /// If the table does not answer.
     pub async fn read(&self) -> Result<Vec<PublicKey>, StoreError> {
         Ok(self.item().await?.map(|item| item.keys).unwrap_or_default())
+    }
+
+    /// When the deployment began: no user is older.
+    ///
+    /// # Errors
+    /// If the table does not answer.
+    pub async fn since(&self) -> Result<Timestamp, StoreError> {
+        Ok(self.item().await?.map_or_else(|| self.world.now(), |item| item.since))
     }
 
     async fn item(&self) -> Result<Option<KeysetItem>, StoreError> {
@@ -61,8 +78,10 @@ impl Keyset {
     /// # Errors
     /// If the table does not answer.
     pub async fn publish(&self, keys: &[PublicKey], version_at: Option<Timestamp>) -> Result<(), StoreError> {
-        let item = KeysetItem { pk: KEY.to_owned(), keys: keys.to_vec(), version_at };
-        if self.item().await?.as_ref() == Some(&item) {
+        let present = self.item().await?;
+        let since = present.as_ref().map_or_else(|| self.world.now(), |item| item.since);
+        let item = KeysetItem { pk: KEY.to_owned(), keys: keys.to_vec(), version_at, since };
+        if present.as_ref() == Some(&item) {
             return Ok(());
         }
         let put = self.client.put_item().table_name(&self.table).set_item(Some(write(&item)));

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{ConditionCheck, Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put, TransactWriteItem, Update};
 
 use super::transaction::Write;
 use super::{Item, StoreError, WRITTEN_BY, Written, conditional_update, get, number, read, text, write};
 use crate::config;
 use crate::domain::refresh::RefreshToken;
-use crate::domain::session::{Session, SessionId};
+use crate::domain::session::{SLOTS, Session, SessionId};
 use crate::domain::user::UserId;
 use crate::http::endpoint::Needs;
 use crate::lambda::StartError;
@@ -153,6 +153,19 @@ impl Sessions {
             .build()
             .expect("an update has a table, a key and an expression");
         Write(TransactWriteItem::builder().update(update).build())
+    }
+
+    /// Takes away all that a user's slots hold, as part of a transaction.
+    pub fn forget(&self, user: &UserId) -> impl Iterator<Item = Write> {
+        (0..SLOTS).map(|slot| {
+            let delete = Delete::builder()
+                .table_name(&self.table)
+                .key("user_id", text(&user.0))
+                .key("slot", text(format!("{slot:02}")))
+                .build()
+                .expect("a delete has a table and a key");
+            Write(TransactWriteItem::builder().delete(delete).build())
+        })
     }
 
     /// That a session is on, as part of a transaction.

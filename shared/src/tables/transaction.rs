@@ -57,6 +57,13 @@ impl<P: Copy + PartialEq> Transaction<P> {
         self
     }
 
+    /// With more writes that are one part.
+    #[must_use]
+    pub fn with_all(mut self, part: P, writes: impl IntoIterator<Item = Write>) -> Self {
+        self.parts.extend(writes.into_iter().map(|write| (part, write)));
+        self
+    }
+
     /// Does all of it or none.
     ///
     /// # Errors

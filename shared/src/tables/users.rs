@@ -10,29 +10,40 @@
 //! | `keyset` | the public keys, see [`super::keyset`] |
 //!
 //! An edge is written only if absent, under the same key whoever of the two
-//! enters the code: that makes loops impossible. The index `referrals` lists
-//! edges by referrer and time.
+//! enters the code: that makes loops impossible.
+//!
+//! | index | keys | what |
+//! |---|---|---|
+//! | `referrals` | `referrer_id`, `position` | edges by referrer and time |
+//! | `created` | `created_in`, `created_at_key` | users by month and shard (`2026-11#0` to `#7`), by time |
+//! | `roles` | `staff_role`, `created_at_key` | those who may more than users |
+//! | `banned` | `banned`, `created_at_key` | those who are banned |
+//!
+//! `staff_role` and `banned` are there only where they say something, so the
+//! last two indexes are as small as what they list.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, ConditionCheck, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure,
+    AttributeValue, ConditionCheck, Delete, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure,
     TransactWriteItem, Update,
 };
+use futures_util::future::try_join_all;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 use super::transaction::{Refusal, Write};
-use super::{Item, StoreError, get, number, read, text, write};
+use super::{Item, StoreError, WRITTEN_BY, Written, conditional_update, get, number, read, text, write};
 use crate::config;
 use crate::domain::invite::InviteCode;
 use crate::domain::phone::Phone;
-use crate::domain::user::{Referral, User, UserId};
+use crate::domain::user::{Change, Referral, Role, Status, User, UserId};
 use crate::http::endpoint::Needs;
 use crate::lambda::StartError;
 use crate::setup::Setup;
-use crate::world::{Timestamp, World};
+use crate::world::{Month, Timestamp, World};
 
 /// How many counters a user's referrals are spread over: an item takes 1,000
 /// writes a second.
@@ -40,6 +51,35 @@ const SHARDS: u32 = 8;
 
 /// The index that lists edges by referrer.
 const REFERRALS: &str = "referrals";
+
+/// What `banned` says where it says something.
+const BANNED: &str = "banned";
+
+/// A list of users that an index holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Roll {
+    /// All of them, a month at a time.
+    Created(Month),
+    /// Those of a role above user.
+    Role(Role),
+    /// Those who are banned.
+    Banned,
+}
+
+/// What a change of a user sets; what is `Keep` stays.
+#[derive(Clone, Debug, Default)]
+pub struct UserChange {
+    /// An e-mail address.
+    pub email: Change<String>,
+    /// A city.
+    pub city: Change<String>,
+    /// A Telegram account.
+    pub telegram_id: Change<String>,
+    /// What the user may do.
+    pub role: Option<Role>,
+    /// Whether the user may sign in. A ban ends all sessions.
+    pub status: Option<Status>,
+}
 
 /// All users.
 pub struct Users {
@@ -66,7 +106,7 @@ struct OwnedItem {
 
 #[derive(Deserialize)]
 struct CountItem {
-    n: u64,
+    n: i64,
 }
 
 impl Needs for Users {
@@ -174,19 +214,131 @@ impl Users {
             return Err(StoreError::Unavailable("some counters were not read".into()));
         }
         let items = output.responses.unwrap_or_default().remove(&self.table).unwrap_or_default();
-        items.into_iter().map(|item| read::<CountItem>(item).map(|item| item.n)).sum()
+        let sum: i64 =
+            items.into_iter().map(|item| read::<CountItem>(item).map(|item| item.n)).sum::<Result<_, _>>()?;
+        Ok(u64::try_from(sum).unwrap_or(0))
+    }
+
+    /// A page of a roll, newest first, behind the position `after`. Lags up to
+    /// a second behind writes. A month is eight queries, asked at once.
+    ///
+    /// # Errors
+    /// If the table does not answer.
+    pub async fn roll(
+        &self,
+        roll: Roll,
+        limit: u32,
+        after: Option<&Position>,
+    ) -> Result<(Vec<User>, Option<Position>), StoreError> {
+        let keys: Vec<_> = match roll {
+            Roll::Created(month) => {
+                (0..SHARDS).map(|shard| ("created", "created_in", format!("{month}#{shard}"))).collect()
+            }
+            Roll::Role(of) => vec![("roles", "staff_role", of.as_str().to_owned())],
+            Roll::Banned => vec![("banned", "banned", BANNED.to_owned())],
+        };
+        let queries = keys.into_iter().map(async |(index, name, value)| {
+            let mut query = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .index_name(index)
+                .expression_attribute_values(":value", text(value))
+                .scan_index_forward(false)
+                .limit(i32::try_from(limit).unwrap_or(i32::MAX).saturating_add(1));
+            query = match after {
+                None => query.key_condition_expression(format!("{name} = :value")),
+                Some(after) => query
+                    .key_condition_expression(format!("{name} = :value AND created_at_key < :after"))
+                    .expression_attribute_values(":after", text(&after.0)),
+            };
+            let output = query.send().await.map_err(StoreError::of_read)?;
+            output.items.unwrap_or_default().into_iter().map(read::<User>).collect::<Result<Vec<_>, _>>()
+        });
+        let mut users: Vec<_> = try_join_all(queries)
+            .await?
+            .into_iter()
+            .flatten()
+            .map(|user| (created_position(&user), user))
+            .collect();
+        users.sort_by(|(one, _), (other, _)| other.0.cmp(&one.0));
+        let has_more = users.len() > limit as usize;
+        users.truncate(limit as usize);
+        let next = users.last().filter(|_| has_more).map(|(position, _)| position.clone());
+        Ok((users.into_iter().map(|(_, user)| user).collect(), next))
+    }
+
+    /// Changes a user; the user as it is then, or `None` if it is gone.
+    ///
+    /// # Errors
+    /// If the table does not answer.
+    pub async fn change(&self, id: &UserId, change: &UserChange) -> Result<Option<User>, StoreError> {
+        let (mut set, mut remove) = (format!("{WRITTEN_BY} = :invocation"), Vec::new());
+        let mut update = self.client.update_item().table_name(&self.table).key("pk", text(user_key(id)));
+        let texts = [("email", &change.email), ("city", &change.city), ("telegram_id", &change.telegram_id)];
+        for (name, change) in texts {
+            match change {
+                Change::Keep => {}
+                Change::Clear => remove.push(name),
+                Change::Set(value) => {
+                    let _ = write!(set, ", {name} = :{name}");
+                    update = update.expression_attribute_values(format!(":{name}"), text(value));
+                }
+            }
+        }
+        if let Some(role) = change.role {
+            set.push_str(", #role = :role");
+            update = update
+                .expression_attribute_names("#role", "role")
+                .expression_attribute_values(":role", text(role.as_str()));
+            match role {
+                Role::User => remove.push("staff_role"),
+                Role::Moderator | Role::Admin => set.push_str(", staff_role = :role"),
+            }
+        }
+        if let Some(status) = change.status {
+            set.push_str(", #status = :status");
+            update = update
+                .expression_attribute_names("#status", "status")
+                .expression_attribute_values(":status", text(status.as_str()));
+            match status {
+                Status::Active => remove.push("banned"),
+                Status::Banned => {
+                    set.push_str(", banned = :banned, epoch = epoch + :one");
+                    update = update
+                        .expression_attribute_values(":banned", text(BANNED))
+                        .expression_attribute_values(":one", number(1));
+                }
+            }
+        }
+        let remove = if remove.is_empty() { String::new() } else { format!(" REMOVE {}", remove.join(", ")) };
+        let update = update
+            .condition_expression(format!(
+                "attribute_exists(pk) AND (attribute_not_exists({WRITTEN_BY}) OR {WRITTEN_BY} <> :invocation)"
+            ))
+            .update_expression(format!("SET {set}{remove}"));
+        match conditional_update(update, &self.world.new_id()).await? {
+            Written::Done(item) => read(item).map(Some),
+            Written::Refused(_) => Ok(None),
+        }
     }
 
     /// A user on first sight.
     pub fn insert(&self, user: &User) -> Write {
         let mut item = write(user);
+        let shard = self.world.chance().random_range(0..SHARDS);
         item.insert("pk".to_owned(), text(user_key(&user.id)));
+        item.insert("created_in".to_owned(), text(format!("{}#{shard}", Month::of(user.created_at))));
+        item.insert("created_at_key".to_owned(), text(created_position(user).0));
+        if user.role != Role::User {
+            item.insert("staff_role".to_owned(), text(user.role.as_str()));
+        }
         self.put_if_absent(item)
     }
 
-    /// That `user` owns the phone; refused if another does.
-    pub fn claim_phone(&self, user: &User) -> Write {
-        self.claim(phone_key(&user.phone), &user.id)
+    /// That `owner` owns the phone; refused if another does.
+    pub fn claim_phone(&self, phone: &Phone, owner: &UserId) -> Write {
+        self.claim(phone_key(phone), owner)
     }
 
     /// That `user` owns the invite code; refused if another does or did.
@@ -263,14 +415,95 @@ impl Users {
         self.put_if_absent(write(&edge))
     }
 
+    /// Takes `seen` away: the item, the phone, the counts of whom it invited,
+    /// and its place among the referrals of whoever invited it. The invite code
+    /// stays, ownerless for ever. The first write is refused if the user changed
+    /// since it was read.
+    pub fn delete(&self, seen: &User) -> Vec<Write> {
+        let condition = match &seen.referrer_id {
+            Some(_) => "phone = :phone AND invite_code = :invite_code AND referrer_id = :referrer",
+            None => "phone = :phone AND invite_code = :invite_code AND attribute_not_exists(referrer_id)",
+        };
+        let mut user = Delete::builder()
+            .table_name(&self.table)
+            .key("pk", text(user_key(&seen.id)))
+            .condition_expression(condition)
+            .expression_attribute_values(":phone", text(seen.phone.as_str()))
+            .expression_attribute_values(":invite_code", text(seen.invite_code.as_str()));
+        if let Some(referrer) = &seen.referrer_id {
+            user = user.expression_attribute_values(":referrer", text(&referrer.0));
+        }
+        let user = user.build().expect("a delete has a table and a key");
+        let disown = Update::builder()
+            .table_name(&self.table)
+            .key("pk", text(invite_key(&seen.invite_code)))
+            .update_expression("REMOVE owner_id")
+            .build()
+            .expect("an update has a table, a key and an expression");
+        let mut writes = vec![
+            Write(TransactWriteItem::builder().delete(user).build()),
+            self.remove(phone_key(&seen.phone)),
+            Write(TransactWriteItem::builder().update(disown).build()),
+        ];
+        writes.extend((0..SHARDS).map(|shard| self.remove(shard_key(&seen.id, shard))));
+        if let Some(referrer) = &seen.referrer_id {
+            writes.push(self.remove(edge_key(referrer, &seen.id)));
+            writes.push(self.add_referrals(referrer, -1));
+        }
+        writes
+    }
+
+    fn remove(&self, key: String) -> Write {
+        let delete = Delete::builder().table_name(&self.table).key("pk", text(key));
+        let delete = delete.build().expect("a delete has a table and a key");
+        Write(TransactWriteItem::builder().delete(delete).build())
+    }
+
+    /// Moves `seen` to another phone, and frees the old one; refused if the user
+    /// changed since it was read. The new one is to be claimed beside
+    /// ([`Users::claim_phone`]).
+    pub fn move_phone(&self, seen: &User, phone: &Phone) -> Vec<Write> {
+        let user = Update::builder()
+            .table_name(&self.table)
+            .key("pk", text(user_key(&seen.id)))
+            .condition_expression("epoch = :epoch AND phone = :phone AND #status = :status")
+            .update_expression("SET phone = :new")
+            .set_expression_attribute_names(Some(status_name()))
+            .set_expression_attribute_values(Some(as_seen(seen)))
+            .expression_attribute_values(":new", text(phone.as_str()))
+            .build()
+            .expect("an update has a table, a key and an expression");
+        let mut writes = vec![
+            Write(TransactWriteItem::builder().update(user).build()),
+            self.remove(phone_key(&seen.phone)),
+        ];
+        if let Some(referrer) = &seen.referrer_id {
+            let edge = Update::builder()
+                .table_name(&self.table)
+                .key("pk", text(edge_key(referrer, &seen.id)))
+                .condition_expression("attribute_exists(pk)")
+                .update_expression("SET phone = :new")
+                .expression_attribute_values(":new", text(phone.as_str()))
+                .build()
+                .expect("an update has a table, a key and an expression");
+            writes.push(Write(TransactWriteItem::builder().update(edge).build()));
+        }
+        writes
+    }
+
     /// One more in the referrer's count.
     pub fn count_referral(&self, referrer: &UserId) -> Write {
+        self.add_referrals(referrer, 1)
+    }
+
+    /// A shard may count less than nothing: only the sum means something.
+    fn add_referrals(&self, referrer: &UserId, change: i64) -> Write {
         let shard = self.world.chance().random_range(0..SHARDS);
         let update = Update::builder()
             .table_name(&self.table)
             .key("pk", text(shard_key(referrer, shard)))
-            .update_expression("ADD n :one")
-            .expression_attribute_values(":one", number(1))
+            .update_expression("ADD n :change")
+            .expression_attribute_values(":change", number(change))
             .build()
             .expect("an update has a table, a key and an expression");
         Write(TransactWriteItem::builder().update(update).build())
@@ -287,8 +520,8 @@ impl Users {
     }
 }
 
-/// Where an edge stands in its referrer's list: `<13 digits of ms>#<id>`, so
-/// that edges sort by time and no two are alike.
+/// Where something stands in a list, an edge in its referrer's or a user among
+/// all: `<13 digits of ms>#<id>`, so that they sort by time and no two are alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position(String);
 
@@ -314,6 +547,10 @@ impl Position {
 /// The code that a refused [`Users::activate`] found activated.
 pub fn activated_code(refusal: &Refusal) -> Option<InviteCode> {
     InviteCode::parse(refusal.0.get("activated_invite_code")?.as_s().ok()?)
+}
+
+fn created_position(user: &User) -> Position {
+    Position(position(user.created_at, &user.id))
 }
 
 fn position(at: Timestamp, id: &UserId) -> String {

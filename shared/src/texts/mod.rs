@@ -89,7 +89,18 @@ impl Sender {
     /// # Errors
     /// If the text is known not to have left.
     pub async fn send_code(&self, to: &Phone, code: &OneTimeCode, wish: Wish<'_>) -> Result<(), NotSent> {
-        let body = self.wording.code(to, code, wish);
+        self.send(to, self.wording.code(to, code, wish)).await
+    }
+
+    /// Tells the old number that its account left it.
+    ///
+    /// # Errors
+    /// If the text is known not to have left.
+    pub async fn send_phone_changed(&self, to: &Phone, wish: Wish<'_>) -> Result<(), NotSent> {
+        self.send(to, self.wording.phone_changed(to, wish)).await
+    }
+
+    async fn send(&self, to: &Phone, body: String) -> Result<(), NotSent> {
         match &self.provider {
             Provider::Inbox(inbox) => inbox.send(to, body).await,
             Provider::SmsAero(smsaero) => smsaero.send(to, body).await,

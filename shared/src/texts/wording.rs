@@ -11,6 +11,8 @@ struct Language {
     countries: &'static [&'static str],
     /// `{code}` comes first, where a lock screen shows it.
     code: &'static str,
+    /// What the old number is told when an account leaves it.
+    phone_changed: &'static str,
 }
 
 /// All languages, by tag.
@@ -76,7 +78,7 @@ impl Wording {
                     format!("is too long: the text in {:?} is to fit one SMS segment", language.tag),
                 )
             };
-            if segments(&plain) > 1 {
+            if segments(&plain) > 1 || segments(&fill(language.phone_changed, "", &wording.app)) > 1 {
                 return Err(too_long(config::APP_NAME));
             }
             if let Some(domain) = &wording.domain
@@ -110,6 +112,10 @@ impl Wording {
             (None, Some(domain)) => format!("{text}\n{}", domain_line(domain, code.as_str())),
             (None, None) => text,
         }
+    }
+    /// The text that tells the old number that its account left it.
+    pub fn phone_changed(&self, to: &Phone, wish: Wish<'_>) -> String {
+        fill(language(to, wish).phone_changed, "", &self.app)
     }
 }
 

@@ -1,5 +1,6 @@
-//! Test numbers: for those who review an app in a store, and for tests of an
-//! app. A fixed code until a day, never a text, never a role.
+//! Numbers that are named in the parameters. Test numbers, for those who review
+//! an app in a store: a fixed code until a day, never a text, never a role. And
+//! those of the first admins.
 
 use std::fmt;
 
@@ -65,6 +66,35 @@ impl TestPhones {
     }
 }
 
+/// Numbers whose accounts are admins' from the moment they are made.
+#[derive(Clone, Debug, Default)]
+pub struct AdminPhones(Vec<Phone>);
+
+impl AdminPhones {
+    /// Those of `ADMIN_PHONES`, separated by commas.
+    ///
+    /// # Errors
+    /// If one is no number, or a test number: whoever knows a test number's
+    /// code must never be an admin.
+    pub fn read(vars: &Vars, region: Region, testers: &TestPhones) -> Result<Self, BadParameter> {
+        let bad = |problem| BadParameter { name: config::ADMIN_PHONES.name, problem };
+        let listed = vars.text(config::ADMIN_PHONES).split(',').map(str::trim);
+        let phones = listed.filter(|text| !text.is_empty()).map(|text| {
+            let phone = Phone::parse(text, region).map_err(|error| bad(format!("{text:?}: {error}")))?;
+            if testers.names(&phone) {
+                return Err(bad(format!("{} names the same number", config::TEST_PHONES.name)));
+            }
+            Ok(phone)
+        });
+        phones.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether a number is one of them.
+    pub fn contains(&self, phone: &Phone) -> bool {
+        self.0.contains(phone)
+    }
+}
+
 fn parse(text: &str, region: Region) -> Result<TestPhone, &'static str> {
     let (phone, rest) = text.split_once('=').ok_or("an = is missing")?;
     let (code, day) = rest.split_once('@').ok_or("an @ with its last day is missing")?;
@@ -100,6 +130,19 @@ mod tests {
         assert!(phones.find(&one, Timestamp::from_millis(end)).is_none());
         assert!(phones.names(&one));
         assert!(!format!("{phones:?}").contains("1234"));
+    }
+
+    #[test]
+    fn an_admin_is_no_tester() {
+        let region = "RU".parse().unwrap();
+        let testers = read("+12015550123=1234@2026-12-31").unwrap();
+        let admins =
+            |text: &str| AdminPhones::read(&Vars::from_iter([("ADMIN_PHONES", text)]), region, &testers);
+        let two = admins("+79000000001, 8 900 000 00 02").unwrap();
+        assert!(two.contains(&Phone::parse("+79000000002", region).unwrap()));
+        for bad in ["+12015550123", "+79000000001,abc"] {
+            assert_eq!(admins(bad).unwrap_err().name, "ADMIN_PHONES", "{bad}");
+        }
     }
 
     #[test]

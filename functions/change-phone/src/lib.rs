@@ -1,0 +1,206 @@
+//! `PUT /v1/users/me/phone`: moves the account to a new number, proved by a code
+//! that was texted to it.
+
+use std::sync::Arc;
+
+use latchkey::config;
+use latchkey::domain::code::{OneTimeCode, Purpose};
+use latchkey::domain::limits::{CrowdLimits, LimitOf, Window};
+use latchkey::domain::numbers::TestPhones;
+use latchkey::domain::phone::{Phone, Region};
+use latchkey::domain::user::User;
+use latchkey::gate::{Bearer, Gate};
+use latchkey::guesses::{Entry, Guesses};
+use latchkey::http::answer::Json;
+use latchkey::http::endpoint::{Endpoint, Needs, Request, Route};
+use latchkey::http::function::Function;
+use latchkey::http::problem::{Chain, Code, Problem};
+use latchkey::http::request::{Context, JsonBody, Nothing, Text};
+use latchkey::lambda::StartError;
+use latchkey::metrics::{Metric, count};
+use latchkey::secrets;
+use latchkey::setup::Setup;
+use latchkey::tables::codes::{Codes, Guess, Proof};
+use latchkey::tables::counters::Counters;
+use latchkey::tables::guard::{self, Guard};
+use latchkey::tables::transaction::{Committed, Tables, Transaction};
+use latchkey::tables::users::Users;
+use latchkey::texts::Sender;
+use latchkey::texts::wording::Wish;
+use latchkey::views::{Profile, Profiles};
+use latchkey::world::World;
+use serde::Deserialize;
+use tokio::{join, try_join};
+
+/// The function.
+pub fn function() -> Function {
+    Function::new(env!("CARGO_PKG_NAME")).endpoint::<ChangePhone>()
+}
+
+/// Moves the account to a new number.
+pub struct ChangePhone;
+
+/// A gate, codes, users, and a sender for the notice.
+pub struct Needed {
+    gate: Gate,
+    codes: Arc<Codes>,
+    guesses: Guesses,
+    counters: Counters,
+    guard: Guard,
+    users: Users,
+    profiles: Profiles,
+    tables: Tables,
+    sender: Sender,
+    texts_per_day: Window,
+    region: Region,
+    testers: TestPhones,
+    world: Arc<World>,
+}
+
+impl Needs for Needed {
+    async fn build(setup: &Setup) -> Result<Self, StartError> {
+        let vars = &setup.vars;
+        let region = vars.parsed(config::DEFAULT_REGION)?;
+        let (gate, pepper) = try_join!(Gate::build(setup), secrets::pepper(vars))?;
+        let codes = Arc::new(Codes::new(setup, pepper.clone())?);
+        Ok(Self {
+            gate,
+            guesses: Guesses::new(setup, Arc::clone(&codes), pepper)?,
+            codes,
+            counters: Counters::new(setup),
+            guard: Guard::new(setup)?,
+            users: Users::new(setup),
+            profiles: Profiles::new(setup)?,
+            tables: Tables::new(setup),
+            sender: Sender::build(setup)?,
+            texts_per_day: CrowdLimits::read(vars)?.texts_per_day,
+            region,
+            testers: TestPhones::read(vars, region)?,
+            world: Arc::clone(&setup.world),
+        })
+    }
+
+    fn gate(&self) -> Option<&Gate> {
+        Some(&self.gate)
+    }
+}
+
+/// The new number, and what was texted to it.
+#[derive(Debug, Deserialize)]
+pub struct Entered {
+    phone: String,
+    region: Option<Region>,
+    code: Text<64>,
+    challenge_id: Option<Text<64>>,
+}
+
+/// The parts of the transaction.
+#[derive(Clone, Copy, PartialEq)]
+enum Part {
+    Code,
+    Me,
+    Phone,
+}
+
+impl Endpoint for ChangePhone {
+    const ROUTE: Route = Route::put("/v1/users/me/phone");
+    const PROBLEMS: &'static [Code] = &[
+        Code::InvalidPhone,
+        Code::InvalidCode,
+        Code::TooManyGuesses,
+        Code::TooManyRequests,
+        Code::IdempotencyMismatch,
+        Code::PhoneTaken,
+    ];
+
+    type Caller = Bearer;
+    type Path = Nothing;
+    type Query = Nothing;
+    type Body = JsonBody<Entered>;
+    type Output = Json<Profile>;
+    type Needs = Needed;
+
+    async fn call(needs: &Needed, request: Request<Self>) -> Result<Json<Profile>, Problem> {
+        let Needed { gate, codes, guesses, profiles, .. } = needs;
+        let (entered, context, bearer) = (request.body.0, request.context, request.caller);
+        let phone = Phone::parse(&entered.phone, entered.region.unwrap_or(needs.region))?;
+        let purpose = Purpose::ChangePhone(bearer.user_id.clone());
+        let challenge_id = entered.challenge_id.as_ref().map(|id| id.0.as_str());
+
+        let (me, entry, referrals) = join!(
+            gate.admit(&bearer, &bearer.user_id, Self::STAFF),
+            guesses.enter(&phone, &purpose, challenge_id, None, &context),
+            profiles.referrals(&bearer.user_id),
+        );
+        if let (Err(_), Ok(Entry::Guess(counted))) = (&me, &entry) {
+            guesses.take_back(counted).await?;
+        }
+        let mut me = me?;
+        let referrals = referrals?;
+        // Moved before: that answer was lost.
+        if me.phone == phone {
+            let referrer = profiles.person(me.referrer_id.as_ref(), &me).await?;
+            return Ok(Json(profiles.profile(me.clone(), referrer, referrals, &me)));
+        }
+        let Entry::Guess(counted) = entry? else { return Err(Code::Unavailable.into()) };
+        let proof = match codes.compare(counted, &OneTimeCode::typed(&entered.code.0)) {
+            Guess::Right(proof) => proof,
+            Guess::Wrong(left) => {
+                count(Metric::CodesWrong);
+                return Err(Problem::invalid_code(left));
+            }
+        };
+        count(Metric::CodesEntered);
+
+        let (moved, referrer) =
+            join!(needs.move_account(&me, &proof, &context), profiles.person(me.referrer_id.as_ref(), &me));
+        moved?;
+        me.phone = phone;
+        Ok(Json(profiles.profile(me.clone(), referrer?, referrals, &me)))
+    }
+}
+
+impl Needed {
+    /// Spends the code, moves the account and frees the old number, all or
+    /// nothing; then tells the old number.
+    async fn move_account(&self, me: &User, proof: &Proof, context: &Context) -> Result<(), Problem> {
+        let moving = Transaction::new(self.world.new_id())
+            .with(Part::Code, self.codes.spend(proof))
+            .with_all(Part::Me, self.users.move_phone(me, &proof.phone))
+            .with(Part::Phone, self.users.claim_phone(&proof.phone, &me.id));
+        let is_tester = |phone| self.testers.find(phone, self.world.now()).is_some();
+        let notifies = !is_tester(&me.phone) && me.phone.reachable().is_ok();
+        let (moved, allowance, ()) = join!(
+            moving.commit(&self.tables, &self.world),
+            self.counters.take("texts", self.texts_per_day.only_if(notifies), LimitOf::Day),
+            async {
+                if !is_tester(&proof.phone) {
+                    self.guard.count(&proof.phone, proof.sent_at, guard::Counted::Entered).await;
+                }
+            },
+        );
+        let refused = match moved {
+            Ok(Committed::Done) => None,
+            Ok(Committed::Refused(refused)) => Some(refused),
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(refused) = refused {
+            if let Ok(Ok(taken)) = &allowance {
+                self.counters.give_back(taken).await?;
+            }
+            let of = |part| refused.iter().any(|(refused, _)| *refused == part);
+            return Err(match () {
+                () if of(Part::Code) => Problem::invalid_code(Some(0)),
+                () if of(Part::Phone) => Code::PhoneTaken.into(),
+                () => Code::SessionEnded.into(),
+            });
+        }
+        if notifies && matches!(allowance, Ok(Ok(_))) {
+            let wish = Wish { accept_language: context.header("accept-language"), ..Wish::default() };
+            if let Err(error) = self.sender.send_phone_changed(&me.phone, wish).await {
+                tracing::warn!(cause = %Chain(&error), "the old number was not told that its account left it");
+            }
+        }
+        Ok(())
+    }
+}

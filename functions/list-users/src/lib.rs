@@ -1,0 +1,177 @@
+//! `GET /v1/users`: all users, newest first, a page at a time; or those that a
+//! query finds.
+
+use std::sync::Arc;
+
+use latchkey::config;
+use latchkey::domain::invite::InviteCode;
+use latchkey::domain::phone::{Phone, Region};
+use latchkey::domain::user::{Role, Status, User};
+use latchkey::gate::{Bearer, Gate};
+use latchkey::http::answer::Json;
+use latchkey::http::endpoint::{Endpoint, Needs, Request, Route};
+use latchkey::http::function::Function;
+use latchkey::http::page::{Limit, Page, cursor, read_cursor};
+use latchkey::http::problem::{Code, Problem};
+use latchkey::http::request::Nothing;
+use latchkey::lambda::StartError;
+use latchkey::setup::Setup;
+use latchkey::tables::StoreError;
+use latchkey::tables::keyset::Keyset;
+use latchkey::tables::users::{Position, Roll, Users};
+use latchkey::views::Listed;
+use latchkey::world::{Month, World};
+use serde::Deserialize;
+use tokio::join;
+
+/// The function.
+pub fn function() -> Function {
+    Function::new(env!("CARGO_PKG_NAME")).endpoint::<ListUsers>()
+}
+
+/// All users, or those that a query finds.
+pub struct ListUsers;
+
+/// A gate, users, and since when there are any.
+pub struct Needed {
+    gate: Gate,
+    users: Users,
+    keyset: Keyset,
+    region: Region,
+    world: Arc<World>,
+}
+
+impl Needs for Needed {
+    async fn build(setup: &Setup) -> Result<Self, StartError> {
+        Ok(Self {
+            gate: Gate::build(setup).await?,
+            users: Users::new(setup),
+            keyset: Keyset::new(setup),
+            region: setup.vars.parsed(config::DEFAULT_REGION)?,
+            world: Arc::clone(&setup.world),
+        })
+    }
+
+    fn gate(&self) -> Option<&Gate> {
+        Some(&self.gate)
+    }
+}
+
+/// Whom to find, and which page.
+#[derive(Debug, Deserialize)]
+pub struct Query {
+    phone: Option<String>,
+    invite_code: Option<String>,
+    role: Option<Role>,
+    status: Option<Status>,
+    #[serde(default)]
+    limit: Limit,
+    cursor: Option<String>,
+}
+
+impl Query {
+    fn is_met_by(&self, user: &User) -> bool {
+        self.role.is_none_or(|role| user.role == role)
+            && self.status.is_none_or(|status| user.status == status)
+    }
+
+    /// The name of the list, which its cursors hold.
+    fn list(&self) -> String {
+        let role = self.role.map_or("", Role::as_str);
+        let status = self.status.map_or("", Status::as_str);
+        format!("users/{role}/{status}")
+    }
+}
+
+impl Endpoint for ListUsers {
+    const ROUTE: Route = Route::get("/v1/users");
+    const STAFF: &'static [Role] = &[Role::Moderator, Role::Admin];
+    const PROBLEMS: &'static [Code] = &[Code::InvalidRequest, Code::InvalidPhone, Code::InvalidCursor];
+
+    type Caller = Bearer;
+    type Path = Nothing;
+    type Query = Query;
+    type Body = Nothing;
+    type Output = Json<Page<Listed>>;
+    type Needs = Needed;
+
+    async fn call(needs: &Needed, request: Request<Self>) -> Result<Json<Page<Listed>>, Problem> {
+        let query = request.query;
+        if query.phone.is_some() || query.invite_code.is_some() {
+            let user = needs.find(&query, &request.caller).await?;
+            let found = user.filter(|user| query.is_met_by(user)).map(Listed::from);
+            return Ok(Json(Page { items: found.into_iter().collect(), cursor: None }));
+        }
+
+        let (roll, after) = needs.place(&query)?;
+        let (me, since, page) = join!(
+            needs.gate.admit_staff(&request.caller, Self::STAFF),
+            needs.keyset.since(),
+            needs.users.roll(roll, query.limit.0, after.as_ref()),
+        );
+        me?;
+        let (since, (users, next)) = (since?, page?);
+
+        let next = match (next, roll) {
+            (Some(position), Roll::Created(month)) => Some(format!("{month}/{}", position.as_str())),
+            (Some(position), _) => Some(position.as_str().to_owned()),
+            (None, Roll::Created(month)) if month > Month::of(since) => Some(format!("{}/", month.before())),
+            (None, _) => None,
+        };
+        let items = users.into_iter().filter(|user| query.is_met_by(user)).map(Listed::from);
+        Ok(Json(Page { items: items.collect(), cursor: next.map(|next| cursor(&query.list(), &next)) }))
+    }
+}
+
+impl Needed {
+    /// The one user of a phone or an invite code.
+    async fn find(&self, query: &Query, caller: &Bearer) -> Result<Option<User>, Problem> {
+        let phone = query.phone.as_deref().map(|phone| Phone::parse(phone, self.region)).transpose()?;
+        let code = query.invite_code.as_deref().map(InviteCode::parse);
+        let (me, by_phone, by_code) = join!(
+            self.gate.admit_staff(caller, ListUsers::STAFF),
+            async {
+                match &phone {
+                    Some(phone) => self.users.with_phone(phone).await,
+                    None => Ok(None),
+                }
+            },
+            async {
+                match &code {
+                    Some(Some(code)) => self.users.with_invite(code).await,
+                    _ => Ok::<_, StoreError>(None),
+                }
+            },
+        );
+        me?;
+        let (by_phone, by_code) = (by_phone?, by_code?);
+        let id = match (phone.is_some(), code.is_some()) {
+            (true, true) if by_phone != by_code => None,
+            (true, _) => by_phone,
+            (false, _) => by_code,
+        };
+        match id {
+            Some(id) => Ok(self.users.get(&id).await?),
+            None => Ok(None),
+        }
+    }
+
+    /// Which roll a query goes through, and behind which position: by role or
+    /// ban where an index has them, else through all.
+    fn place(&self, query: &Query) -> Result<(Roll, Option<Position>), Problem> {
+        let position = |text: &str| Position::parse(text.to_owned()).ok_or(Code::InvalidCursor);
+        let key = query.cursor.as_ref().map(|cursor| read_cursor(&query.list(), cursor)).transpose()?;
+        let roll = match (query.role, query.status) {
+            (Some(role @ (Role::Moderator | Role::Admin)), _) => Roll::Role(role),
+            (_, Some(Status::Banned)) => Roll::Banned,
+            _ => {
+                let Some(key) = key else { return Ok((Roll::Created(Month::of(self.world.now())), None)) };
+                let (month, after) = key.split_once('/').ok_or(Code::InvalidCursor)?;
+                let month = Month::parse(month).ok_or(Code::InvalidCursor)?;
+                let after = if after.is_empty() { None } else { Some(position(after)?) };
+                return Ok((Roll::Created(month), after));
+            }
+        };
+        Ok((roll, key.map(|key| position(&key)).transpose()?))
+    }
+}

@@ -1,0 +1,110 @@
+//! `PATCH /v1/users/{user_id}`: changes a profile; an admin also role and
+//! status.
+
+use latchkey::config;
+use latchkey::domain::numbers::TestPhones;
+use latchkey::domain::profile::{Email, TelegramId};
+use latchkey::domain::user::{Change, Role, Status};
+use latchkey::gate::{Bearer, Gate, UserPath};
+use latchkey::http::answer::Json;
+use latchkey::http::endpoint::{Endpoint, Needs, Request, Route};
+use latchkey::http::function::Function;
+use latchkey::http::problem::{Code, Problem};
+use latchkey::http::request::{JsonBody, Text};
+use latchkey::lambda::StartError;
+use latchkey::setup::Setup;
+use latchkey::tables::users::{UserChange, Users};
+use latchkey::views::{Profile, Profiles};
+use serde::Deserialize;
+use tokio::{join, try_join};
+
+/// The function.
+pub fn function() -> Function {
+    Function::new(env!("CARGO_PKG_NAME")).endpoint::<UpdateUser>()
+}
+
+/// Changes a profile.
+pub struct UpdateUser;
+
+/// A gate, users, and the numbers that never get a role.
+pub struct Needed {
+    gate: Gate,
+    users: Users,
+    profiles: Profiles,
+    testers: TestPhones,
+}
+
+impl Needs for Needed {
+    async fn build(setup: &Setup) -> Result<Self, StartError> {
+        Ok(Self {
+            gate: Gate::build(setup).await?,
+            users: Users::new(setup),
+            profiles: Profiles::new(setup)?,
+            testers: TestPhones::read(&setup.vars, setup.vars.parsed(config::DEFAULT_REGION)?)?,
+        })
+    }
+
+    fn gate(&self) -> Option<&Gate> {
+        Some(&self.gate)
+    }
+}
+
+/// What to change (RFC 7396): what is absent stays, null clears.
+#[derive(Debug, Deserialize)]
+pub struct Wanted {
+    #[serde(default)]
+    email: Change<Email>,
+    #[serde(default)]
+    city: Change<Text<100>>,
+    #[serde(default)]
+    telegram_id: Change<TelegramId>,
+    role: Option<Role>,
+    status: Option<Status>,
+}
+
+impl Endpoint for UpdateUser {
+    const ROUTE: Route = Route::patch("/v1/users/{user_id}");
+    const STAFF: &'static [Role] = &[Role::Admin];
+    const PROBLEMS: &'static [Code] = &[Code::UserNotFound];
+
+    type Caller = Bearer;
+    type Path = UserPath;
+    type Query = latchkey::http::request::Nothing;
+    type Body = JsonBody<Wanted>;
+    type Output = Json<Profile>;
+    type Needs = Needed;
+
+    async fn call(needs: &Needed, request: Request<Self>) -> Result<Json<Profile>, Problem> {
+        let Needed { gate, users, profiles, testers } = needs;
+        let id = request.path.target(&request.caller);
+        let is_me = id == request.caller.user_id;
+        let Wanted { email, city, telegram_id, role, status } = request.body.0;
+
+        let (me, other, referrals) = join!(
+            gate.admit(&request.caller, &id, Self::STAFF),
+            async { if is_me { Ok(None) } else { users.get(&id).await } },
+            profiles.referrals(&id),
+        );
+        let me = me?;
+        if (role.is_some() || status.is_some()) && me.role != Role::Admin {
+            return Err(Problem::from(Code::Forbidden).detail("Only an admin changes role and status."));
+        }
+        let user = if is_me { me.clone() } else { other?.ok_or(Code::UserNotFound)? };
+        if role.is_some_and(|role| role != Role::User) && testers.names(&user.phone) {
+            return Err(Problem::invalid_field("role", "a test number never gets a role"));
+        }
+        let referrals = referrals?;
+
+        let change = UserChange {
+            email: email.map(|email| email.0),
+            city: city.map(|city| city.0),
+            telegram_id: telegram_id.map(|id| id.0),
+            role,
+            status,
+        };
+        let (user, referrer) =
+            try_join!(users.change(&id, &change), profiles.person(user.referrer_id.as_ref(), &me))?;
+        let user = user.ok_or(Code::UserNotFound)?;
+        Ok(Json(profiles.profile(user, referrer, referrals, &me)))
+    }
+}

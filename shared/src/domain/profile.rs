@@ -1,0 +1,82 @@
+//! What users say about themselves, bounded and of the right shape.
+
+use serde::{Deserialize, Deserializer};
+
+/// How long an address may be, in characters (RFC 5321, section 4.5.3.1.3, less
+/// the brackets).
+const LONGEST_EMAIL: usize = 254;
+
+/// An e-mail address, as far as its shape tells: whether it is anybody's, only a
+/// mail would.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Email(pub String);
+
+impl<'de> Deserialize<'de> for Email {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let fits = text.chars().count() <= LONGEST_EMAIL
+            && !text.chars().any(|c| c.is_whitespace() || c.is_control())
+            && text.rsplit_once('@').is_some_and(|(local, domain)| {
+                !local.is_empty()
+                    && !local.contains('@')
+                    && domain.contains('.')
+                    && domain.split('.').all(|label| !label.is_empty())
+            });
+        if fits { Ok(Self(text)) } else { Err(serde::de::Error::custom("is to be an e-mail address")) }
+    }
+}
+
+/// A Telegram account: its number, or its name with or without `@`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TelegramId(pub String);
+
+impl<'de> Deserialize<'de> for TelegramId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let name = text.strip_prefix('@').unwrap_or(&text);
+        let fits = (1..=32).contains(&name.len())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        if fits {
+            Ok(Self(text))
+        } else {
+            Err(serde::de::Error::custom("is to be a Telegram name or number of up to 32 characters"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_its_shape() {
+        let email = |text: &str| serde_json::from_value::<Email>(text.into()).is_ok();
+        for good in ["a@example.com", "иван@пример.рф", "a.b+c@sub.example.com", "\"a\"@e.co"] {
+            assert!(email(good), "{good}");
+        }
+        let long = format!("{}@example.com", "a".repeat(250));
+        for bad in [
+            "",
+            "a",
+            "@example.com",
+            "a@",
+            "a@example",
+            "a b@example.com",
+            "a@b@c.com",
+            "a@e..com",
+            "a@\n.com",
+            &long,
+        ] {
+            assert!(!email(bad), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_telegram_account_is_a_name_or_a_number() {
+        let telegram = |text: &str| serde_json::from_value::<TelegramId>(text.into()).is_ok();
+        assert!(telegram("@latch_key") && telegram("123456789") && telegram("Latchkey"));
+        for bad in ["", "@", "a b", "ключ", "t.me/x", &"a".repeat(33)] {
+            assert!(!telegram(bad), "{bad:?}");
+        }
+    }
+}
