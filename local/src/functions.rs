@@ -23,6 +23,7 @@ pub fn all() -> Vec<Function> {
         list_users::function(),
         activate_invite::function(),
         list_referrals::function(),
+        manage_invite::function(),
         keys::function(),
         site::function(),
     ]

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use rand::CryptoRng;
 use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339 as Rfc3339Format;
 
@@ -98,6 +98,16 @@ impl Serialize for Rfc3339 {
             .format(&Rfc3339Format)
             .map_err(serde::ser::Error::custom)?;
         serializer.serialize_str(&text)
+    }
+}
+
+/// With any offset; whole milliseconds.
+impl<'de> Deserialize<'de> for Rfc3339 {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let time = OffsetDateTime::parse(&text, &Rfc3339Format)
+            .map_err(|_| serde::de::Error::custom("is to be a time such as 2026-12-31T23:59:59Z"))?;
+        Ok(Self(Timestamp(time.unix_timestamp() * 1_000 + i64::from(time.millisecond()))))
     }
 }
 

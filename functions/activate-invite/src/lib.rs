@@ -78,6 +78,7 @@ enum Part {
     Me,
     Link,
     Count,
+    Invite,
 }
 
 impl Endpoint for ActivateInvite {
@@ -105,33 +106,36 @@ impl Endpoint for ActivateInvite {
 
         // Each try is counted before anything is told of the code. There is no
         // need to give a right one back: nobody enters a second.
-        let (me, owner, counted) = join!(
+        let (me, invite, counted) = join!(
             gate.admit(&request.caller, my_id, Self::STAFF),
             async {
                 match &code {
-                    Some(code) => users.with_invite(code).await,
+                    Some(code) => users.invite(code).await,
                     None => Ok(None),
                 }
             },
             counters.take(&tries, *guesses_per_day, LimitOf::InviteGuesses),
         );
         let me = me?;
-        let (owner, counted) = (owner?, counted?);
+        let (invite, counted) = (invite?, counted?);
         if let (None, Err(limit)) = (&me.activated_invite_code, counted) {
             return Err(Problem::limited(limit, world.now()));
         }
 
-        let (code, referrer) = match judge(&me, code, owner)? {
+        let (code, referrer, is_counted) = match judge(&me, code, invite.as_ref(), world.now())? {
             Entry::Repeated(code) => {
                 let referrer = profiles.person(me.referrer_id.as_ref(), &me).await?;
                 return Ok(Json(Activated { activated_invite_code: code, referrer }));
             }
-            Entry::Activate(code, referrer) => (code, referrer),
+            Entry::Activate { code, referrer, is_counted } => (code, referrer, is_counted),
         };
-        let activation = Transaction::new(world.new_id())
+        let mut activation = Transaction::new(world.new_id())
             .with(Part::Me, users.activate(&me, &code, &referrer))
             .with(Part::Link, users.link(&me, &referrer, world.now()))
             .with(Part::Count, users.count_referral(&referrer));
+        if is_counted {
+            activation = activation.with(Part::Invite, users.use_invite(&code, &referrer));
+        }
         let (committed, referrer) =
             try_join!(activation.commit(tables, world), profiles.person(Some(&referrer), &me))?;
 
@@ -148,6 +152,7 @@ impl Endpoint for ActivateInvite {
                 // The user was banned, signed out or moved meanwhile.
                 None => Err(Code::SessionEnded.into()),
             },
+            Some((Part::Invite, _)) => Err(Code::InviteCodeNotFound.into()),
             _ => Err(Code::InviteLoop.into()),
         }
     }

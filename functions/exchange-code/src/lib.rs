@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use latchkey::config;
 use latchkey::domain::code::{OneTimeCode, Purpose};
-use latchkey::domain::invite::{self, InviteCode, judge};
+use latchkey::domain::invite::{self, Invite, InviteCode, judge};
 use latchkey::domain::numbers::{AdminPhones, TestPhones};
 use latchkey::domain::phone::{Phone, Region};
 use latchkey::domain::session::{Session, SessionId, slot_for_new};
@@ -117,6 +117,7 @@ enum Part {
     User,
     InviteCode,
     Session,
+    Invite,
     Link,
     Count,
 }
@@ -148,12 +149,12 @@ impl Endpoint for ExchangeCode {
         let challenge_id = entered.challenge_id.as_ref().map(|id| id.0.as_str());
         let invite = entered.invite_code.as_deref().and_then(InviteCode::parse);
 
-        let (entry, known, owner) = try_join!(
+        let (entry, known, code) = try_join!(
             needs.guesses.enter(&phone, &Purpose::SignIn, challenge_id, key.as_ref(), &context),
             async { Ok(needs.users.with_phone(&phone).await?) },
             async {
                 match &invite {
-                    Some(code) => Ok(needs.users.with_invite(code).await?),
+                    Some(code) => Ok(needs.users.invite(code).await?),
                     _ => Ok(None),
                 }
             },
@@ -172,7 +173,8 @@ impl Endpoint for ExchangeCode {
         count(Metric::CodesEntered);
 
         let device = entered.device.map(|name| name.0);
-        let arrival = Arrival { proof, known, invite: entered.invite_code, owner, device, key, context };
+        let arrival =
+            Arrival { proof, known, typed: entered.invite_code, invite: code, device, key, context };
         needs.sign_in(arrival).await.map(Json)
     }
 }
@@ -182,9 +184,9 @@ struct Arrival {
     proof: Proof,
     known: Option<UserId>,
     /// The invite code, as it was typed.
-    invite: Option<String>,
-    /// Whose it is.
-    owner: Option<UserId>,
+    typed: Option<String>,
+    /// Whose it is, and on what terms.
+    invite: Option<Invite>,
     device: Option<String>,
     key: Option<Remembered>,
     context: Context,
@@ -248,6 +250,9 @@ impl Needed {
                 return Err(Problem::invalid_code(Some(0)));
             }
             is_loop |= of(Part::Link).is_some();
+            if of(Part::Invite).is_some() {
+                arrival.invite = None;
+            }
             if of(Part::User).is_some() {
                 arrival.known = self.users.with_phone(phone).await?;
             }
@@ -273,15 +278,18 @@ impl Needed {
             .with(Part::Session, sessions.put(&session, replaces));
 
         let is_new = arrival.known.is_none();
-        let judged = match &arrival.invite {
+        let judged = match &arrival.typed {
             Some(_) if is_loop => Err(Code::InviteLoop),
-            Some(typed) => judge(&user, InviteCode::parse(typed), arrival.owner.clone())
+            Some(typed) => judge(&user, InviteCode::parse(typed), arrival.invite.as_ref(), world.now())
                 .map(Some)
                 .map_err(|refusal| Code::from(&refusal)),
             None => Ok(None),
         };
         let invite_error = judged.as_ref().err().map(|code| code.as_str().to_owned());
-        if let Ok(Some(invite::Entry::Activate(code, referrer))) = judged {
+        if let Ok(Some(invite::Entry::Activate { code, referrer, is_counted })) = judged {
+            if is_counted {
+                writes = writes.with(Part::Invite, users.use_invite(&code, &referrer));
+            }
             if !is_new {
                 writes = writes.with(Part::User, users.activate(&user, &code, &referrer));
             }

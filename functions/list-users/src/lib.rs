@@ -138,13 +138,13 @@ impl Needed {
             },
             async {
                 match &code {
-                    Some(Some(code)) => self.users.with_invite(code).await,
+                    Some(Some(code)) => self.users.invite(code).await,
                     _ => Ok::<_, StoreError>(None),
                 }
             },
         );
         me?;
-        let (by_phone, by_code) = (by_phone?, by_code?);
+        let (by_phone, by_code) = (by_phone?, by_code?.and_then(|invite| invite.owner_id));
         let id = match (phone.is_some(), code.is_some()) {
             (true, true) if by_phone != by_code => None,
             (true, _) => by_phone,

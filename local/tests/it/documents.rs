@@ -117,8 +117,12 @@ async fn policies_are_as_narrow_as_what_is_called() {
     for query in ["", "?role=admin", "?status=banned", "?phone=+79000000001"] {
         app.get(&format!("/v1/users{query}"), &admin.token).await.ok(200);
     }
+    for body in ["{}", r#"{"redraw": true}"#, r#"{"max_uses": 9}"#] {
+        let path = format!("/v1/users/{}/invite", alice.id);
+        app.raw(Method::PATCH, &path, Some(&admin.token), body.as_bytes().to_vec()).await.ok(200);
+    }
     let carol = app.sign_in(&phone(4)).await;
-    app.activate(&carol.token, &alice.invite_code).await.ok(200);
+    app.activate(&carol.token, &bob.invite_code).await.ok(200);
     let body = json!({ "city": "Omsk" }).to_string().into_bytes();
     app.raw(Method::PATCH, "/v1/users/me", Some(&carol.token), body).await.ok(200);
     let body = json!({ "phone": phone(5), "purpose": "change_phone" }).to_string().into_bytes();

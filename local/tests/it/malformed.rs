@@ -27,6 +27,12 @@ fn endpoints(person: &Person) -> Vec<(Method, &'static str, Option<&str>, Value)
             token,
             json!({ "email": "a@example.com", "city": "Omsk", "telegram_id": "@alice" }),
         ),
+        (
+            Method::PATCH,
+            "/v1/users/me/invite",
+            token,
+            json!({ "max_uses": 1, "expires_at": "2030-01-01T00:00:00Z", "revoked": false, "redraw": false }),
+        ),
         (Method::POST, SIGN_OUT, token, json!({ "scope": "local" })),
     ];
     let declared = latchkey_local::functions::all();
@@ -75,8 +81,8 @@ async fn every_field_of_another_kind_is_named() {
             for value in
                 [json!(79_000_000_001_u64), json!(null), json!([]), json!({}), json!(true), json!(1e308)]
             {
-                if value.is_null() && method == Method::PATCH {
-                    // That is how a field is cleared.
+                let clears = value.is_null() && method == Method::PATCH;
+                if clears || (value.is_boolean() && body[field].is_boolean()) {
                     continue;
                 }
                 let mut body = body.clone();

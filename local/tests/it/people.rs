@@ -246,6 +246,13 @@ async fn users_are_found_by_phone_code_role_and_status() {
     patch(&app, &admin.token, &alice.id, json!({ "role": "user" })).await.ok(200);
     assert_eq!(ids(&pages(&app, &admin.token, "status=banned").await.concat()), [""; 0]);
     assert_eq!(ids(&pages(&app, &admin.token, "role=moderator").await.concat()), [""; 0]);
+    // Nor do the indexes hold them any more.
+    app.faults.asked();
+    pages(&app, &admin.token, "status=banned").await;
+    pages(&app, &admin.token, "role=moderator").await;
+    assert!(
+        app.faults.asked().iter().filter(|asked| asked.operation == "Query").all(|asked| asked.items == 0)
+    );
     assert!(
         app.faults
             .asked()
@@ -310,6 +317,7 @@ async fn deleting_removes_everything_personal() {
     }
     assert!(!left.contains(&format!("user#{}", bob.id)) && !left.contains(&format!("phone#{}", phone(2))));
     assert!(!left.contains(&format!("\"phone\":{{\"S\":\"{}\"}}", phone(2))), "{left}");
+    assert!(!left.contains(&format!("\"user_id\":{{\"S\":\"{}\"}}", bob.id)), "no session");
     // His code is nobody's for ever, and a code that was on its way is void.
     let dave = app.sign_in(&phone(4)).await;
     app.activate(&dave.token, &bob.invite_code).await.problem(404, "invite_code_not_found");
@@ -513,6 +521,117 @@ async fn a_number_that_several_want_is_one_owners() {
     }
 }
 
+async fn manage(app: &App, token: &str, user: &str, body: Value) -> Answer {
+    let path = format!("/v1/users/{user}/invite");
+    app.raw(Method::PATCH, &path, Some(token), body.to_string().into_bytes()).await
+}
+
+#[tokio::test]
+async fn an_invite_code_is_limited_ended_and_revoked() {
+    let app = app(&[("SESSION_TTL", "0")]).await;
+    let (admin, alice) = (app.sign_in(ADMIN).await, app.sign_in(&phone(1)).await);
+    let enter = async |n: u32| {
+        let friend = app.sign_in(&phone(n)).await;
+        app.activate(&friend.token, &alice.invite_code).await
+    };
+    enter(11).await.ok(200);
+    let now = manage(&app, &admin.token, &alice.id, json!({})).await.ok(200);
+    let expected = json!({
+        "invite_code": alice.invite_code, "max_uses": null, "expires_at": null, "revoked": false, "uses": 1,
+    });
+    assert_eq!(now, expected);
+    // What was used before the limit counts.
+    let limited = manage(&app, &admin.token, &alice.id, json!({ "max_uses": 3 })).await.ok(200);
+    assert_eq!((&limited["max_uses"], &limited["uses"]), (&json!(3), &json!(1)));
+    enter(12).await.ok(200);
+    let code = app.code_for(&phone(13)).await;
+    let body = json!({ "phone": phone(13), "code": code, "invite_code": alice.invite_code });
+    assert!(app.post("/v1/auth/token", body).await.ok(200)["user"]["referrer"].is_object());
+    enter(14).await.problem(404, "invite_code_not_found");
+    let code = app.code_for(&phone(15)).await;
+    let body = json!({ "phone": phone(15), "code": code, "invite_code": alice.invite_code });
+    assert_eq!(app.post("/v1/auth/token", body).await.ok(200)["invite_error"], "invite_code_not_found");
+    let free = manage(&app, &admin.token, &alice.id, json!({ "max_uses": null })).await.ok(200);
+    assert_eq!((&free["max_uses"], &free["uses"]), (&Value::Null, &json!(3)));
+    enter(16).await.ok(200);
+
+    let end =
+        manage(&app, &admin.token, &alice.id, json!({ "expires_at": "2026-11-21T03:25:53+02:00" })).await;
+    assert_eq!(end.ok(200)["expires_at"], "2026-11-21T01:25:53Z");
+    enter(17).await.ok(200);
+    app.clock.advance(1);
+    enter(18).await.problem(404, "invite_code_not_found");
+    manage(&app, &admin.token, &alice.id, json!({ "expires_at": null, "revoked": true })).await.ok(200);
+    enter(19).await.problem(404, "invite_code_not_found");
+    manage(&app, &admin.token, &alice.id, json!({ "revoked": false })).await.ok(200);
+    enter(20).await.ok(200);
+    assert_eq!(app.me(&alice).await["referrals_count"], 6);
+
+    for (field, bad) in [
+        ("max_uses", json!(-1)),
+        ("max_uses", json!("3")),
+        ("expires_at", json!("tomorrow")),
+        ("revoked", json!("yes")),
+        ("redraw", json!(1)),
+    ] {
+        let answer = manage(&app, &admin.token, &alice.id, json!({ field: bad })).await;
+        assert_eq!(answer.problem(422, "invalid_request")["errors"][0]["field"], field);
+    }
+    manage(&app, &admin.token, "nobody", json!({})).await.problem(404, "user_not_found");
+}
+
+#[tokio::test]
+async fn a_redrawn_code_leaves_its_referrals_and_is_nobodys_for_ever() {
+    let app = app(&[]).await;
+    let (admin, alice, bob) =
+        (app.sign_in(ADMIN).await, app.sign_in(&phone(1)).await, app.sign_in(&phone(2)).await);
+    app.activate(&bob.token, &alice.invite_code).await.ok(200);
+    let drawn = manage(&app, &admin.token, &alice.id, json!({ "redraw": true, "max_uses": 1 })).await.ok(200);
+    let new = drawn["invite_code"].as_str().unwrap();
+    assert_ne!(new, alice.invite_code);
+    assert_eq!((&drawn["uses"], &drawn["max_uses"]), (&json!(0), &json!(1)));
+    let profile = app.me(&alice).await;
+    assert_eq!((&profile["invite_code"], &profile["referrals_count"]), (&json!(new), &json!(1)));
+    let (carol, dave) = (app.sign_in(&phone(3)).await, app.sign_in(&phone(4)).await);
+    app.activate(&carol.token, &alice.invite_code).await.problem(404, "invite_code_not_found");
+    app.activate(&carol.token, new).await.ok(200);
+    app.activate(&dave.token, new).await.problem(404, "invite_code_not_found");
+    // Whoever entered the old one may say so again.
+    app.activate(&bob.token, &alice.invite_code).await.ok(200);
+    app.faults.next("TransactWriteItems", Fault::AppliedThenTimeout);
+    manage(&app, &admin.token, &alice.id, json!({ "redraw": true })).await.ok(200);
+    assert!(app.faults.all_met());
+}
+
+/// Fifty at once for a code of ten uses, with faults in half of the trials.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limited_code_is_used_as_often_as_it_may_be() {
+    for trial in 0..20 {
+        let app = Arc::new(app(&[("REVEAL_CODE", "true"), ("INVITE_GUESSES_PER_DAY", "0")]).await);
+        let (admin, alice) = (app.sign_in(ADMIN).await, app.sign_in(&phone(0)).await);
+        manage(&app, &admin.token, &alice.id, json!({ "max_uses": 10 })).await.ok(200);
+        let mut friends = Vec::new();
+        for n in 1..=50 {
+            friends.push(app.sign_in(&phone(n)).await);
+        }
+        if trial % 2 == 1 {
+            app.faults.at_random(trial, 0.05);
+        }
+        let mut racers = JoinSet::new();
+        for friend in friends {
+            let (app, code) = (Arc::clone(&app), alice.invite_code.clone());
+            racers.spawn(async move { app.activate(&friend.token, &code).await.status });
+        }
+        let answers = racers.join_all().await;
+        app.faults.at_random(0, 0.0);
+        assert!(answers.iter().all(|status| [200, 404, 503].contains(status)), "{answers:?}");
+        let count = app.me(&alice).await["referrals_count"].as_u64().unwrap();
+        let managed = manage(&app, &admin.token, &alice.id, json!({})).await.ok(200);
+        assert_eq!(managed["uses"], count, "trial {trial}");
+        assert!(count <= 10 && (trial % 2 == 1 || count == 10), "trial {trial}: {count}");
+    }
+}
+
 /// Who may do what to whom: each role at each endpoint that takes a token, to
 /// oneself and to another.
 #[tokio::test]
@@ -527,6 +646,7 @@ async fn permissions_are_one_table() {
         ("GET /v1/users/{user_id}/referrals", [true, false, true, true]),
         ("GET /v1/users/{user_id}/sessions", [true, false, false, true]),
         ("DELETE /v1/users/{user_id}/sessions/{session_id}", [true, false, false, true]),
+        ("PATCH /v1/users/{user_id}/invite", [false, false, false, true]),
         ("PUT /v1/users/me/phone", [true, true, true, true]),
         ("PUT /v1/users/me/referrer", [true, true, true, true]),
     ];
@@ -561,6 +681,7 @@ async fn permissions_are_one_table() {
                 "PUT /v1/users/me/phone" => json!({ "phone": phone(999_999), "code": "0000" }).to_string(),
                 "PUT /v1/users/me/referrer" => json!({ "invite_code": "ZZZZZZ" }).to_string(),
                 "PATCH /v1/users/{user_id}" => json!({ "city": "Omsk" }).to_string(),
+                "PATCH /v1/users/{user_id}/invite" => json!({ "revoked": false }).to_string(),
                 _ => String::new(),
             };
             let answer =

@@ -411,6 +411,7 @@ async fn call(app: &App, token: &str, route: &str) -> Answer {
         "PUT /v1/users/me/phone" => {
             json!({ "phone": "+79009999999", "code": "0000" }).to_string().into_bytes()
         }
+        "PATCH /v1/users/{user_id}/invite" => b"{}".to_vec(),
         "PATCH /v1/users/{user_id}" => json!({ "city": "Omsk" }).to_string().into_bytes(),
         _ => Vec::new(),
     };

@@ -6,6 +6,7 @@ use rand::{CryptoRng, RngExt};
 use serde::{Deserialize, Serialize};
 
 use super::user::{User, UserId};
+use crate::world::Timestamp;
 
 /// Crockford's base 32: no I, L, O, U, so that nothing looks like another
 /// (<https://www.crockford.com/base32.html>).
@@ -53,6 +54,35 @@ impl fmt::Display for InviteCode {
     }
 }
 
+/// Whose a code is, and on what terms it may be entered; as stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invite {
+    /// Whose; nobody's once its owner is gone or has drawn another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner_id: Option<UserId>,
+    /// How often it may be entered in all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_uses: Option<u32>,
+    /// How often it was, where that is counted: with a limit, or drawn anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uses: Option<u32>,
+    /// Until when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// Whether it was taken out of use.
+    #[serde(default)]
+    pub revoked: bool,
+}
+
+impl Invite {
+    /// Whether it may be entered now.
+    pub fn is_open(&self, now: Timestamp) -> bool {
+        let is_used_up = self.max_uses.is_some_and(|max| self.uses.unwrap_or(0) >= max);
+        let is_over = self.expires_at.is_some_and(|end| end <= now);
+        !self.revoked && !is_used_up && !is_over
+    }
+}
+
 /// Why an invite code cannot be activated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -70,26 +100,39 @@ pub enum Entry {
     /// The same code was activated before: nothing is left to do.
     Repeated(InviteCode),
     /// This one is to be activated.
-    Activate(InviteCode, UserId),
+    Activate {
+        /// Which.
+        code: InviteCode,
+        /// Whose it is.
+        referrer: UserId,
+        /// Whether its uses are counted.
+        is_counted: bool,
+    },
 }
 
-/// Judges the code that `me` enters and that `owner` owns, in the order that
-/// the API promises. Whether the two invited each other is for the transaction
-/// to find.
+/// Judges the code that `me` enters, in the order that the API promises. Whether
+/// the two invited each other is for the transaction to find.
 ///
 /// # Errors
 /// Why it cannot be activated.
-pub fn judge(me: &User, code: Option<InviteCode>, owner: Option<UserId>) -> Result<Entry, Refusal> {
-    match (&me.activated_invite_code, code) {
-        (Some(before), Some(code)) if *before == code => Ok(Entry::Repeated(code)),
-        (Some(before), _) => Err(Refusal::AlreadyActivated(before.clone())),
-        (None, Some(code)) if code == me.invite_code => Err(Refusal::Own),
-        (None, Some(code)) => match owner {
-            Some(owner) if owner == me.id => Err(Refusal::Own),
-            Some(owner) => Ok(Entry::Activate(code, owner)),
+pub fn judge(
+    me: &User,
+    code: Option<InviteCode>,
+    invite: Option<&Invite>,
+    now: Timestamp,
+) -> Result<Entry, Refusal> {
+    let owner = invite.and_then(|invite| invite.owner_id.as_ref());
+    match (&me.activated_invite_code, code, invite) {
+        (Some(before), Some(code), _) if *before == code => Ok(Entry::Repeated(code)),
+        (Some(before), ..) => Err(Refusal::AlreadyActivated(before.clone())),
+        (None, Some(code), _) if code == me.invite_code || owner == Some(&me.id) => Err(Refusal::Own),
+        (None, Some(code), Some(invite)) if invite.is_open(now) => match owner {
+            Some(owner) => {
+                Ok(Entry::Activate { code, referrer: owner.clone(), is_counted: invite.uses.is_some() })
+            }
             None => Err(Refusal::Unknown),
         },
-        (None, None) => Err(Refusal::Unknown),
+        _ => Err(Refusal::Unknown),
     }
 }
 
@@ -100,7 +143,6 @@ mod tests {
 
     use super::*;
     use crate::domain::phone::Phone;
-    use crate::world::Timestamp;
 
     #[test]
     fn entry_forgives_case_and_look_alikes() {
@@ -127,20 +169,37 @@ mod tests {
         let code = |text| InviteCode::parse(text).unwrap();
         let phone = Phone::parse("+79000000001", "RU".parse().unwrap()).unwrap();
         let mut me = User::new(UserId("me".into()), phone, code("AAAAAA"), Timestamp::default());
-        let friend = || Some(UserId("friend".into()));
-        assert_eq!(
-            judge(&me, Some(code("BBBBBB")), friend()),
-            Ok(Entry::Activate(code("BBBBBB"), friend().unwrap()))
-        );
-        assert_eq!(judge(&me, Some(code("BBBBBB")), None), Err(Refusal::Unknown));
+        let now = Timestamp::from_millis(1_000);
+        let of = |id: &str| Invite { owner_id: Some(UserId(id.into())), ..Invite::default() };
+        let judge = |me: &User, code: Option<InviteCode>, invite: Option<Invite>| {
+            judge(me, code, invite.as_ref(), now)
+        };
+        let activate = |is_counted| {
+            Ok(Entry::Activate { code: code("BBBBBB"), referrer: UserId("friend".into()), is_counted })
+        };
+        let b = || Some(code("BBBBBB"));
+        assert_eq!(judge(&me, b(), Some(of("friend"))), activate(false));
+        assert_eq!(judge(&me, b(), None), Err(Refusal::Unknown));
+        assert_eq!(judge(&me, b(), Some(Invite::default())), Err(Refusal::Unknown), "nobody's any more");
         assert_eq!(judge(&me, None, None), Err(Refusal::Unknown));
-        assert_eq!(judge(&me, Some(code("AAAAAA")), Some(me.id.clone())), Err(Refusal::Own));
-        assert_eq!(judge(&me, Some(code("CCCCCC")), Some(me.id.clone())), Err(Refusal::Own));
+        assert_eq!(judge(&me, Some(code("AAAAAA")), Some(of("me"))), Err(Refusal::Own));
+        assert_eq!(judge(&me, b(), Some(of("me"))), Err(Refusal::Own));
 
-        me.activated_invite_code = Some(code("BBBBBB"));
-        assert_eq!(judge(&me, Some(code("BBBBBB")), None), Ok(Entry::Repeated(code("BBBBBB"))));
+        let at = |millis| Some(Timestamp::from_millis(millis));
+        let limited = |uses| Invite { max_uses: Some(2), uses: Some(uses), ..of("friend") };
+        assert_eq!(judge(&me, b(), Some(limited(1))), activate(true));
+        assert_eq!(judge(&me, b(), Some(limited(2))), Err(Refusal::Unknown));
+        assert_eq!(judge(&me, b(), Some(Invite { expires_at: at(1_001), ..of("friend") })), activate(false));
+        assert_eq!(
+            judge(&me, b(), Some(Invite { expires_at: at(1_000), ..of("friend") })),
+            Err(Refusal::Unknown)
+        );
+        assert_eq!(judge(&me, b(), Some(Invite { revoked: true, ..of("friend") })), Err(Refusal::Unknown));
+
+        me.activated_invite_code = b();
+        assert_eq!(judge(&me, b(), None), Ok(Entry::Repeated(code("BBBBBB"))));
         for other in [Some(code("AAAAAA")), Some(code("CCCCCC")), None] {
-            assert_eq!(judge(&me, other, friend()), Err(Refusal::AlreadyActivated(code("BBBBBB"))));
+            assert_eq!(judge(&me, other, Some(of("friend"))), Err(Refusal::AlreadyActivated(code("BBBBBB"))));
         }
     }
 }

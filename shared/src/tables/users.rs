@@ -37,7 +37,7 @@ use serde::{Deserialize, Serialize};
 use super::transaction::{Refusal, Write};
 use super::{Item, StoreError, WRITTEN_BY, Written, conditional_update, get, number, read, text, write};
 use crate::config;
-use crate::domain::invite::InviteCode;
+use crate::domain::invite::{Invite, InviteCode};
 use crate::domain::phone::Phone;
 use crate::domain::user::{Change, Referral, Role, Status, User, UserId};
 use crate::http::endpoint::Needs;
@@ -101,12 +101,23 @@ struct Edge {
 
 #[derive(Deserialize)]
 struct OwnedItem {
-    owner_id: Option<UserId>,
+    owner_id: UserId,
 }
 
 #[derive(Deserialize)]
 struct CountItem {
     n: i64,
+}
+
+/// What a change of an invite code's terms sets.
+#[derive(Clone, Debug, Default)]
+pub struct InviteChange {
+    /// How often it may be entered in all.
+    pub max_uses: Change<u32>,
+    /// Until when.
+    pub expires_at: Change<Timestamp>,
+    /// Whether it is out of use.
+    pub revoked: Option<bool>,
 }
 
 impl Needs for Users {
@@ -138,21 +149,17 @@ impl Users {
     /// # Errors
     /// If the table does not answer.
     pub async fn with_phone(&self, phone: &Phone) -> Result<Option<UserId>, StoreError> {
-        self.owner(phone_key(phone)).await
+        let item: Option<OwnedItem> = get(&self.client, &self.table, [("pk", &phone_key(phone))]).await?;
+        Ok(item.map(|item| item.owner_id))
     }
 
-    /// Whose invite code this is, read consistently; `None` too for one that
-    /// lost its owner.
+    /// An invite code, read consistently; one without an owner is nobody's any
+    /// more.
     ///
     /// # Errors
     /// If the table does not answer.
-    pub async fn with_invite(&self, code: &InviteCode) -> Result<Option<UserId>, StoreError> {
-        self.owner(invite_key(code)).await
-    }
-
-    async fn owner(&self, key: String) -> Result<Option<UserId>, StoreError> {
-        let item: Option<OwnedItem> = get(&self.client, &self.table, [("pk", &key)]).await?;
-        Ok(item.and_then(|item| item.owner_id))
+    pub async fn invite(&self, code: &InviteCode) -> Result<Option<Invite>, StoreError> {
+        get(&self.client, &self.table, [("pk", &invite_key(code))]).await
     }
 
     /// A page of a user's referrals, newest first, behind the position
@@ -346,6 +353,109 @@ impl Users {
         self.claim(invite_key(&user.invite_code), &user.id)
     }
 
+    /// One more use of a code whose uses are counted; refused if it is used up,
+    /// over, revoked or nobody's by now.
+    pub fn use_invite(&self, code: &InviteCode, owner: &UserId) -> Write {
+        let update = Update::builder()
+            .table_name(&self.table)
+            .key("pk", text(invite_key(code)))
+            .condition_expression(
+                "owner_id = :owner AND (attribute_not_exists(max_uses) OR uses < max_uses) \
+                 AND (attribute_not_exists(revoked) OR revoked = :false) \
+                 AND (attribute_not_exists(expires_at) OR expires_at > :now)",
+            )
+            .update_expression("SET uses = uses + :one")
+            .expression_attribute_values(":owner", text(&owner.0))
+            .expression_attribute_values(":false", AttributeValue::Bool(false))
+            .expression_attribute_values(":now", number(self.world.now().millis()))
+            .expression_attribute_values(":one", number(1))
+            .build()
+            .expect("an update has a table, a key and an expression");
+        Write(TransactWriteItem::builder().update(update).build())
+    }
+
+    /// Changes the terms of a user's present code; the code as it is then, or
+    /// `None` if it is not the user's. With a limit its uses are counted, from
+    /// `uses_so_far` on.
+    ///
+    /// # Errors
+    /// If the table does not answer.
+    pub async fn change_invite(
+        &self,
+        code: &InviteCode,
+        owner: &UserId,
+        change: &InviteChange,
+        uses_so_far: u64,
+    ) -> Result<Option<Invite>, StoreError> {
+        let (mut set, mut remove) = (format!("{WRITTEN_BY} = :invocation"), Vec::new());
+        let mut update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", text(invite_key(code)))
+            .expression_attribute_values(":owner", text(&owner.0));
+        match change.max_uses {
+            Change::Keep => {}
+            Change::Clear => remove.push("max_uses"),
+            Change::Set(max) => {
+                set.push_str(", max_uses = :max, uses = if_not_exists(uses, :uses)");
+                update = update
+                    .expression_attribute_values(":max", number(max))
+                    .expression_attribute_values(":uses", AttributeValue::N(uses_so_far.to_string()));
+            }
+        }
+        match change.expires_at {
+            Change::Keep => {}
+            Change::Clear => remove.push("expires_at"),
+            Change::Set(end) => {
+                set.push_str(", expires_at = :end");
+                update = update.expression_attribute_values(":end", number(end.millis()));
+            }
+        }
+        if let Some(revoked) = change.revoked {
+            set.push_str(", revoked = :revoked");
+            update = update.expression_attribute_values(":revoked", AttributeValue::Bool(revoked));
+        }
+        let remove = if remove.is_empty() { String::new() } else { format!(" REMOVE {}", remove.join(", ")) };
+        let update =
+            update.condition_expression("owner_id = :owner").update_expression(format!("SET {set}{remove}"));
+        match conditional_update(update, &self.world.new_id()).await? {
+            Written::Done(item) => read(item).map(Some),
+            Written::Refused(_) => Ok(None),
+        }
+    }
+
+    /// Draws another code for `seen`: the old one is nobody's for ever. Refused
+    /// if `seen` has drawn another meanwhile, or the new one is taken.
+    pub fn redraw_invite(&self, seen: &User, code: &InviteCode, terms: &Invite) -> [Write; 3] {
+        let user = Update::builder()
+            .table_name(&self.table)
+            .key("pk", text(user_key(&seen.id)))
+            .condition_expression("invite_code = :old")
+            .update_expression("SET invite_code = :new")
+            .expression_attribute_values(":old", text(seen.invite_code.as_str()))
+            .expression_attribute_values(":new", text(code.as_str()))
+            .build()
+            .expect("an update has a table, a key and an expression");
+        let mut item = write(terms);
+        item.insert("pk".to_owned(), text(invite_key(code)));
+        [
+            Write(TransactWriteItem::builder().update(user).build()),
+            self.put_if_absent(item),
+            self.disown(&seen.invite_code),
+        ]
+    }
+
+    fn disown(&self, code: &InviteCode) -> Write {
+        let update = Update::builder()
+            .table_name(&self.table)
+            .key("pk", text(invite_key(code)))
+            .update_expression("REMOVE owner_id")
+            .build()
+            .expect("an update has a table, a key and an expression");
+        Write(TransactWriteItem::builder().update(update).build())
+    }
+
     fn claim(&self, key: String, owner: &UserId) -> Write {
         self.put_if_absent(Item::from([
             ("pk".to_owned(), text(key)),
@@ -434,16 +544,10 @@ impl Users {
             user = user.expression_attribute_values(":referrer", text(&referrer.0));
         }
         let user = user.build().expect("a delete has a table and a key");
-        let disown = Update::builder()
-            .table_name(&self.table)
-            .key("pk", text(invite_key(&seen.invite_code)))
-            .update_expression("REMOVE owner_id")
-            .build()
-            .expect("an update has a table, a key and an expression");
         let mut writes = vec![
             Write(TransactWriteItem::builder().delete(user).build()),
             self.remove(phone_key(&seen.phone)),
-            Write(TransactWriteItem::builder().update(disown).build()),
+            self.disown(&seen.invite_code),
         ];
         writes.extend((0..SHARDS).map(|shard| self.remove(shard_key(&seen.id, shard))));
         if let Some(referrer) = &seen.referrer_id {

@@ -1,0 +1,141 @@
+//! `PATCH /v1/users/{user_id}/invite`: limits, ends, revokes or redraws a user's
+//! invite code.
+
+use std::sync::Arc;
+
+use latchkey::domain::invite::{Invite, InviteCode};
+use latchkey::domain::user::{Change, Role, User};
+use latchkey::gate::{Bearer, Gate, UserPath};
+use latchkey::http::answer::Json;
+use latchkey::http::endpoint::{Endpoint, Request, Route};
+use latchkey::http::function::Function;
+use latchkey::http::problem::{Code, Problem};
+use latchkey::http::request::{JsonBody, Nothing};
+use latchkey::tables::transaction::{Committed, Tables, Transaction};
+use latchkey::tables::users::{InviteChange, Users};
+use latchkey::world::{Rfc3339, World};
+use serde::{Deserialize, Deserializer, Serialize};
+use tokio::join;
+
+/// The function.
+pub fn function() -> Function {
+    Function::new(env!("CARGO_PKG_NAME")).endpoint::<ManageInvite>()
+}
+
+/// Limits, ends, revokes or redraws a user's invite code.
+pub struct ManageInvite;
+
+/// How often another code is drawn when one is taken.
+const TRIES: u32 = 8;
+
+/// What to change (RFC 7396): what is absent stays, null clears.
+#[derive(Debug, Deserialize)]
+pub struct Wanted {
+    #[serde(default)]
+    max_uses: Change<MaxUses>,
+    #[serde(default)]
+    expires_at: Change<Rfc3339>,
+    revoked: Option<bool>,
+    #[serde(default)]
+    redraw: bool,
+}
+
+/// 0 to 1,000,000,000.
+#[derive(Debug)]
+struct MaxUses(u32);
+
+impl<'de> Deserialize<'de> for MaxUses {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let most = u32::deserialize(deserializer).ok().filter(|most| *most <= 1_000_000_000);
+        most.map(Self).ok_or_else(|| serde::de::Error::custom("is to be a whole number from 0 to 1000000000"))
+    }
+}
+
+/// The code and its terms.
+#[derive(Debug, Serialize)]
+pub struct Managed {
+    invite_code: InviteCode,
+    max_uses: Option<u32>,
+    expires_at: Option<Rfc3339>,
+    revoked: bool,
+    uses: u64,
+}
+
+impl Managed {
+    fn new(code: InviteCode, invite: &Invite, referrals: u64) -> Self {
+        Self {
+            invite_code: code,
+            max_uses: invite.max_uses,
+            expires_at: invite.expires_at.map(Rfc3339),
+            revoked: invite.revoked,
+            uses: invite.uses.map_or(referrals, u64::from),
+        }
+    }
+}
+
+impl Endpoint for ManageInvite {
+    const ROUTE: Route = Route::patch("/v1/users/{user_id}/invite");
+    const STAFF: &'static [Role] = &[Role::Admin];
+    const PROBLEMS: &'static [Code] = &[Code::UserNotFound];
+
+    type Caller = Bearer;
+    type Path = UserPath;
+    type Query = Nothing;
+    type Body = JsonBody<Wanted>;
+    type Output = Json<Managed>;
+    type Needs = (Gate, Users, Tables, Arc<World>);
+
+    async fn call(needs: &Self::Needs, request: Request<Self>) -> Result<Json<Managed>, Problem> {
+        let (gate, users, ..) = needs;
+        let id = request.path.target(&request.caller);
+        let Wanted { max_uses, expires_at, revoked, redraw } = request.body.0;
+        let change = InviteChange {
+            max_uses: max_uses.map(|most| most.0),
+            expires_at: expires_at.map(|end| end.0),
+            revoked,
+        };
+
+        // One's own code is not one's own to manage.
+        let (me, user, referrals) = join!(
+            gate.admit_staff(&request.caller, Self::STAFF),
+            users.get(&id),
+            users.referrals_count(&id),
+        );
+        me?;
+        let user = user?.ok_or(Code::UserNotFound)?;
+        let referrals = referrals?;
+
+        if redraw {
+            return Ok(Json(draw_another(needs, user, &change).await?));
+        }
+        let invite = users.change_invite(&user.invite_code, &id, &change, referrals).await?;
+        // Redrawn or gone since it was read: to be tried again.
+        let invite = invite.ok_or(Code::Unavailable)?;
+        Ok(Json(Managed::new(user.invite_code, &invite, referrals)))
+    }
+}
+
+/// Another code with the terms that `change` sets, its uses counted from 0.
+async fn draw_another(
+    (_, users, tables, world): &<ManageInvite as Endpoint>::Needs,
+    user: User,
+    change: &InviteChange,
+) -> Result<Managed, Problem> {
+    let set = |change: &Change<u32>| if let Change::Set(most) = change { Some(*most) } else { None };
+    let terms = Invite {
+        owner_id: Some(user.id.clone()),
+        max_uses: set(&change.max_uses),
+        uses: Some(0),
+        expires_at: if let Change::Set(end) = change.expires_at { Some(end) } else { None },
+        revoked: change.revoked.unwrap_or(false),
+    };
+    for _ in 0..TRIES {
+        let code = InviteCode::draw(&mut *world.chance());
+        let drawing =
+            Transaction::new(world.new_id()).with_all((), users.redraw_invite(&user, &code, &terms));
+        if let Committed::Done = drawing.commit(tables, world).await? {
+            return Ok(Managed::new(code, &terms, 0));
+        }
+    }
+    Err(Code::Unavailable.into())
+}
