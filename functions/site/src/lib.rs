@@ -1,6 +1,7 @@
-//! What needs no data: health, the share link, and 404 and 405 for all that no
-//! other route takes.
+//! What needs no data: health, the share link and the files that let apps open
+//! it, and 404 and 405 for all that no other route takes.
 
+mod association;
 mod fallback;
 mod health;
 mod share;
@@ -12,5 +13,7 @@ pub fn function() -> Function {
     Function::new(env!("CARGO_PKG_NAME"))
         .endpoint::<health::Health>()
         .endpoint::<share::ShareLink>()
+        .endpoint::<association::Apple>()
+        .endpoint::<association::Android>()
         .endpoint::<fallback::Fallback>()
 }

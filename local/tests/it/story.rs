@@ -291,3 +291,26 @@ async fn the_share_link_never_says_whether_the_code_exists() {
     }
     app.raw(Method::GET, "/i/no-code", None, vec![]).await.problem(404, "invite_code_not_found");
 }
+
+#[tokio::test]
+async fn apps_are_let_open_the_share_link() {
+    let get = async |app: &App, path: &str| app.raw(Method::GET, path, None, vec![]).await;
+    let (apple, android) = ("/.well-known/apple-app-site-association", "/.well-known/assetlinks.json");
+    let none = App::new().await;
+    get(&none, apple).await.problem(404, "not_found");
+    get(&none, android).await.problem(404, "not_found");
+    let print = ["AB"; 32].join(":");
+    let packages = format!("com.example.app={print}");
+    let app =
+        App::with(&[("IOS_APP_IDS", "ABCDE12345.com.example.app"), ("ANDROID_APPS", packages.as_str())])
+            .await;
+    let file = get(&app, apple).await;
+    assert_eq!(file.header("content-type"), "application/json");
+    let file = file.ok(200);
+    assert_eq!(file["applinks"]["details"][0]["appIDs"], json!(["ABCDE12345.com.example.app"]));
+    assert_eq!(file["applinks"]["details"][0]["components"], json!([{ "/": "/i/*" }]));
+    assert_eq!(file["webcredentials"]["apps"], json!(["ABCDE12345.com.example.app"]));
+    let file = get(&app, android).await.ok(200);
+    assert_eq!(file[0]["target"]["package_name"], "com.example.app");
+    assert_eq!(file[0]["target"]["sha256_cert_fingerprints"], json!([print]));
+}

@@ -1,0 +1,204 @@
+//! What phones fetch to open links of this host in the app: the share link, and
+//! on iPhones the filling in of codes.
+
+use latchkey::config::{self, BadParameter, Vars};
+use latchkey::http::answer::Cached;
+use latchkey::http::endpoint::{Anyone, Endpoint, Needs, Request, Route};
+use latchkey::http::problem::{Code, Problem};
+use latchkey::http::request::Nothing;
+use latchkey::lambda::StartError;
+use latchkey::setup::Setup;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// `GET /.well-known/apple-app-site-association` (Apple, "Supporting associated
+/// domains").
+pub(crate) struct Apple;
+
+/// `GET /.well-known/assetlinks.json` (Google, "Digital Asset Links").
+pub(crate) struct Android;
+
+/// The apps for iPhones: `<team>.<bundle>`.
+pub(crate) struct AppleApps(Vec<String>);
+
+impl Needs for AppleApps {
+    const PROBLEMS: &'static [Code] = &[];
+
+    async fn build(setup: &Setup) -> Result<Self, StartError> {
+        Ok(Self(apple_apps(&setup.vars)?))
+    }
+}
+
+/// The apps for Android: fingerprints of certificates by package.
+pub(crate) struct AndroidApps(BTreeMap<String, Vec<String>>);
+
+impl Needs for AndroidApps {
+    const PROBLEMS: &'static [Code] = &[];
+
+    async fn build(setup: &Setup) -> Result<Self, StartError> {
+        Ok(Self(android_apps(&setup.vars)?))
+    }
+}
+
+fn list(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|item| !item.is_empty())
+}
+
+fn is_name(text: &str) -> bool {
+    text.contains('.') && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte))
+}
+
+fn apple_apps(vars: &Vars) -> Result<Vec<String>, BadParameter> {
+    list(vars.text(config::IOS_APP_IDS))
+        .map(|app| {
+            let team = app.split('.').next().unwrap_or_default();
+            let fits = team.len() == 10 && is_name(app);
+            fits.then(|| app.to_owned()).ok_or_else(|| BadParameter {
+                name: config::IOS_APP_IDS.name,
+                problem: format!("is to be a list such as ABCDE12345.com.example.app, not {app:?}"),
+            })
+        })
+        .collect()
+}
+
+fn android_apps(vars: &Vars) -> Result<BTreeMap<String, Vec<String>>, BadParameter> {
+    let mut apps = BTreeMap::<_, Vec<_>>::new();
+    for app in list(vars.text(config::ANDROID_APPS)) {
+        let is_fingerprint = |text: &str| {
+            let bytes: Vec<_> = text.split(':').collect();
+            bytes.len() == 32
+                && bytes
+                    .iter()
+                    .all(|byte| byte.len() == 2 && byte.bytes().all(|digit| digit.is_ascii_hexdigit()))
+        };
+        match app.split_once('=') {
+            Some((package, fingerprint)) if is_name(package) && is_fingerprint(fingerprint) => {
+                apps.entry(package.to_owned()).or_default().push(fingerprint.to_ascii_uppercase());
+            }
+            _ => {
+                let problem = format!("is to be a list of com.example.app=<SHA-256 as AA:BB:…>, not {app:?}");
+                return Err(BadParameter { name: config::ANDROID_APPS.name, problem });
+            }
+        }
+    }
+    Ok(apps)
+}
+
+/// Apple's file.
+#[derive(Debug, Serialize)]
+pub(crate) struct AppleFile {
+    applinks: AppLinks,
+    webcredentials: WebCredentials,
+}
+
+#[derive(Debug, Serialize)]
+struct AppLinks {
+    details: [Detail; 1],
+}
+
+#[derive(Debug, Serialize)]
+struct Detail {
+    #[serde(rename = "appIDs")]
+    app_ids: Vec<String>,
+    components: [Component; 1],
+}
+
+#[derive(Debug, Serialize)]
+struct Component {
+    #[serde(rename = "/")]
+    path: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct WebCredentials {
+    apps: Vec<String>,
+}
+
+impl Endpoint for Apple {
+    const ROUTE: Route = Route::get("/.well-known/apple-app-site-association");
+    const PROBLEMS: &'static [Code] = &[Code::NotFound];
+
+    type Caller = Anyone;
+    type Path = Nothing;
+    type Query = Nothing;
+    type Body = Nothing;
+    type Output = Cached<AppleFile>;
+    type Needs = AppleApps;
+
+    async fn call(AppleApps(apps): &AppleApps, _: Request<Self>) -> Result<Cached<AppleFile>, Problem> {
+        if apps.is_empty() {
+            return Err(Problem::from(Code::NotFound).detail("No app for iPhones is set."));
+        }
+        let detail = Detail { app_ids: apps.clone(), components: [Component { path: "/i/*" }] };
+        Ok(Cached(AppleFile {
+            applinks: AppLinks { details: [detail] },
+            webcredentials: WebCredentials { apps: apps.clone() },
+        }))
+    }
+}
+
+/// A statement of Google's file.
+#[derive(Debug, Serialize)]
+pub(crate) struct Statement {
+    relation: [&'static str; 1],
+    target: Target,
+}
+
+#[derive(Debug, Serialize)]
+struct Target {
+    namespace: &'static str,
+    package_name: String,
+    sha256_cert_fingerprints: Vec<String>,
+}
+
+impl Endpoint for Android {
+    const ROUTE: Route = Route::get("/.well-known/assetlinks.json");
+    const PROBLEMS: &'static [Code] = &[Code::NotFound];
+
+    type Caller = Anyone;
+    type Path = Nothing;
+    type Query = Nothing;
+    type Body = Nothing;
+    type Output = Cached<Vec<Statement>>;
+    type Needs = AndroidApps;
+
+    async fn call(
+        AndroidApps(apps): &AndroidApps,
+        _: Request<Self>,
+    ) -> Result<Cached<Vec<Statement>>, Problem> {
+        if apps.is_empty() {
+            return Err(Problem::from(Code::NotFound).detail("No app for Android is set."));
+        }
+        let statements = apps.iter().map(|(package, fingerprints)| Statement {
+            relation: ["delegate_permission/common.handle_all_urls"],
+            target: Target {
+                namespace: "android_app",
+                package_name: package.clone(),
+                sha256_cert_fingerprints: fingerprints.clone(),
+            },
+        });
+        Ok(Cached(statements.collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn malformed_apps_are_named() {
+        let vars = |name: &str, value: &str| Vars::from_iter([(name, value)]);
+        let print = ["AA"; 32].join(":");
+        let two = format!("com.example.app={print}, com.example.app={}", print.to_lowercase());
+        assert_eq!(android_apps(&vars("ANDROID_APPS", &two)).unwrap()["com.example.app"], [&*print, &*print]);
+        for bad in
+            ["com.example.app", "com.example.app=AA", &format!("app={print}"), &format!("a.b={print}:AA")]
+        {
+            assert_eq!(android_apps(&vars("ANDROID_APPS", bad)).unwrap_err().name, "ANDROID_APPS", "{bad}");
+        }
+        assert_eq!(apple_apps(&vars("IOS_APP_IDS", "ABCDE12345.com.example.app")).unwrap().len(), 1);
+        for bad in ["com.example.app", "ABCDE12345", "ABCDE12345.com/x"] {
+            assert_eq!(apple_apps(&vars("IOS_APP_IDS", bad)).unwrap_err().name, "IOS_APP_IDS", "{bad}");
+        }
+    }
+}
