@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::builder::Resettable;
-use clap::{CommandFactory, FromArgMatches, Parser};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use latchkey::config::{self, Vars};
 use latchkey::lambda::StartError;
 use latchkey::setup::Setup;
@@ -18,6 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::engine::Engine;
 use crate::functions::Functions;
+use crate::promote::Promotion;
 use crate::{gateway, inbox, parameters, secrets, tables};
 
 /// How often items past their time are swept out of the engine.
@@ -31,6 +32,9 @@ const SWEEP_EVERY: Duration = Duration::from_mins(5);
 #[derive(Clone, Debug, Parser)]
 #[command(name = "latchkey", version, max_term_width = 100)]
 pub struct Options {
+    /// What to do instead of serving
+    #[command(subcommand)]
+    pub command: Option<Command>,
     /// The port of the API; 0 takes a free one
     #[arg(long, env = "PORT", default_value_t = 3000)]
     pub port: u16,
@@ -38,7 +42,7 @@ pub struct Options {
     #[arg(long, env = "HOST", default_value = "127.0.0.1")]
     pub host: IpAddr,
     /// Where data and secrets are kept
-    #[arg(long, env = "DATA_DIR", default_value = ".latchkey")]
+    #[arg(long, env = "DATA_DIR", default_value = ".latchkey", global = true)]
     pub data_dir: PathBuf,
     /// Keep nothing: data and secrets are gone at the end
     #[arg(long)]
@@ -49,6 +53,13 @@ pub struct Options {
     /// The address on which the embedded DynamoDB is served
     #[arg(long, env = "DYNAMODB_HOST", default_value = "127.0.0.1")]
     pub dynamodb_host: IpAddr,
+}
+
+/// What to do instead of serving.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Give somebody who has signed in a role, here or in a deployed stack
+    Promote(Promotion),
 }
 
 impl Options {

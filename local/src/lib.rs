@@ -8,5 +8,6 @@ pub mod functions;
 pub mod gateway;
 pub mod inbox;
 pub mod parameters;
+pub mod promote;
 pub mod secrets;
 pub mod tables;

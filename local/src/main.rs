@@ -1,10 +1,12 @@
 //! `cargo run`.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use latchkey::config::Vars;
 use latchkey::http::problem::Chain;
-use latchkey_local::cli::{Options, serve};
+use latchkey_local::cli::{Command, Options, serve};
+use latchkey_local::promote::promote;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
@@ -26,7 +28,16 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(serve(options, Vars::of_process())) {
+    let vars = Vars::of_process();
+    let done = match &options.command {
+        None => runtime.block_on(serve(options, vars)),
+        Some(Command::Promote(promotion)) => {
+            runtime.block_on(promote(promotion, &options.data_dir, vars)).map(|done| {
+                let _ = writeln!(std::io::stdout(), "{done}");
+            })
+        }
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("latchkey: {}", Chain(&error));

@@ -2,8 +2,8 @@
 
 usage: outside.py <latchkey binary> [<address of a moto server>]
 
-Checks another backend's view of our tokens with PyJWT (docs/examples/verify_token.py), and, where a moto
-server is given, that its SNS receives our texts.
+Checks another backend's view of our tokens with PyJWT (docs/examples/verify_token.py) and `latchkey promote`;
+where a moto server is given, also promoting in a stack, and that its SNS receives our texts.
 """
 
 import base64
@@ -12,10 +12,12 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from pathlib import Path
 
+import boto3
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -28,9 +30,10 @@ NOTHING_ELSE = {name: value for name, value in os.environ.items() if name in ("P
 class Gateway:
     """`latchkey --in-memory` on a free port, ended by its id."""
 
-    def __init__(self, binary, **variables):
+    def __init__(self, binary, folder=None, **variables):
+        where = ["--data-dir", folder] if folder else ["--in-memory"]
         self.process = subprocess.Popen(
-            [binary, "--in-memory", "--port", "0"],
+            [binary, *where, "--port", "0"],
             stdout=subprocess.PIPE,
             text=True,
             env={**NOTHING_ELSE, **variables},
@@ -48,9 +51,12 @@ class Gateway:
         self.process.terminate()
         self.process.wait(10)
 
-    def ask(self, path, body=None):
+    def ask(self, path, body=None, token=None):
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.url + path, data, {"content-type": "application/json"})
+        headers = {"content-type": "application/json"}
+        if token:
+            headers["authorization"] = f"Bearer {token}"
+        request = urllib.request.Request(self.url + path, data, headers)
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.load(answer)
 
@@ -66,6 +72,85 @@ def refused(verifier, token, why):
 
 def part(value):
     return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+
+def promote(binary, *arguments, **variables):
+    """`latchkey promote …`: its exit status and what it said."""
+    done = subprocess.run(
+        [binary, "promote", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**NOTHING_ELSE, **variables},
+    )
+    return done.returncode, (done.stdout + done.stderr).strip()
+
+
+def promote_here(binary):
+    with tempfile.TemporaryDirectory() as folder:
+        status, said = promote(binary, "+79000000001", "--data-dir", folder)
+        assert status == 1 and "sign in first" in said, said
+        # While the gateway runs: the role is there at once, in the session of before.
+        with Gateway(binary, folder=folder, REVEAL_CODE="true") as gateway:
+            code = gateway.ask("/v1/auth/code", {"phone": "+79000000001"})["code"]
+            token = gateway.ask("/v1/auth/token", {"phone": "+79000000001", "code": code})["access_token"]
+            assert gateway.ask("/v1/users/me", token=token)["role"] == "user"
+            status, said = promote(binary, "8 900 000-00-01", "--data-dir", folder)
+            assert (status, said) == (0, "+79000000001 is admin now"), said
+            assert gateway.ask("/v1/users/me", token=token)["role"] == "admin"
+            assert len(gateway.ask("/v1/users?role=admin", token=token)["items"]) == 1
+            status, said = promote(binary, "+79000000001", "--role", "user", "--data-dir", folder)
+            assert gateway.ask("/v1/users/me", token=token)["role"] == "user", said
+            for bad, why in [("+79000000009", "nobody has signed in"), ("abc", "not a phone number")]:
+                status, said = promote(binary, bad, "--data-dir", folder)
+                assert status == 1 and why in said and "\n" not in said, said
+            status, said = promote(
+                binary, "+79000000001", "--data-dir", folder, TEST_PHONES="+79000000001=1234@2099-12-31"
+            )
+            assert status == 1 and "test number" in said, said
+    print("  the role changes under a running gateway")
+
+
+def promote_in_stack(binary, moto):
+    variables = {
+        "AWS_ENDPOINT_URL_DYNAMODB": moto,
+        "AWS_REGION": "eu-central-1",
+        "AWS_ACCESS_KEY_ID": "a",
+        "AWS_SECRET_ACCESS_KEY": "b",
+    }
+    client = boto3.client(
+        "dynamodb",
+        endpoint_url=moto,
+        region_name="eu-central-1",
+        aws_access_key_id="a",
+        aws_secret_access_key="b",
+    )
+    for name in ("staging-UsersTable-AAAA", "production-UsersTable-BBBB"):
+        client.create_table(
+            TableName=name,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        )
+        user = {
+            "pk": "user#1", "id": "1", "phone": "+79000000001", "invite_code": "AAAAAA", "role": "user",
+            "status": "active",
+        }
+        item = {key: {"S": value} for key, value in user.items()}
+        numbers = {"epoch": {"N": "0"}, "created_at": {"N": "0"}}
+        client.put_item(TableName=name, Item={**item, **numbers})
+        phone = {"pk": {"S": "phone#+79000000001"}, "owner_id": {"S": "1"}}
+        client.put_item(TableName=name, Item=phone)
+    status, said = promote(binary, "+79000000001", "--stack", "production", "--role", "moderator", **variables)
+    assert (status, said) == (0, "+79000000001 is moderator now"), said
+    roles = {
+        name: client.get_item(TableName=name, Key={"pk": {"S": "user#1"}})["Item"]["role"]["S"]
+        for name in ("staging-UsersTable-AAAA", "production-UsersTable-BBBB")
+    }
+    assert roles == {"staging-UsersTable-AAAA": "user", "production-UsersTable-BBBB": "moderator"}, roles
+    status, said = promote(binary, "+79000000001", "--stack", "nothing", **variables)
+    assert status == 1 and "no stack of Latchkey" in said, said
+    print("  the role changes in the stack that is named, and in no other")
 
 
 def another_backend(binary):
@@ -119,6 +204,10 @@ if __name__ == "__main__":
     binary, moto = sys.argv[1], sys.argv[2:3]
     print("another backend checks our tokens")
     another_backend(binary)
+    print("promoting here")
+    promote_here(binary)
     if moto:
+        print("promoting in a stack")
+        promote_in_stack(binary, moto[0])
         print("texts by SNS")
         sns(binary, moto[0])

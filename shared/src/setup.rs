@@ -35,6 +35,14 @@ impl Setup {
         self
     }
 
+    /// With a client of DynamoDB of one's own: a person's, with a person's
+    /// credentials.
+    #[must_use]
+    pub fn with_dynamodb(mut self, client: Client) -> Self {
+        self.dynamodb = OnceLock::from(client);
+        self
+    }
+
     /// With all of AWS reached through an HTTP client of one's own: one that
     /// injects faults.
     #[must_use]

@@ -402,7 +402,11 @@ async fn a_deletion_and_all_else_at_once_leave_a_clean_state() {
     loop {
         let page =
             app.get(&format!("/v1/users/me/referrals?limit=100{cursor}"), &inviter.token).await.ok(200);
-        listed += page["items"].as_array().unwrap().len();
+        for referral in page["items"].as_array().unwrap() {
+            let path = format!("/v1/users/{}", referral["id"].as_str().unwrap());
+            assert_eq!(app.get(&path, &admin.token).await.status, 200, "nobody is listed who is gone");
+            listed += 1;
+        }
         match page["cursor"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),
             None => break,

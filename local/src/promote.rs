@@ -1,0 +1,106 @@
+//! `latchkey promote <phone>`: gives somebody a role, here or in a deployed
+//! stack.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use latchkey::config::{self, Vars};
+use latchkey::domain::numbers::TestPhones;
+use latchkey::domain::phone::{Phone, Region};
+use latchkey::domain::user::Role;
+use latchkey::lambda::StartError;
+use latchkey::setup::Setup;
+use latchkey::tables::users::{UserChange, Users};
+use latchkey::world::World;
+
+use crate::engine::Engine;
+
+/// Whom to give which role, and where.
+#[derive(Clone, Debug, Args)]
+pub struct Promotion {
+    /// The phone, as a person of DEFAULT_REGION types it
+    phone: String,
+    /// The role
+    #[arg(long, value_enum, default_value_t = RoleName::Admin)]
+    role: RoleName,
+    /// A deployed stack, by your AWS credentials and region; without it, this machine's data
+    #[arg(long)]
+    stack: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum RoleName {
+    User,
+    Moderator,
+    Admin,
+}
+
+impl From<RoleName> for Role {
+    fn from(name: RoleName) -> Self {
+        match name {
+            RoleName::User => Self::User,
+            RoleName::Moderator => Self::Moderator,
+            RoleName::Admin => Self::Admin,
+        }
+    }
+}
+
+/// Does it; what was done, in words.
+///
+/// # Errors
+/// In words for whoever asked.
+pub async fn promote(promotion: &Promotion, folder: &Path, vars: Vars) -> Result<String, StartError> {
+    let cannot = |what: String| StartError::new(format!("{} cannot be promoted", promotion.phone), what);
+    let region: Region = vars.parsed(config::DEFAULT_REGION)?;
+    let phone = Phone::parse(&promotion.phone, region).map_err(|error| cannot(error.to_string()))?;
+    if TestPhones::read(&vars, region)?.names(&phone) {
+        return Err(cannot("a test number never gets a role".to_owned()));
+    }
+    let setup = match &promotion.stack {
+        Some(stack) => of_stack(stack, vars).await?,
+        None => of_folder(folder, vars)?,
+    };
+    let users = Users::new(&setup);
+    let failed = |error| StartError::new("the table does not answer", error);
+    let nobody = || cannot("nobody has signed in with this number yet".to_owned());
+    let id = users.with_phone(&phone).await.map_err(failed)?.ok_or_else(nobody)?;
+    let change = UserChange { role: Some(promotion.role.into()), ..UserChange::default() };
+    let user = users.change(&id, &change).await.map_err(failed)?.ok_or_else(nobody)?;
+    Ok(format!("{} is {} now", phone.as_str(), user.role.as_str()))
+}
+
+/// This machine's data.
+fn of_folder(folder: &Path, vars: Vars) -> Result<Setup, StartError> {
+    let file = folder.join("dynamodb.sqlite");
+    if !file.exists() {
+        let none = format!("{} has no data yet: run the gateway and sign in first", folder.display());
+        return Err(StartError::new("nobody can be promoted here", none));
+    }
+    Ok(Setup::new(vars, World::real()).tables_through(Engine::in_file(&file)?.http_client()))
+}
+
+/// The tables of a deployed stack, by the credentials of whoever runs this.
+async fn of_stack(stack: &str, vars: Vars) -> Result<Setup, StartError> {
+    let shared = aws_config::defaults(aws_config::BehaviorVersion::latest())
+        .http_client(latchkey::aws::https_client())
+        .load()
+        .await;
+    let client = aws_sdk_dynamodb::Client::new(&shared);
+    // CloudFormation names a table by stack, logical id and a suffix of its own.
+    let prefix = format!("{stack}-{}-", config::USERS_TABLE.default);
+    let mut names = client.list_tables().into_paginator().items().send();
+    let mut found = Vec::new();
+    while let Some(name) = names.next().await {
+        let name = name.map_err(|error| StartError::new("the tables cannot be listed", error))?;
+        if name.starts_with(&prefix) {
+            found.push(name);
+        }
+    }
+    let [table] = &found[..] else {
+        let many = format!("{} tables begin with {prefix} in this account and region", found.len());
+        return Err(StartError::new(format!("{stack} is no stack of Latchkey here"), many));
+    };
+    Ok(Setup::new(vars.with(config::USERS_TABLE.name, table), Arc::clone(&World::real()))
+        .with_dynamodb(client))
+}
