@@ -24,6 +24,7 @@ pub fn all() -> Vec<Function> {
         activate_invite::function(),
         list_referrals::function(),
         manage_invite::function(),
+        stats::function(),
         keys::function(),
         site::function(),
     ]

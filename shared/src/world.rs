@@ -47,6 +47,36 @@ impl Timestamp {
     }
 }
 
+/// A day of UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Date(time::Date);
+
+impl Date {
+    /// The one that `at` is in.
+    pub fn of(at: Timestamp) -> Self {
+        Self(OffsetDateTime::from_unix_timestamp(at.seconds()).unwrap_or(OffsetDateTime::UNIX_EPOCH).date())
+    }
+
+    /// The one `days` before.
+    #[must_use]
+    pub fn before(self, days: u16) -> Self {
+        Self(self.0.saturating_sub(time::Duration::days(days.into())))
+    }
+}
+
+/// `2026-11-21`.
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}-{:02}", self.0.year(), u8::from(self.0.month()), self.0.day())
+    }
+}
+
+impl Serialize for Date {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// A month of UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Month {
@@ -177,6 +207,14 @@ mod tests {
         assert_eq!(now.seconds_until(Timestamp::from_millis(70_901)), 61);
         assert_eq!(now.seconds_until(Timestamp::from_millis(10_900)), 0);
         assert_eq!(now.seconds_until(Timestamp::from_millis(0)), 0);
+    }
+
+    #[test]
+    fn days_go_back_over_months() {
+        let day = Date::of(Timestamp::from_millis(1_795_224_352_999));
+        assert_eq!(day.to_string(), "2026-11-21");
+        assert_eq!(day.before(21).to_string(), "2026-10-31");
+        assert_eq!(day.before(325).to_string(), "2025-12-31");
     }
 
     #[test]

@@ -14,6 +14,7 @@ use latchkey::http::request::{JsonBody, Nothing};
 use latchkey::lambda::StartError;
 use latchkey::setup::Setup;
 use latchkey::tables::counters::Counters;
+use latchkey::tables::stats::{Made, Stats};
 use latchkey::tables::transaction::{Committed, Tables, Transaction};
 use latchkey::tables::users::{Users, activated_code};
 use latchkey::views::{Person, Profiles};
@@ -35,6 +36,7 @@ pub struct Needed {
     users: Users,
     profiles: Profiles,
     counters: Counters,
+    stats: Stats,
     tables: Tables,
     guesses_per_day: Window,
     world: Arc<World>,
@@ -48,6 +50,7 @@ impl Needs for Needed {
             users: Users::new(setup),
             profiles: Profiles::new(setup)?,
             counters: Counters::new(setup),
+            stats: Stats::new(setup),
             tables: Tables::new(setup),
             guesses_per_day: Window { most, seconds: DAY },
             world: Arc::clone(&setup.world),
@@ -79,6 +82,7 @@ enum Part {
     Link,
     Count,
     Invite,
+    Stats,
 }
 
 impl Endpoint for ActivateInvite {
@@ -99,7 +103,7 @@ impl Endpoint for ActivateInvite {
     type Needs = Needed;
 
     async fn call(needs: &Needed, request: Request<Self>) -> Result<Json<Activated>, Problem> {
-        let Needed { gate, users, profiles, counters, tables, guesses_per_day, world } = needs;
+        let Needed { gate, users, profiles, counters, stats, tables, guesses_per_day, world } = needs;
         let code = InviteCode::parse(&request.body.0.invite_code);
         let my_id = &request.caller.user_id;
         let tries = format!("invites#{my_id}");
@@ -132,7 +136,8 @@ impl Endpoint for ActivateInvite {
         let mut activation = Transaction::new(world.new_id())
             .with(Part::Me, users.activate(&me, &code, &referrer))
             .with(Part::Link, users.link(&me, &referrer, world.now()))
-            .with(Part::Count, users.count_referral(&referrer));
+            .with(Part::Count, users.count_referral(&referrer))
+            .with(Part::Stats, stats.made(Made { referral: true, ..Made::default() }));
         if is_counted {
             activation = activation.with(Part::Invite, users.use_invite(&code, &referrer));
         }

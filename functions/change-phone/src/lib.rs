@@ -23,6 +23,7 @@ use latchkey::setup::Setup;
 use latchkey::tables::codes::{Codes, Guess, Proof};
 use latchkey::tables::counters::Counters;
 use latchkey::tables::guard::{self, Guard};
+use latchkey::tables::stats::{Sent, Stats};
 use latchkey::tables::transaction::{Committed, Tables, Transaction};
 use latchkey::tables::users::Users;
 use latchkey::texts::Sender;
@@ -47,6 +48,7 @@ pub struct Needed {
     guesses: Guesses,
     counters: Counters,
     guard: Guard,
+    stats: Stats,
     users: Users,
     profiles: Profiles,
     tables: Tables,
@@ -69,6 +71,7 @@ impl Needs for Needed {
             codes,
             counters: Counters::new(setup),
             guard: Guard::new(setup)?,
+            stats: Stats::new(setup),
             users: Users::new(setup),
             profiles: Profiles::new(setup)?,
             tables: Tables::new(setup),
@@ -175,7 +178,10 @@ impl Needed {
             self.counters.take("texts", self.texts_per_day.only_if(notifies), LimitOf::Day),
             async {
                 if !is_tester(&proof.phone) {
-                    self.guard.count(&proof.phone, proof.sent_at, guard::Counted::Entered).await;
+                    join!(
+                        self.guard.count(&proof.phone, proof.sent_at, guard::Counted::Entered),
+                        self.stats.count(Sent::Entered),
+                    );
                 }
             },
         );

@@ -25,13 +25,14 @@ use latchkey::tables::codes::{Codes, Guess, Proof};
 use latchkey::tables::guard::{self, Guard};
 use latchkey::tables::requests::{Began, Remembered};
 use latchkey::tables::sessions::Sessions;
+use latchkey::tables::stats::{Made, Sent, Stats};
 use latchkey::tables::transaction::{Committed, Tables, Transaction};
 use latchkey::tables::users::Users;
 use latchkey::tokens::{Issuer, Tokens};
 use latchkey::views::{Newcomer, Profiles};
 use latchkey::world::World;
 use serde::{Deserialize, Serialize};
-use tokio::try_join;
+use tokio::{join, try_join};
 
 /// The function.
 pub fn function() -> Function {
@@ -50,6 +51,7 @@ pub struct Needed {
     codes: Arc<Codes>,
     guesses: Guesses,
     guard: Guard,
+    stats: Stats,
     users: Users,
     profiles: Profiles,
     sessions: Sessions,
@@ -73,6 +75,7 @@ impl Needs for Needed {
             guesses: Guesses::new(setup, Arc::clone(&codes), issuer.pepper().clone())?,
             codes,
             guard: Guard::new(setup)?,
+            stats: Stats::new(setup),
             users: Users::new(setup),
             profiles: Profiles::new(setup)?,
             sessions: Sessions::new(setup),
@@ -120,6 +123,7 @@ enum Part {
     Invite,
     Link,
     Count,
+    Stats,
 }
 
 impl Endpoint for ExchangeCode {
@@ -224,7 +228,10 @@ impl Needed {
                 self.profiles.person(user.referrer_id.as_ref(), &user),
                 async {
                     if tried == 0 && is_texted {
-                        self.guard.count(phone, arrival.proof.sent_at, guard::Counted::Entered).await;
+                        join!(
+                            self.guard.count(phone, arrival.proof.sent_at, guard::Counted::Entered),
+                            self.stats.count(Sent::Entered),
+                        );
                     }
                     Ok(())
                 },
@@ -285,6 +292,11 @@ impl Needed {
                 .map_err(|refusal| Code::from(&refusal)),
             None => Ok(None),
         };
+        let made =
+            Made { sign_up: is_new, referral: matches!(judged, Ok(Some(invite::Entry::Activate { .. }))) };
+        if made.sign_up || made.referral {
+            writes = writes.with(Part::Stats, self.stats.made(made));
+        }
         let invite_error = judged.as_ref().err().map(|code| code.as_str().to_owned());
         if let Ok(Some(invite::Entry::Activate { code, referrer, is_counted })) = judged {
             if is_counted {

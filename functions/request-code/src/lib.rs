@@ -25,6 +25,7 @@ use latchkey::tables::codes::{Codes, Issue, Issued, Live};
 use latchkey::tables::counters::{self, Counters};
 use latchkey::tables::guard::{Counted, Guard, Verdict};
 use latchkey::tables::requests::{Claim, Remembered, Requests};
+use latchkey::tables::stats::{Sent, Stats};
 use latchkey::texts::wording::Wish;
 use latchkey::texts::{Sender, reveals_code};
 use latchkey::world::{Timestamp, World};
@@ -46,6 +47,7 @@ pub struct Needed {
     codes: Codes,
     counters: Counters,
     guard: Guard,
+    stats: Stats,
     requests: Requests,
     sender: Sender,
     pepper: Pepper,
@@ -69,6 +71,7 @@ impl Needs for Needed {
             codes,
             counters: Counters::new(setup),
             guard: Guard::new(setup)?,
+            stats: Stats::new(setup),
             sender: Sender::build(setup)?,
             pepper,
             limits: CrowdLimits::read(vars)?,
@@ -194,14 +197,16 @@ impl Endpoint for RequestCode {
                 accept_language: request.context.header(ACCEPT_LANGUAGE.as_str()),
                 app_hash: wanted.app_hash.as_ref().map(|hash| hash.0.as_str()),
             };
-            let (sent, ()) = join!(
+            let (sent, (), ()) = join!(
                 needs.sender.send_code(&phone, &code, wish),
                 needs.guard.count(&phone, sent_at, Counted::Sent),
+                needs.stats.count(Sent::Texted),
             );
             if let Err(refused) = sent {
                 join!(
                     needs.give_back(Taken { issued: Some(issued), counted }),
                     needs.guard.count(&phone, sent_at, Counted::NotSent),
+                    needs.stats.count(Sent::NotTexted),
                 );
                 return Err(refused.into());
             }

@@ -117,6 +117,7 @@ async fn policies_are_as_narrow_as_what_is_called() {
     for query in ["", "?role=admin", "?status=banned", "?phone=+79000000001"] {
         app.get(&format!("/v1/users{query}"), &admin.token).await.ok(200);
     }
+    app.get("/v1/stats", &admin.token).await.ok(200);
     for body in ["{}", r#"{"redraw": true}"#, r#"{"max_uses": 9}"#] {
         let path = format!("/v1/users/{}/invite", alice.id);
         app.raw(Method::PATCH, &path, Some(&admin.token), body.as_bytes().to_vec()).await.ok(200);

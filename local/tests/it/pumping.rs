@@ -122,7 +122,7 @@ async fn a_guard_that_is_off_costs_nothing() {
     app.faults.asked();
     app.request_code(&phone(1)).await.ok(202);
     let asked = app.faults.asked();
-    assert_eq!(asked.len(), 2, "the code and its text: {asked:?}");
+    assert_eq!(asked.len(), 3, "the code, its text, and the number of the day: {asked:?}");
 }
 
 /// What is in flight when a place begins to look pumped may still be sent, and

@@ -149,6 +149,9 @@ async fn people_keep_their_budget() {
         answer.ok(200);
         assert_eq!(count, expected, "list-users{query}");
     }
+    let (count, answer, _) = waves(&app, app.get("/v1/stats?days=90", &admin.token)).await;
+    answer.ok(200);
+    assert_eq!(count, 1, "stats");
     let body = json!({ "phone": phone(9), "purpose": "change_phone" }).to_string().into_bytes();
     let ask = app.raw(Method::POST, "/v1/auth/code", Some(&alice.token), body);
     let (count, answer, _) = waves(&app, ask).await;

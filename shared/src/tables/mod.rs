@@ -8,6 +8,7 @@ pub mod guard;
 pub mod keyset;
 pub mod requests;
 pub mod sessions;
+pub mod stats;
 pub mod transaction;
 pub mod users;
 

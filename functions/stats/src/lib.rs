@@ -1,0 +1,76 @@
+//! `GET /v1/stats`: numbers per day.
+
+use latchkey::domain::user::Role;
+use latchkey::gate::{Bearer, Gate};
+use latchkey::http::answer::Json;
+use latchkey::http::endpoint::{Endpoint, Request, Route};
+use latchkey::http::function::Function;
+use latchkey::http::page::Page;
+use latchkey::http::problem::{Code, Problem};
+use latchkey::http::request::Nothing;
+use latchkey::tables::stats::{KEPT, Numbers, Stats};
+use latchkey::world::Date;
+use serde::{Deserialize, Deserializer, Serialize};
+use tokio::join;
+
+/// The function.
+pub fn function() -> Function {
+    Function::new(env!("CARGO_PKG_NAME")).endpoint::<GetStats>()
+}
+
+/// Numbers per day.
+pub struct GetStats;
+
+/// For how many days, today among them.
+#[derive(Debug, Deserialize)]
+pub struct Query {
+    #[serde(default)]
+    days: Days,
+}
+
+/// 1 to 90, 30 unless asked.
+#[derive(Debug)]
+struct Days(u16);
+
+impl Default for Days {
+    fn default() -> Self {
+        Self(30)
+    }
+}
+
+impl<'de> Deserialize<'de> for Days {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let days = u16::deserialize(deserializer).ok().filter(|days| (1..=KEPT).contains(days));
+        days.map(Self)
+            .ok_or_else(|| serde::de::Error::custom(format!("is to be a whole number from 1 to {KEPT}")))
+    }
+}
+
+/// One day (UTC).
+#[derive(Debug, Serialize)]
+pub struct Item {
+    date: Date,
+    #[serde(flatten)]
+    numbers: Numbers,
+}
+
+impl Endpoint for GetStats {
+    const ROUTE: Route = Route::get("/v1/stats");
+    const STAFF: &'static [Role] = &[Role::Moderator, Role::Admin];
+    const PROBLEMS: &'static [Code] = &[Code::InvalidRequest];
+
+    type Caller = Bearer;
+    type Path = Nothing;
+    type Query = Query;
+    type Body = Nothing;
+    type Output = Json<Page<Item>>;
+    type Needs = (Gate, Stats);
+
+    async fn call((gate, stats): &Self::Needs, request: Request<Self>) -> Result<Json<Page<Item>>, Problem> {
+        let (me, days) =
+            join!(gate.admit_staff(&request.caller, Self::STAFF), stats.last(request.query.days.0));
+        me?;
+        let items = days?.into_iter().map(|(date, numbers)| Item { date, numbers });
+        Ok(Json(Page { items: items.collect(), cursor: None }))
+    }
+}

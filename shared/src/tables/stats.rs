@@ -1,0 +1,201 @@
+//! Numbers per day: items of the codes table, eight for each day and kind, since
+//! an item takes 1,000 writes a second.
+//!
+//! What is *made* (sign-ups, referrals) is counted in the transaction that makes
+//! it, exactly. What is *sent* (texts, codes entered) is counted beside, and
+//! fails nothing else. They are items of their own, so that the one never meets
+//! the other's transactions.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{KeysAndAttributes, TransactWriteItem, Update};
+use futures_util::future::try_join_all;
+use rand::RngExt;
+use serde::{Deserialize, Serialize};
+
+use super::transaction::Write;
+use super::{Item, StoreError, number, read, text};
+use crate::config;
+use crate::domain::limits::DAY;
+use crate::http::endpoint::Needs;
+use crate::http::problem::Chain;
+use crate::lambda::StartError;
+use crate::setup::Setup;
+use crate::world::{Date, World};
+
+/// How many items a day's numbers of one kind are spread over.
+const SHARDS: u32 = 8;
+
+/// How many days are kept.
+pub const KEPT: u16 = 90;
+
+/// How many keys one `BatchGetItem` takes.
+const BATCH: usize = 100;
+
+/// The numbers of all days.
+pub struct Stats {
+    client: Client,
+    table: String,
+    world: Arc<World>,
+}
+
+/// What a transaction makes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Made {
+    /// An account.
+    pub sign_up: bool,
+    /// A referral.
+    pub referral: bool,
+}
+
+/// Something that is counted beside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// A text with a code left.
+    Texted,
+    /// It did not leave after all.
+    NotTexted,
+    /// A code was entered.
+    Entered,
+}
+
+/// The numbers of one day.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Numbers {
+    /// Accounts made.
+    pub sign_ups: i64,
+    /// Texts with codes that left.
+    pub codes_texted: i64,
+    /// Codes entered.
+    pub codes_entered: i64,
+    /// Invite codes activated.
+    pub referrals: i64,
+}
+
+#[derive(Deserialize)]
+struct Shard {
+    date: String,
+    #[serde(flatten)]
+    numbers: Numbers,
+}
+
+impl Needs for Stats {
+    async fn build(setup: &Setup) -> Result<Self, StartError> {
+        Ok(Self::new(setup))
+    }
+}
+
+impl Stats {
+    /// Those of the deployment.
+    pub fn new(setup: &Setup) -> Self {
+        Self {
+            client: setup.dynamodb(),
+            table: setup.vars.text(config::CODES_TABLE).to_owned(),
+            world: Arc::clone(&setup.world),
+        }
+    }
+
+    /// Counts what a transaction makes, as part of it.
+    pub fn made(&self, made: Made) -> Write {
+        let today = Date::of(self.world.now());
+        let update = Update::builder()
+            .table_name(&self.table)
+            .key("pk", text(key("made", today, self.shard())))
+            .update_expression("SET #date = :date, #ttl = :ttl ADD sign_ups :sign_ups, referrals :referrals")
+            .expression_attribute_names("#date", "date")
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_values(":date", text(today.to_string()))
+            .expression_attribute_values(":ttl", number(self.ttl()))
+            .expression_attribute_values(":sign_ups", number(i64::from(made.sign_up)))
+            .expression_attribute_values(":referrals", number(i64::from(made.referral)))
+            .build()
+            .expect("an update has a table, a key and an expression");
+        Write(TransactWriteItem::builder().update(update).build())
+    }
+
+    /// Counts something beside. What could not be counted is logged.
+    pub async fn count(&self, sent: Sent) {
+        let (name, change) = match sent {
+            Sent::Texted => ("codes_texted", 1),
+            Sent::NotTexted => ("codes_texted", -1),
+            Sent::Entered => ("codes_entered", 1),
+        };
+        let today = Date::of(self.world.now());
+        let counted = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", text(key("sent", today, self.shard())))
+            .update_expression("SET #date = :date, #ttl = :ttl ADD #name :change")
+            .expression_attribute_names("#date", "date")
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_names("#name", name)
+            .expression_attribute_values(":date", text(today.to_string()))
+            .expression_attribute_values(":ttl", number(self.ttl()))
+            .expression_attribute_values(":change", number(change))
+            .send()
+            .await;
+        if let Err(error) = counted {
+            tracing::warn!(cause = %Chain(&error), "{name} was not counted");
+        }
+    }
+
+    /// The last `days` days, today first; a day without any numbers is all
+    /// zeros. Read at once, whatever the number of days.
+    ///
+    /// # Errors
+    /// If the table does not answer, or not all of it.
+    pub async fn last(&self, days: u16) -> Result<Vec<(Date, Numbers)>, StoreError> {
+        let today = Date::of(self.world.now());
+        let dates: Vec<_> = (0..days).map(|back| today.before(back)).collect();
+        let keys: Vec<_> = dates
+            .iter()
+            .flat_map(|date| ["made", "sent"].map(|kind| (kind, *date)))
+            .flat_map(|(kind, date)| (0..SHARDS).map(move |shard| key(kind, date, shard)))
+            .collect();
+        let batches = try_join_all(keys.chunks(BATCH).map(|keys| self.batch(keys))).await?;
+
+        let mut sums = BTreeMap::<String, Numbers>::new();
+        for shard in batches.into_iter().flatten() {
+            let sum = sums.entry(shard.date).or_default();
+            sum.sign_ups += shard.numbers.sign_ups;
+            sum.codes_texted += shard.numbers.codes_texted;
+            sum.codes_entered += shard.numbers.codes_entered;
+            sum.referrals += shard.numbers.referrals;
+        }
+        let of = |date: Date| (date, sums.get(&date.to_string()).copied().unwrap_or_default());
+        Ok(dates.into_iter().map(of).collect())
+    }
+
+    async fn batch(&self, keys: &[String]) -> Result<Vec<Shard>, StoreError> {
+        let keys = keys.iter().map(|key| Item::from([("pk".to_owned(), text(key))])).collect();
+        let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).build().expect("keys are given");
+        let output = self
+            .client
+            .batch_get_item()
+            .request_items(&self.table, wanted)
+            .send()
+            .await
+            .map_err(StoreError::of_read)?;
+        if output.unprocessed_keys.is_some_and(|left| !left.is_empty()) {
+            return Err(StoreError::Unavailable("some numbers were not read".into()));
+        }
+        let items = output.responses.unwrap_or_default().remove(&self.table).unwrap_or_default();
+        items.into_iter().map(read).collect()
+    }
+
+    fn shard(&self) -> u32 {
+        self.world.chance().random_range(0..SHARDS)
+    }
+
+    fn ttl(&self) -> i64 {
+        self.world.now().plus_seconds((i64::from(KEPT) + 1) * DAY).seconds()
+    }
+}
+
+fn key(kind: &str, date: Date, shard: u32) -> String {
+    format!("{kind}#{date}#{shard}")
+}
