@@ -229,6 +229,53 @@ fn count(answers: &[Answer], status: u16) -> usize {
     answers.iter().filter(|answer| answer.status == status).count()
 }
 
+/// Twenty requests for a code of one phone, all at once: how many are texted.
+async fn texted_of_20(app: &Arc<App>) -> usize {
+    let mut racers = JoinSet::new();
+    for _ in 0..20 {
+        let app = Arc::clone(app);
+        racers.spawn(async move { app.request_code(&phone(1)).await });
+    }
+    count(&racers.join_all().await, 202)
+}
+
+/// A millisecond before each edge none of twenty at once is texted, and at the
+/// edge one: the cooldown, then the hour, then the day.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_limits_of_a_phone_hold_for_twenty_at_once() {
+    let app = Arc::new(App::new().await);
+    assert_eq!(texted_of_20(&app).await, 1);
+    let edges = |seconds: i64, times: usize| std::iter::repeat_n(seconds, times);
+    // Four more fill the hour, whose first text is 240 s old then; ten the day.
+    let waits = edges(60, 4).chain([3_600 - 240]).chain(edges(60, 4)).chain([86_400 - 3_840]);
+    for (n, wait) in waits.enumerate() {
+        app.clock.advance_millis(wait * 1_000 - 1);
+        assert_eq!(texted_of_20(&app).await, 0, "edge {n}");
+        app.clock.advance_millis(1);
+        assert_eq!(texted_of_20(&app).await, 1, "edge {n}");
+    }
+    assert_eq!(app.texts(&phone(1)).await, 11);
+}
+
+/// Forty wrong guesses at once: ten are compared in a day, then ten more.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_guesses_of_a_day_hold_for_forty_at_once() {
+    let app = Arc::new(App::with(&[("MAX_ATTEMPTS", "0"), ("CODE_TTL", "3600")]).await);
+    for wait in [0, 86_399, 1] {
+        app.clock.advance(wait);
+        app.request_code(&phone(1)).await;
+        let wrong = app.wrong_code(&phone(1)).await;
+        let mut racers = JoinSet::new();
+        for _ in 0..40 {
+            let (app, wrong) = (Arc::clone(&app), wrong.clone());
+            racers.spawn(async move { app.exchange(&phone(1), &wrong).await });
+        }
+        let answers = racers.join_all().await;
+        let compared = if wait == 86_399 { 0 } else { 10 };
+        assert_eq!((count(&answers, 422), count(&answers, 429)), (compared, 40 - compared), "after {wait} s");
+    }
+}
+
 /// The seconds until the next full hour and the next day: the tests begin at
 /// 01:25:52.
 const TO_THE_HOUR: i64 = 34 * 60 + 8;

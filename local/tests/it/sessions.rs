@@ -390,9 +390,13 @@ async fn who_is_shut_out_is_shut_out_everywhere_at_once() {
         } else {
             refreshed.problem(401, "invalid_refresh_token");
         }
-        // Signing out does nothing for them: what is over stays over, others stay on.
-        for scope in ["local", "others", "global"] {
-            assert_ne!(app.sign_out(&out.token, scope).await.status, 200, "{way}");
+        // Signing out is no way back in: it tells what is so, and does nothing.
+        let all_are_over = !matches!(way, "revoked" | "signed out" | "stolen");
+        let others = if way == "banned" { 403 } else { 401 };
+        for (scope, status) in
+            [("local", 204), ("others", others), ("global", if all_are_over { 204 } else { 401 })]
+        {
+            assert_eq!(app.sign_out(&out.token, scope).await.status, status, "{way}, {scope}");
         }
         app.me(&admin).await;
     }
