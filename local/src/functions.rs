@@ -20,6 +20,8 @@ pub fn all() -> Vec<Function> {
         update_user::function(),
         delete_user::function(),
         change_phone::function(),
+        upload_avatar::function(),
+        get_avatar::function(),
         list_users::function(),
         activate_invite::function(),
         list_referrals::function(),

@@ -11,6 +11,7 @@ use latchkey::domain::phone::{Phone, Region};
 use latchkey::domain::user::Role;
 use latchkey::lambda::StartError;
 use latchkey::setup::Setup;
+use latchkey::tables::transaction::Tables;
 use latchkey::tables::users::{UserChange, Users};
 use latchkey::world::World;
 
@@ -66,7 +67,7 @@ pub async fn promote(promotion: &Promotion, folder: &Path, vars: Vars) -> Result
     let nobody = || cannot("nobody has signed in with this number yet".to_owned());
     let id = users.with_phone(&phone).await.map_err(failed)?.ok_or_else(nobody)?;
     let change = UserChange { role: Some(promotion.role.into()), ..UserChange::default() };
-    let user = users.change(&id, &change).await.map_err(failed)?.ok_or_else(nobody)?;
+    let user = users.change(&Tables::new(&setup), &id, &change).await.map_err(failed)?.ok_or_else(nobody)?;
     Ok(format!("{} is {} now", phone.as_str(), user.role.as_str()))
 }
 

@@ -4,11 +4,13 @@ use serde::Serialize;
 use tokio::try_join;
 
 use crate::config::{self, BadParameter};
+use crate::domain::avatar::AvatarId;
 use crate::domain::invite::InviteCode;
 use crate::domain::phone::Phone;
 use crate::domain::user::{Referral, Role, Status, User, UserId};
 use crate::http::endpoint::Needs;
 use crate::http::page::{Limit, cursor};
+use crate::http::request::Context;
 use crate::lambda::StartError;
 use crate::setup::Setup;
 use crate::tables::StoreError;
@@ -40,9 +42,11 @@ pub struct Listed {
     created_at: Rfc3339,
 }
 
-impl From<User> for Listed {
-    fn from(user: User) -> Self {
+impl Listed {
+    /// That of `user`.
+    pub fn new(user: User, context: &Context) -> Self {
         Self {
+            avatar_url: user.avatar_id.as_ref().map(|id| avatar_url(id, context)),
             id: user.id,
             phone: user.phone,
             invite_code: user.invite_code,
@@ -50,7 +54,6 @@ impl From<User> for Listed {
             email: user.email,
             city: user.city,
             telegram_id: user.telegram_id,
-            avatar_url: None,
             role: user.role,
             status: user.status,
             created_at: Rfc3339(user.created_at),
@@ -68,8 +71,8 @@ pub struct Newcomer {
 
 impl Newcomer {
     /// That of `user`.
-    pub fn new(user: User, referrer: Option<Person>) -> Self {
-        Self { user: user.into(), referrer }
+    pub fn new(user: User, referrer: Option<Person>, context: &Context) -> Self {
+        Self { user: Listed::new(user, context), referrer }
     }
 }
 
@@ -154,15 +157,21 @@ impl Profiles {
         referrer: Option<Person>,
         referrals: FirstReferrals,
         viewer: &User,
+        context: &Context,
     ) -> Profile {
         let FirstReferrals { page, next, count } = referrals;
         Profile {
             referrals: page.iter().map(|referral| self.phone(&referral.phone, viewer)).collect(),
             referrals_cursor: referrals_cursor(&user.id, next.as_ref()),
             referrals_count: count,
-            user: Newcomer::new(user, referrer),
+            user: Newcomer::new(user, referrer, context),
         }
     }
+}
+
+/// Where an avatar is.
+pub fn avatar_url(id: &AvatarId, context: &Context) -> String {
+    format!("{}/v1/avatars/{}", context.public_url, id.as_str())
 }
 
 /// The name of the list of a user's referrals, which its cursors hold.

@@ -143,7 +143,7 @@ impl Endpoint for ChangePhone {
         // Moved before: that answer was lost.
         if me.phone == phone {
             let referrer = profiles.person(me.referrer_id.as_ref(), &me).await?;
-            return Ok(Json(profiles.profile(me.clone(), referrer, referrals, &me)));
+            return Ok(Json(profiles.profile(me.clone(), referrer, referrals, &me, &context)));
         }
         let Entry::Guess(counted) = entry? else { return Err(Code::Unavailable.into()) };
         let proof = match codes.compare(counted, &OneTimeCode::typed(&entered.code.0)) {
@@ -159,7 +159,7 @@ impl Endpoint for ChangePhone {
             join!(needs.move_account(&me, &proof, &context), profiles.person(me.referrer_id.as_ref(), &me));
         moved?;
         me.phone = phone;
-        Ok(Json(profiles.profile(me.clone(), referrer?, referrals, &me)))
+        Ok(Json(profiles.profile(me.clone(), referrer?, referrals, &me, &context)))
     }
 }
 

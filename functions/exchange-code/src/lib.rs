@@ -243,7 +243,7 @@ impl Needed {
                     }
                     let tokens =
                         self.issuer.tokens(&user, &session, &arrival.context).ok_or(Code::Unavailable)?;
-                    let user = Newcomer::new(user, referrer);
+                    let user = Newcomer::new(user, referrer, &arrival.context);
                     return Ok(SignedIn { tokens, is_new, user, invite_error });
                 }
                 Committed::Refused(refused) => refused,
@@ -364,6 +364,6 @@ impl Needed {
         }
         let tokens = self.issuer.tokens(&user, &session, context).ok_or(Code::Unavailable)?;
         let referrer = self.profiles.person(user.referrer_id.as_ref(), &user).await?;
-        Ok(SignedIn { tokens, is_new, user: Newcomer::new(user, referrer), invite_error })
+        Ok(SignedIn { tokens, is_new, user: Newcomer::new(user, referrer, context), invite_error })
     }
 }

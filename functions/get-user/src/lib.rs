@@ -46,6 +46,6 @@ impl Endpoint for GetUser {
         let referrals = referrals?;
 
         let referrer = profiles.person(user.referrer_id.as_ref(), &me).await?;
-        Ok(Json(profiles.profile(user, referrer, referrals, &me)))
+        Ok(Json(profiles.profile(user, referrer, referrals, &me, &request.context)))
     }
 }

@@ -96,10 +96,10 @@ impl Endpoint for ListUsers {
     type Needs = Needed;
 
     async fn call(needs: &Needed, request: Request<Self>) -> Result<Json<Page<Listed>>, Problem> {
-        let query = request.query;
+        let (query, context) = (request.query, request.context);
         if query.phone.is_some() || query.invite_code.is_some() {
             let user = needs.find(&query, &request.caller).await?;
-            let found = user.filter(|user| query.is_met_by(user)).map(Listed::from);
+            let found = user.filter(|user| query.is_met_by(user)).map(|user| Listed::new(user, &context));
             return Ok(Json(Page { items: found.into_iter().collect(), cursor: None }));
         }
 
@@ -118,7 +118,8 @@ impl Endpoint for ListUsers {
             (None, Roll::Created(month)) if month > Month::of(since) => Some(format!("{}/", month.before())),
             (None, _) => None,
         };
-        let items = users.into_iter().filter(|user| query.is_met_by(user)).map(Listed::from);
+        let items =
+            users.into_iter().filter(|user| query.is_met_by(user)).map(|user| Listed::new(user, &context));
         Ok(Json(Page { items: items.collect(), cursor: next.map(|next| cursor(&query.list(), &next)) }))
     }
 }

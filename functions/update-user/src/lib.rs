@@ -13,9 +13,10 @@ use latchkey::http::problem::{Code, Problem};
 use latchkey::http::request::{JsonBody, Text};
 use latchkey::lambda::StartError;
 use latchkey::setup::Setup;
+use latchkey::tables::transaction::Tables;
 use latchkey::tables::users::{UserChange, Users};
 use latchkey::views::{Profile, Profiles};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use tokio::{join, try_join};
 
 /// The function.
@@ -31,6 +32,7 @@ pub struct Needed {
     gate: Gate,
     users: Users,
     profiles: Profiles,
+    tables: Tables,
     testers: TestPhones,
 }
 
@@ -40,6 +42,7 @@ impl Needs for Needed {
             gate: Gate::build(setup).await?,
             users: Users::new(setup),
             profiles: Profiles::new(setup)?,
+            tables: Tables::new(setup),
             testers: TestPhones::read(&setup.vars, setup.vars.parsed(config::DEFAULT_REGION)?)?,
         })
     }
@@ -58,8 +61,20 @@ pub struct Wanted {
     city: Change<Text<100>>,
     #[serde(default)]
     telegram_id: Change<TelegramId>,
+    #[serde(default)]
+    avatar_url: Change<NotSet>,
     role: Option<Role>,
     status: Option<Status>,
+}
+
+/// An avatar can be cleared here; it is set by uploading one.
+#[derive(Debug, PartialEq)]
+struct NotSet;
+
+impl<'de> Deserialize<'de> for NotSet {
+    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        Err(serde::de::Error::custom("is to be null; PUT /v1/users/me/avatar uploads one"))
+    }
 }
 
 impl Endpoint for UpdateUser {
@@ -75,10 +90,10 @@ impl Endpoint for UpdateUser {
     type Needs = Needed;
 
     async fn call(needs: &Needed, request: Request<Self>) -> Result<Json<Profile>, Problem> {
-        let Needed { gate, users, profiles, testers } = needs;
+        let Needed { gate, users, profiles, tables, testers } = needs;
         let id = request.path.target(&request.caller);
         let is_me = id == request.caller.user_id;
-        let Wanted { email, city, telegram_id, role, status } = request.body.0;
+        let Wanted { email, city, telegram_id, avatar_url, role, status } = request.body.0;
 
         let (me, other, referrals) = join!(
             gate.admit(&request.caller, &id, Self::STAFF),
@@ -101,10 +116,11 @@ impl Endpoint for UpdateUser {
             telegram_id: telegram_id.map(|id| id.0),
             role,
             status,
+            removes_avatar: if avatar_url == Change::Clear { user.avatar_id.clone() } else { None },
         };
         let (user, referrer) =
-            try_join!(users.change(&id, &change), profiles.person(user.referrer_id.as_ref(), &me))?;
+            try_join!(users.change(tables, &id, &change), profiles.person(user.referrer_id.as_ref(), &me))?;
         let user = user.ok_or(Code::UserNotFound)?;
-        Ok(Json(profiles.profile(user, referrer, referrals, &me)))
+        Ok(Json(profiles.profile(user, referrer, referrals, &me, &request.context)))
     }
 }

@@ -124,7 +124,13 @@ async fn policies_are_as_narrow_as_what_is_called() {
     }
     let carol = app.sign_in(&phone(4)).await;
     app.activate(&carol.token, &bob.invite_code).await.ok(200);
-    let body = json!({ "city": "Omsk" }).to_string().into_bytes();
+    let picture = include_bytes!("one-pixel.png").to_vec();
+    for _ in 0..2 {
+        app.raw(Method::PUT, "/v1/users/me/avatar", Some(&carol.token), picture.clone()).await.ok(200);
+    }
+    let avatar = app.me(&carol).await["avatar_url"].as_str().unwrap().replace("https://api.example.com", "");
+    assert_eq!(app.raw(Method::GET, &avatar, None, vec![]).await.status, 200);
+    let body = json!({ "city": "Omsk", "avatar_url": null }).to_string().into_bytes();
     app.raw(Method::PATCH, "/v1/users/me", Some(&carol.token), body).await.ok(200);
     let body = json!({ "phone": phone(5), "purpose": "change_phone" }).to_string().into_bytes();
     app.raw(Method::POST, "/v1/auth/code", Some(&carol.token), body).await.ok(202);

@@ -149,6 +149,13 @@ async fn people_keep_their_budget() {
         answer.ok(200);
         assert_eq!(count, expected, "list-users{query}");
     }
+    let picture = include_bytes!("one-pixel.png").to_vec();
+    let put = app.raw(Method::PUT, "/v1/users/me/avatar", Some(&alice.token), picture);
+    let (count, answer, _) = waves(&app, put).await;
+    let url = answer.ok(200)["avatar_url"].as_str().unwrap().replace("https://api.example.com", "");
+    assert_eq!(count, 2, "upload-avatar");
+    let (count, answer, _) = waves(&app, app.raw(Method::GET, &url, None, vec![])).await;
+    assert_eq!((answer.status, count), (200, 1), "get-avatar");
     let (count, answer, _) = waves(&app, app.get("/v1/stats?days=90", &admin.token)).await;
     answer.ok(200);
     assert_eq!(count, 1, "stats");

@@ -1,5 +1,6 @@
 //! The rules, without any I/O: nothing here names `http` or an AWS crate.
 
+pub mod avatar;
 pub mod code;
 pub mod invite;
 pub mod limits;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::avatar::AvatarId;
 use super::invite::InviteCode;
 use super::phone::Phone;
 use crate::world::Timestamp;
@@ -119,6 +120,9 @@ pub struct User {
     /// A Telegram account, as the user gave it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub telegram_id: Option<String>,
+    /// The user's avatar.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub avatar_id: Option<AvatarId>,
     /// What the user may do.
     pub role: Role,
     /// Whether the user may sign in.
@@ -141,6 +145,7 @@ impl User {
             email: None,
             city: None,
             telegram_id: None,
+            avatar_id: None,
             role: Role::User,
             status: Status::Active,
             epoch: 0,

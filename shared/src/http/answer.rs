@@ -22,6 +22,15 @@ pub struct Json<T>(pub T);
 #[derive(Debug)]
 pub struct Cached<T>(pub T);
 
+/// 200 with a file that never changes under its name.
+#[derive(Debug)]
+pub struct Immutable {
+    /// Its media type.
+    pub media_type: &'static str,
+    /// What it holds.
+    pub bytes: Vec<u8>,
+}
+
 /// 202 with JSON: what was asked for is under way.
 #[derive(Debug)]
 pub struct Accepted<T>(pub T);
@@ -57,6 +66,19 @@ impl<T: Serialize + Send> Answer for Cached<T> {
     fn into_response(self) -> Response<Bytes> {
         let mut response = json(Self::STATUS, &self.0);
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+        response
+    }
+}
+
+impl Answer for Immutable {
+    const STATUS: StatusCode = StatusCode::OK;
+
+    fn into_response(self) -> Response<Bytes> {
+        let mut response = with_status(Self::STATUS, self.bytes.into());
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.media_type));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'"));
         response
     }
 }

@@ -215,8 +215,8 @@ pub struct Declaration {
     pub staff: &'static [Role],
     /// The status when it does as asked.
     pub status: StatusCode,
-    /// Whether it takes a body.
-    pub has_body: bool,
+    /// The media types of its body; none where it takes none.
+    pub media_types: &'static [&'static str],
     /// Every problem that it can answer, sorted.
     pub problems: Vec<Code>,
 }
@@ -238,7 +238,7 @@ impl Declaration {
             needs_token: <E::Caller as Caller>::NEEDS_GATE,
             staff: E::STAFF,
             status: <E::Output as Answer>::STATUS,
-            has_body: !<E::Body as Body>::PROBLEMS.is_empty(),
+            media_types: <E::Body as Body>::MEDIA_TYPES,
             problems,
         }
     }

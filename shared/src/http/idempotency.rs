@@ -32,6 +32,7 @@ pub struct Idempotent<T> {
 }
 
 impl<T: DeserializeOwned + Send> Body for Idempotent<T> {
+    const MEDIA_TYPES: &'static [&'static str] = JsonBody::<T>::MEDIA_TYPES;
     const PROBLEMS: &'static [Code] = &[
         Code::MalformedJson,
         Code::BodyTooLarge,

@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::request::Context;
+use crate::domain::avatar::AvatarError;
 use crate::domain::invite::Refusal;
 use crate::domain::limits::{Limit, LimitOf};
 use crate::domain::phone::PhoneError;
@@ -73,6 +74,7 @@ catalogue! {
         NotFound "not_found" "There is nothing here";
         UserNotFound "user_not_found" "There is no such user";
         SessionNotFound "session_not_found" "There is no such session";
+        AvatarNotFound "avatar_not_found" "There is no such avatar";
         InviteCodeNotFound "invite_code_not_found" "There is no such invite code";
     }
     405 {
@@ -96,6 +98,7 @@ catalogue! {
         InvalidCode "invalid_code" "The code is not valid";
         OwnInviteCode "own_invite_code" "One's own invite code cannot be activated";
         InvalidCursor "invalid_cursor" "The cursor does not belong to this list";
+        InvalidImage "invalid_image" "The image cannot be used";
         IdempotencyMismatch "idempotency_mismatch" "The idempotency key came with another body before";
     }
     429 {
@@ -155,6 +158,12 @@ impl From<StoreError> for Problem {
             StoreError::OutcomeUnknown(_) => Code::OutcomeUnknown,
         };
         Self::from(code).cause(error)
+    }
+}
+
+impl From<AvatarError> for Problem {
+    fn from(error: AvatarError) -> Self {
+        Self::from(Code::InvalidImage).detail(error.to_string())
     }
 }
 

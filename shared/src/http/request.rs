@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::problem::{Code, Problem};
+use crate::domain::avatar::UPLOAD_LIMIT;
 
 /// How large a JSON body may be, in bytes.
 pub const JSON_LIMIT: usize = 64 * 1024;
@@ -152,6 +153,8 @@ fn invalid_request<E: std::fmt::Display>(error: serde_path_to_error::Error<E>) -
 
 /// What an endpoint takes as body.
 pub trait Body: Sized + Send {
+    /// The media types that it takes; none where it takes no body.
+    const MEDIA_TYPES: &'static [&'static str];
     /// The problems that reading it can end in.
     const PROBLEMS: &'static [Code];
 
@@ -167,6 +170,7 @@ pub trait Body: Sized + Send {
 pub struct Nothing {}
 
 impl Body for Nothing {
+    const MEDIA_TYPES: &'static [&'static str] = &[];
     const PROBLEMS: &'static [Code] = &[];
 
     fn read(_: &Context, _: Bytes) -> Result<Self, Problem> {
@@ -179,6 +183,7 @@ impl Body for Nothing {
 pub struct JsonBody<T>(pub T);
 
 impl<T: DeserializeOwned + Send> Body for JsonBody<T> {
+    const MEDIA_TYPES: &'static [&'static str] = &["application/json"];
     const PROBLEMS: &'static [Code] =
         &[Code::MalformedJson, Code::BodyTooLarge, Code::UnsupportedMediaType, Code::InvalidRequest];
 
@@ -217,11 +222,30 @@ impl<T: DeserializeOwned> JsonBody<T> {
 pub struct JsonOrNothing<T>(pub T);
 
 impl<T: DeserializeOwned + Send> Body for JsonOrNothing<T> {
+    const MEDIA_TYPES: &'static [&'static str] = JsonBody::<T>::MEDIA_TYPES;
     const PROBLEMS: &'static [Code] = JsonBody::<T>::PROBLEMS;
 
     fn read(context: &Context, body: Bytes) -> Result<Self, Problem> {
         let body = if body.is_empty() { Bytes::from_static(b"{}") } else { body };
         JsonBody::read(context, body).map(|JsonBody(value)| Self(value))
+    }
+}
+
+/// An image of at most [`UPLOAD_LIMIT`] bytes. What it is, its content tells, not
+/// its type.
+#[derive(Debug)]
+pub struct Upload(pub Bytes);
+
+impl Body for Upload {
+    const MEDIA_TYPES: &'static [&'static str] = &["image/jpeg", "image/png", "image/webp"];
+    const PROBLEMS: &'static [Code] = &[Code::BodyTooLarge];
+
+    fn read(_: &Context, body: Bytes) -> Result<Self, Problem> {
+        if body.len() > UPLOAD_LIMIT {
+            return Err(Problem::from(Code::BodyTooLarge)
+                .detail(format!("The image may have {UPLOAD_LIMIT} bytes, and has {}.", body.len())));
+        }
+        Ok(Self(body))
     }
 }
 

@@ -7,6 +7,7 @@
 //! | `invite#<code>` | whose invite code that is; without an owner for ever once drawn anew |
 //! | `edge#<smaller id>#<larger id>` | that one of the two entered the other's code |
 //! | `refs#<id>#<0..7>` | how many entered a user's code: eight shards |
+//! | `avatar#<id>` | an avatar: the file and its type |
 //! | `keyset` | the public keys, see [`super::keyset`] |
 //!
 //! An edge is written only if absent, under the same key whoever of the two
@@ -22,10 +23,12 @@
 //! `staff_role` and `banned` are there only where they say something, so the
 //! last two indexes are as small as what they list.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{
     AttributeValue, ConditionCheck, Delete, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure,
     TransactWriteItem, Update,
@@ -34,9 +37,10 @@ use futures_util::future::try_join_all;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-use super::transaction::{Refusal, Write};
+use super::transaction::{Committed, Refusal, Tables, Transaction, Write};
 use super::{Item, StoreError, WRITTEN_BY, Written, conditional_update, get, number, read, text, write};
 use crate::config;
+use crate::domain::avatar::{Avatar, AvatarId, Format};
 use crate::domain::invite::{Invite, InviteCode};
 use crate::domain::phone::Phone;
 use crate::domain::user::{Change, Referral, Role, Status, User, UserId};
@@ -79,6 +83,8 @@ pub struct UserChange {
     pub role: Option<Role>,
     /// Whether the user may sign in. A ban ends all sessions.
     pub status: Option<Status>,
+    /// The avatar that goes: the present one.
+    pub removes_avatar: Option<AvatarId>,
 }
 
 /// All users.
@@ -275,59 +281,93 @@ impl Users {
         Ok((users.into_iter().map(|(_, user)| user).collect(), next))
     }
 
-    /// Changes a user; the user as it is then, or `None` if it is gone.
+    /// Changes a user; the user as it is then, or `None` if it is gone. An avatar
+    /// goes in one transaction with all else, which takes one read more.
+    ///
+    /// # Errors
+    /// If the table does not answer, or the avatar is another by now.
+    pub async fn change(
+        &self,
+        tables: &Tables,
+        id: &UserId,
+        change: &UserChange,
+    ) -> Result<Option<User>, StoreError> {
+        let Expression { set, remove, condition, names, values } = expression(change);
+        let names = (!names.is_empty()).then_some(names);
+        let Some(avatar) = &change.removes_avatar else {
+            let own = format!("(attribute_not_exists({WRITTEN_BY}) OR {WRITTEN_BY} <> :invocation)");
+            let update = self
+                .client
+                .update_item()
+                .table_name(&self.table)
+                .key("pk", text(user_key(id)))
+                .condition_expression(format!("{condition} AND {own}"))
+                .update_expression(format!("SET {WRITTEN_BY} = :invocation{set}{remove}"))
+                .set_expression_attribute_names(names)
+                .set_expression_attribute_values(Some(values));
+            return match conditional_update(update, &self.world.new_id()).await? {
+                Written::Done(item) => read(item).map(Some),
+                Written::Refused(_) => Ok(None),
+            };
+        };
+        let invocation = self.world.new_id();
+        let update = Update::builder()
+            .table_name(&self.table)
+            .key("pk", text(user_key(id)))
+            .condition_expression(condition)
+            .update_expression(format!("SET {WRITTEN_BY} = :invocation{set}{remove}"))
+            .set_expression_attribute_names(names)
+            .set_expression_attribute_values(Some(values))
+            .expression_attribute_values(":invocation", text(&invocation))
+            .build()
+            .expect("an update has a table, a key and an expression");
+        let changing = Transaction::new(invocation)
+            .with((), Write(TransactWriteItem::builder().update(update).build()))
+            .with((), self.remove(avatar_key(avatar)));
+        match changing.commit(tables, &self.world).await? {
+            Committed::Done => self.get(id).await,
+            Committed::Refused(_) => Err(StoreError::Unavailable("the avatar is another by now".into())),
+        }
+    }
+
+    /// An avatar, read consistently.
     ///
     /// # Errors
     /// If the table does not answer.
-    pub async fn change(&self, id: &UserId, change: &UserChange) -> Result<Option<User>, StoreError> {
-        let (mut set, mut remove) = (format!("{WRITTEN_BY} = :invocation"), Vec::new());
-        let mut update = self.client.update_item().table_name(&self.table).key("pk", text(user_key(id)));
-        let texts = [("email", &change.email), ("city", &change.city), ("telegram_id", &change.telegram_id)];
-        for (name, change) in texts {
-            match change {
-                Change::Keep => {}
-                Change::Clear => remove.push(name),
-                Change::Set(value) => {
-                    let _ = write!(set, ", {name} = :{name}");
-                    update = update.expression_attribute_values(format!(":{name}"), text(value));
-                }
-            }
+    pub async fn avatar(&self, id: &AvatarId) -> Result<Option<Avatar>, StoreError> {
+        let item: Option<AvatarItem> = get(&self.client, &self.table, [("pk", &avatar_key(id))]).await?;
+        Ok(item.and_then(|item| {
+            Some(Avatar { format: Format::of(&item.media_type)?, bytes: item.file.into_vec() })
+        }))
+    }
+
+    /// Gives `seen` another avatar, and takes the present one away; refused if
+    /// the user changed since it was read.
+    pub fn set_avatar(&self, seen: &User, id: &AvatarId, avatar: &Avatar) -> Vec<Write> {
+        let (condition, old) = match &seen.avatar_id {
+            Some(old) => ("attribute_exists(pk) AND avatar_id = :old", Some(old)),
+            None => ("attribute_exists(pk) AND attribute_not_exists(avatar_id)", None),
+        };
+        let mut user = Update::builder()
+            .table_name(&self.table)
+            .key("pk", text(user_key(&seen.id)))
+            .condition_expression(condition)
+            .update_expression("SET avatar_id = :new")
+            .expression_attribute_values(":new", text(id.as_str()));
+        if let Some(old) = old {
+            user = user.expression_attribute_values(":old", text(old.as_str()));
         }
-        if let Some(role) = change.role {
-            set.push_str(", #role = :role");
-            update = update
-                .expression_attribute_names("#role", "role")
-                .expression_attribute_values(":role", text(role.as_str()));
-            match role {
-                Role::User => remove.push("staff_role"),
-                Role::Moderator | Role::Admin => set.push_str(", staff_role = :role"),
-            }
-        }
-        if let Some(status) = change.status {
-            set.push_str(", #status = :status");
-            update = update
-                .expression_attribute_names("#status", "status")
-                .expression_attribute_values(":status", text(status.as_str()));
-            match status {
-                Status::Active => remove.push("banned"),
-                Status::Banned => {
-                    set.push_str(", banned = :banned, epoch = epoch + :one");
-                    update = update
-                        .expression_attribute_values(":banned", text(BANNED))
-                        .expression_attribute_values(":one", number(1));
-                }
-            }
-        }
-        let remove = if remove.is_empty() { String::new() } else { format!(" REMOVE {}", remove.join(", ")) };
-        let update = update
-            .condition_expression(format!(
-                "attribute_exists(pk) AND (attribute_not_exists({WRITTEN_BY}) OR {WRITTEN_BY} <> :invocation)"
-            ))
-            .update_expression(format!("SET {set}{remove}"));
-        match conditional_update(update, &self.world.new_id()).await? {
-            Written::Done(item) => read(item).map(Some),
-            Written::Refused(_) => Ok(None),
-        }
+        let user = user.build().expect("an update has a table, a key and an expression");
+        let item = Item::from([
+            ("pk".to_owned(), text(avatar_key(id))),
+            ("owner_id".to_owned(), text(&seen.id.0)),
+            ("media_type".to_owned(), text(avatar.format.media_type())),
+            ("file".to_owned(), AttributeValue::B(Blob::new(avatar.bytes.clone()))),
+        ]);
+        let mut writes =
+            vec![Write(TransactWriteItem::builder().update(user).build()), self.put_if_absent(item)];
+        writes.extend(old.map(|old| self.remove(avatar_key(old))));
+        writes
     }
 
     /// A user on first sight.
@@ -525,23 +565,32 @@ impl Users {
         self.put_if_absent(write(&edge))
     }
 
-    /// Takes `seen` away: the item, the phone, the counts of whom it invited,
+    /// Takes `seen` away: the item, the phone, the avatar, the counts of whom it invited,
     /// and its place among the referrals of whoever invited it. The invite code
     /// stays, ownerless for ever. The first write is refused if the user changed
     /// since it was read.
     pub fn delete(&self, seen: &User) -> Vec<Write> {
-        let condition = match &seen.referrer_id {
-            Some(_) => "phone = :phone AND invite_code = :invite_code AND referrer_id = :referrer",
-            None => "phone = :phone AND invite_code = :invite_code AND attribute_not_exists(referrer_id)",
+        let referrer = match &seen.referrer_id {
+            Some(_) => "referrer_id = :referrer",
+            None => "attribute_not_exists(referrer_id)",
+        };
+        let avatar = match &seen.avatar_id {
+            Some(_) => "avatar_id = :avatar",
+            None => "attribute_not_exists(avatar_id)",
         };
         let mut user = Delete::builder()
             .table_name(&self.table)
             .key("pk", text(user_key(&seen.id)))
-            .condition_expression(condition)
+            .condition_expression(format!(
+                "phone = :phone AND invite_code = :invite_code AND {referrer} AND {avatar}"
+            ))
             .expression_attribute_values(":phone", text(seen.phone.as_str()))
             .expression_attribute_values(":invite_code", text(seen.invite_code.as_str()));
         if let Some(referrer) = &seen.referrer_id {
             user = user.expression_attribute_values(":referrer", text(&referrer.0));
+        }
+        if let Some(avatar) = &seen.avatar_id {
+            user = user.expression_attribute_values(":avatar", text(avatar.as_str()));
         }
         let user = user.build().expect("a delete has a table and a key");
         let mut writes = vec![
@@ -550,6 +599,7 @@ impl Users {
             self.disown(&seen.invite_code),
         ];
         writes.extend((0..SHARDS).map(|shard| self.remove(shard_key(&seen.id, shard))));
+        writes.extend(seen.avatar_id.as_ref().map(|avatar| self.remove(avatar_key(avatar))));
         if let Some(referrer) = &seen.referrer_id {
             writes.push(self.remove(edge_key(referrer, &seen.id)));
             writes.push(self.add_referrals(referrer, -1));
@@ -624,6 +674,69 @@ impl Users {
     }
 }
 
+/// What a change comes to in DynamoDB's words; `set` begins with a comma.
+struct Expression {
+    set: String,
+    remove: String,
+    condition: String,
+    names: HashMap<String, String>,
+    values: HashMap<String, AttributeValue>,
+}
+
+fn expression(change: &UserChange) -> Expression {
+    let (mut set, mut remove) = (String::new(), Vec::new());
+    let mut condition = "attribute_exists(pk)".to_owned();
+    let (mut names, mut values) = (HashMap::new(), HashMap::new());
+    for (name, change) in
+        [("email", &change.email), ("city", &change.city), ("telegram_id", &change.telegram_id)]
+    {
+        match change {
+            Change::Keep => {}
+            Change::Clear => remove.push(name),
+            Change::Set(value) => {
+                let _ = write!(set, ", {name} = :{name}");
+                values.insert(format!(":{name}"), text(value));
+            }
+        }
+    }
+    if let Some(role) = change.role {
+        set.push_str(", #role = :role");
+        names.insert("#role".to_owned(), "role".to_owned());
+        values.insert(":role".to_owned(), text(role.as_str()));
+        match role {
+            Role::User => remove.push("staff_role"),
+            Role::Moderator | Role::Admin => set.push_str(", staff_role = :role"),
+        }
+    }
+    if let Some(status) = change.status {
+        set.push_str(", #status = :status");
+        names.insert("#status".to_owned(), "status".to_owned());
+        values.insert(":status".to_owned(), text(status.as_str()));
+        match status {
+            Status::Active => remove.push("banned"),
+            Status::Banned => {
+                set.push_str(", banned = :banned, epoch = epoch + :one");
+                values.insert(":banned".to_owned(), text(BANNED));
+                values.insert(":one".to_owned(), number(1));
+            }
+        }
+    }
+    if let Some(avatar) = &change.removes_avatar {
+        condition.push_str(" AND avatar_id = :avatar");
+        remove.push("avatar_id");
+        values.insert(":avatar".to_owned(), text(avatar.as_str()));
+    }
+    let remove = if remove.is_empty() { String::new() } else { format!(" REMOVE {}", remove.join(", ")) };
+    Expression { set, remove, condition, names, values }
+}
+
+/// What an `avatar#` item holds.
+#[derive(Deserialize)]
+struct AvatarItem {
+    media_type: String,
+    file: serde_bytes::ByteBuf,
+}
+
 /// Where something stands in a list, an edge in its referrer's or a user among
 /// all: `<13 digits of ms>#<id>`, so that they sort by time and no two are alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -673,6 +786,10 @@ fn invite_key(code: &InviteCode) -> String {
     format!("invite#{code}")
 }
 
+fn avatar_key(id: &AvatarId) -> String {
+    format!("avatar#{}", id.as_str())
+}
+
 fn edge_key(one: &UserId, other: &UserId) -> String {
     format!("edge#{}#{}", one.min(other), one.max(other))
 }
@@ -682,11 +799,11 @@ fn shard_key(id: &UserId, shard: u32) -> String {
 }
 
 /// `status` is a reserved word of DynamoDB's expressions.
-fn status_name() -> std::collections::HashMap<String, String> {
+fn status_name() -> HashMap<String, String> {
     [("#status".to_owned(), "status".to_owned())].into()
 }
 
-fn as_seen(user: &User) -> std::collections::HashMap<String, AttributeValue> {
+fn as_seen(user: &User) -> HashMap<String, AttributeValue> {
     [
         (":epoch".to_owned(), number(user.epoch)),
         (":phone".to_owned(), text(user.phone.as_str())),

@@ -294,7 +294,9 @@ mod tests {
             assert_eq!(wording(&[(name, value)]).unwrap_err().name, name, "{value}");
         }
         assert_eq!(wording(&[("APP_NAME", "Ключ")]).unwrap().app(), "Ключ");
-        let long = [("APP_NAME", "A name of 30 characters, just"), ("APP_HASHES", "FA+9qCX9VSu")];
+        let long =
+            [("APP_NAME", "A name of 23 characters"), ("CODE_LENGTH", "8"), ("APP_HASHES", "FA+9qCX9VSu")];
+        assert!(wording(&long[..2]).is_ok());
         assert_eq!(wording(&long).unwrap_err().name, "APP_HASHES");
     }
 }

@@ -1,0 +1,42 @@
+//! `GET /v1/avatars/{avatar_id}`: an avatar, for whoever knows its identifier.
+
+use latchkey::domain::avatar::AvatarId;
+use latchkey::http::answer::Immutable;
+use latchkey::http::endpoint::{Anyone, Endpoint, Request, Route};
+use latchkey::http::function::Function;
+use latchkey::http::problem::{Code, Problem};
+use latchkey::http::request::Nothing;
+use latchkey::tables::users::Users;
+use serde::Deserialize;
+
+/// The function.
+pub fn function() -> Function {
+    Function::new(env!("CARGO_PKG_NAME")).endpoint::<GetAvatar>()
+}
+
+/// An avatar.
+pub struct GetAvatar;
+
+/// Which.
+#[derive(Debug, Deserialize)]
+pub struct AvatarPath {
+    avatar_id: String,
+}
+
+impl Endpoint for GetAvatar {
+    const ROUTE: Route = Route::get("/v1/avatars/{avatar_id}");
+    const PROBLEMS: &'static [Code] = &[Code::AvatarNotFound];
+
+    type Caller = Anyone;
+    type Path = AvatarPath;
+    type Query = Nothing;
+    type Body = Nothing;
+    type Output = Immutable;
+    type Needs = Users;
+
+    async fn call(users: &Users, request: Request<Self>) -> Result<Immutable, Problem> {
+        let id = AvatarId::parse(&request.path.avatar_id).ok_or(Code::AvatarNotFound)?;
+        let avatar = users.avatar(&id).await?.ok_or(Code::AvatarNotFound)?;
+        Ok(Immutable { media_type: avatar.format.media_type(), bytes: avatar.bytes })
+    }
+}

@@ -1,0 +1,62 @@
+//! `PUT /v1/users/me/avatar`: takes one image as the body.
+
+use std::sync::Arc;
+
+use latchkey::domain::avatar::{Avatar, AvatarId};
+use latchkey::gate::{Bearer, Gate};
+use latchkey::http::answer::Json;
+use latchkey::http::endpoint::{Endpoint, Request, Route};
+use latchkey::http::function::Function;
+use latchkey::http::problem::{Code, Problem};
+use latchkey::http::request::{Nothing, Upload};
+use latchkey::tables::transaction::{Committed, Tables, Transaction};
+use latchkey::tables::users::Users;
+use latchkey::views::avatar_url;
+use latchkey::world::World;
+use serde::Serialize;
+
+/// The function.
+pub fn function() -> Function {
+    Function::new(env!("CARGO_PKG_NAME")).endpoint::<UploadAvatar>()
+}
+
+/// Takes one image as the body.
+pub struct UploadAvatar;
+
+/// How often it is stored anew when the user changed meanwhile.
+const TRIES: u32 = 8;
+
+/// Where the avatar is.
+#[derive(Debug, Serialize)]
+pub struct Stored {
+    avatar_url: String,
+}
+
+impl Endpoint for UploadAvatar {
+    const ROUTE: Route = Route::put("/v1/users/me/avatar");
+    const PROBLEMS: &'static [Code] = &[Code::InvalidImage];
+
+    type Caller = Bearer;
+    type Path = Nothing;
+    type Query = Nothing;
+    type Body = Upload;
+    type Output = Json<Stored>;
+    type Needs = (Gate, Users, Tables, Arc<World>);
+
+    async fn call(needs: &Self::Needs, request: Request<Self>) -> Result<Json<Stored>, Problem> {
+        let (gate, users, tables, world) = needs;
+        let id = &request.caller.user_id;
+        let mut me = gate.admit(&request.caller, id, Self::STAFF).await?;
+        let avatar = Avatar::of_upload(&request.body.0)?;
+        for _ in 0..TRIES {
+            let avatar_id = AvatarId::draw(&mut *world.chance());
+            let storing =
+                Transaction::new(world.new_id()).with_all((), users.set_avatar(&me, &avatar_id, &avatar));
+            if let Committed::Done = storing.commit(tables, world).await? {
+                return Ok(Json(Stored { avatar_url: avatar_url(&avatar_id, &request.context) }));
+            }
+            me = users.get(id).await?.ok_or(Code::SessionEnded)?;
+        }
+        Err(Code::Unavailable.into())
+    }
+}
