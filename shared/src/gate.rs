@@ -135,6 +135,26 @@ impl Gate {
         Ok(me)
     }
 
+    /// Lets the bearer act on `target`, as [`Gate::admit`] does, and reads the
+    /// target in the same wave: the caller, then whom it is about.
+    ///
+    /// # Errors
+    /// Those of [`Gate::admit`], and `user_not_found`.
+    pub async fn admit_to(
+        &self,
+        bearer: &Bearer,
+        target: &UserId,
+        staff: &[Role],
+    ) -> Result<(User, User), Problem> {
+        let is_self = *target == bearer.user_id;
+        let (me, other) = tokio::join!(self.admit(bearer, target, staff), async {
+            if is_self { Ok(None) } else { self.users.get(target).await }
+        });
+        let me = me?;
+        let user = if is_self { me.clone() } else { other?.ok_or(Code::UserNotFound)? };
+        Ok((me, user))
+    }
+
     /// Lets the bearer do what only `staff` may, as [`Gate::admit`] does.
     ///
     /// # Errors

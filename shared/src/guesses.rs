@@ -20,10 +20,6 @@ use crate::tables::counters::Counters;
 use crate::tables::requests::{Began, Claim, Remembered, Requests};
 use crate::world::World;
 
-/// The problems that entering a guess can end in.
-pub const PROBLEMS: &[Code] =
-    &[Code::InvalidPhone, Code::InvalidCode, Code::TooManyGuesses, Code::TooManyRequests];
-
 /// What counts guesses.
 pub struct Guesses {
     codes: Arc<Codes>,

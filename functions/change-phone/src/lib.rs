@@ -112,7 +112,6 @@ impl Endpoint for ChangePhone {
         Code::InvalidCode,
         Code::TooManyGuesses,
         Code::TooManyRequests,
-        Code::IdempotencyMismatch,
         Code::PhoneTaken,
     ];
 

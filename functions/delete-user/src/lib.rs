@@ -17,7 +17,7 @@ use latchkey::tables::sessions::Sessions;
 use latchkey::tables::transaction::{Committed, Tables, Transaction};
 use latchkey::tables::users::Users;
 use latchkey::world::World;
-use tokio::{join, try_join};
+use tokio::try_join;
 
 /// The function.
 pub fn function() -> Function {
@@ -75,9 +75,7 @@ impl Endpoint for DeleteUser {
     async fn call(needs: &Needed, request: Request<Self>) -> Result<NoContent, Problem> {
         let Needed { gate, users, sessions, codes, tables, world } = needs;
         let id = request.path.target(&request.caller);
-        let (me, user) = join!(gate.admit(&request.caller, &id, Self::STAFF), users.get(&id));
-        me?;
-        let mut user = user?.ok_or(Code::UserNotFound)?;
+        let (_, mut user) = gate.admit_to(&request.caller, &id, Self::STAFF).await?;
         for _ in 0..TRIES {
             let deletion = Transaction::new(world.new_id())
                 .with_all((), users.delete(&user))

@@ -7,7 +7,6 @@ use latchkey::http::endpoint::{Endpoint, Request, Route};
 use latchkey::http::function::Function;
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::request::Nothing;
-use latchkey::tables::users::Users;
 use latchkey::views::{Profile, Profiles};
 use tokio::join;
 
@@ -29,20 +28,13 @@ impl Endpoint for GetUser {
     type Query = Nothing;
     type Body = Nothing;
     type Output = Json<Profile>;
-    type Needs = (Gate, Users, Profiles);
+    type Needs = (Gate, Profiles);
 
-    async fn call(needs: &Self::Needs, request: Request<Self>) -> Result<Json<Profile>, Problem> {
-        let (gate, users, profiles) = needs;
+    async fn call((gate, profiles): &Self::Needs, request: Request<Self>) -> Result<Json<Profile>, Problem> {
         let id = request.path.target(&request.caller);
-        let is_me = id == request.caller.user_id;
-
-        let (me, other, referrals) = join!(
-            gate.admit(&request.caller, &id, Self::STAFF),
-            async { if is_me { Ok(None) } else { users.get(&id).await } },
-            profiles.referrals(&id),
-        );
-        let me = me?;
-        let user = if is_me { me.clone() } else { other?.ok_or(Code::UserNotFound)? };
+        let (admitted, referrals) =
+            join!(gate.admit_to(&request.caller, &id, Self::STAFF), profiles.referrals(&id));
+        let (me, user) = admitted?;
         let referrals = referrals?;
 
         let referrer = profiles.person(user.referrer_id.as_ref(), &me).await?;

@@ -46,7 +46,6 @@ impl Endpoint for ListReferrals {
     async fn call(needs: &Self::Needs, request: Request<Self>) -> Result<Json<Page<Item>>, Problem> {
         let (gate, users, profiles) = needs;
         let id = request.path.target(&request.caller);
-        let is_me = id == request.caller.user_id;
         let after = match &request.query.cursor {
             Some(cursor) => {
                 let position = read_cursor(&referrals_list(&id), cursor)?;
@@ -55,15 +54,11 @@ impl Endpoint for ListReferrals {
             None => None,
         };
 
-        let (me, exists, page) = join!(
-            gate.admit(&request.caller, &id, Self::STAFF),
-            async { if is_me { Ok(true) } else { users.get(&id).await.map(|user| user.is_some()) } },
+        let (admitted, page) = join!(
+            gate.admit_to(&request.caller, &id, Self::STAFF),
             users.referrals(&id, request.query.limit.0, after.as_ref()),
         );
-        let me = me?;
-        if !exists? {
-            return Err(Code::UserNotFound.into());
-        }
+        let (me, _) = admitted?;
         let (referrals, next) = page?;
 
         let items = referrals.into_iter().map(|referral| Item {

@@ -1,7 +1,7 @@
 //! `DELETE /v1/users/{user_id}/sessions/{session_id}`: signs a device out.
 
 use latchkey::domain::session::SessionId;
-use latchkey::domain::user::{Role, UserId};
+use latchkey::domain::user::Role;
 use latchkey::gate::{Bearer, Gate, UserRef};
 use latchkey::http::answer::NoContent;
 use latchkey::http::endpoint::{Endpoint, Request, Route};
@@ -9,9 +9,7 @@ use latchkey::http::function::Function;
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::request::Nothing;
 use latchkey::tables::sessions::Sessions;
-use latchkey::tables::users::Users;
 use serde::Deserialize;
-use tokio::join;
 
 /// The function.
 pub fn function() -> Function {
@@ -38,19 +36,12 @@ impl Endpoint for RevokeSession {
     type Query = Nothing;
     type Body = Nothing;
     type Output = NoContent;
-    type Needs = (Gate, Users, Sessions);
+    type Needs = (Gate, Sessions);
 
-    async fn call(needs: &Self::Needs, request: Request<Self>) -> Result<NoContent, Problem> {
-        let (gate, users, sessions) = needs;
+    async fn call((gate, sessions): &Self::Needs, request: Request<Self>) -> Result<NoContent, Problem> {
         let SessionPath { user_id, session_id } = request.path;
-        let id: UserId = user_id.target(&request.caller);
-        let is_me = id == request.caller.user_id;
-
-        let (me, other) = join!(gate.admit(&request.caller, &id, Self::STAFF), async {
-            if is_me { Ok(None) } else { users.get(&id).await }
-        });
-        let me = me?;
-        let user = if is_me { me } else { other?.ok_or(Code::UserNotFound)? };
+        let id = user_id.target(&request.caller);
+        let (_, user) = gate.admit_to(&request.caller, &id, Self::STAFF).await?;
         let session_id = SessionId::parse(&session_id)
             .filter(|session| session.epoch() == Some(user.epoch))
             .ok_or(Code::SessionNotFound)?;

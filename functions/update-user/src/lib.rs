@@ -92,19 +92,14 @@ impl Endpoint for UpdateUser {
     async fn call(needs: &Needed, request: Request<Self>) -> Result<Json<Profile>, Problem> {
         let Needed { gate, users, profiles, tables, testers } = needs;
         let id = request.path.target(&request.caller);
-        let is_me = id == request.caller.user_id;
         let Wanted { email, city, telegram_id, avatar_url, role, status } = request.body.0;
 
-        let (me, other, referrals) = join!(
-            gate.admit(&request.caller, &id, Self::STAFF),
-            async { if is_me { Ok(None) } else { users.get(&id).await } },
-            profiles.referrals(&id),
-        );
-        let me = me?;
+        let (admitted, referrals) =
+            join!(gate.admit_to(&request.caller, &id, Self::STAFF), profiles.referrals(&id));
+        let (me, user) = admitted?;
         if (role.is_some() || status.is_some()) && me.role != Role::Admin {
             return Err(Problem::from(Code::Forbidden).detail("Only an admin changes role and status."));
         }
-        let user = if is_me { me.clone() } else { other?.ok_or(Code::UserNotFound)? };
         if role.is_some_and(|role| role != Role::User) && testers.names(&user.phone) {
             return Err(Problem::invalid_field("role", "a test number never gets a role"));
         }

@@ -5,10 +5,9 @@
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::KeysAndAttributes;
 use rand::RngExt;
 
-use super::{Item, StoreError, WRITTEN_BY, Written, conditional_update, number, text};
+use super::{Item, StoreError, WRITTEN_BY, Written, conditional_update, get_all, number, text};
 use crate::config::{self, BadParameter};
 use crate::domain::limits::{Limit, LimitOf};
 use crate::domain::phone::Phone;
@@ -93,23 +92,7 @@ impl Guard {
             let of_hour = move |hour| (0..shards(place)).map(move |shard| counter_key(place, hour, shard));
             hours.clone().flat_map(of_hour).chain([pause_key(place)])
         });
-        let keys = keys.map(|key| Item::from([("pk".to_owned(), text(key))])).collect();
-        let wanted = KeysAndAttributes::builder()
-            .set_keys(Some(keys))
-            .consistent_read(true)
-            .build()
-            .expect("keys are given");
-        let output = self
-            .client
-            .batch_get_item()
-            .request_items(&self.table, wanted)
-            .send()
-            .await
-            .map_err(StoreError::of_read)?;
-        if output.unprocessed_keys.is_some_and(|left| !left.is_empty()) {
-            return Err(StoreError::Unavailable("some counters were not read".into()));
-        }
-        let items = output.responses.unwrap_or_default().remove(&self.table).unwrap_or_default();
+        let items = get_all(&self.client, &self.table, keys.collect()).await?;
 
         let mut paused_until = None;
         for place in places {

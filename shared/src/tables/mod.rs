@@ -19,7 +19,10 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure,
+};
+use futures_util::future::try_join_all;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -81,6 +84,33 @@ pub(crate) async fn get<T: DeserializeOwned, const PARTS: usize>(
         .await
         .map_err(StoreError::of_read)?;
     output.item.map(read).transpose()
+}
+
+/// How many keys one `BatchGetItem` takes.
+const BATCH: usize = 100;
+
+/// The items of many keys `pk`, where they are, in no order: read consistently,
+/// and all at once.
+pub(crate) async fn get_all(
+    client: &Client,
+    table: &str,
+    keys: Vec<String>,
+) -> Result<Vec<Item>, StoreError> {
+    let keys: Vec<_> = keys.into_iter().map(|key| Item::from([("pk".to_owned(), text(key))])).collect();
+    let batches = try_join_all(keys.chunks(BATCH).map(async |keys| {
+        let wanted = KeysAndAttributes::builder()
+            .set_keys(Some(keys.to_vec()))
+            .consistent_read(true)
+            .build()
+            .expect("keys are given");
+        let output =
+            client.batch_get_item().request_items(table, wanted).send().await.map_err(StoreError::of_read)?;
+        if output.unprocessed_keys.is_some_and(|left| !left.is_empty()) {
+            return Err(StoreError::Unavailable("not all items were read".into()));
+        }
+        Ok(output.responses.unwrap_or_default().remove(table).unwrap_or_default())
+    }));
+    Ok(batches.await?.into_iter().flatten().collect())
 }
 
 /// How a conditional write ended.

@@ -10,13 +10,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{KeysAndAttributes, TransactWriteItem, Update};
-use futures_util::future::try_join_all;
+use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 use super::transaction::Write;
-use super::{Item, StoreError, number, read, text};
+use super::{StoreError, get_all, number, read, text};
 use crate::config;
 use crate::domain::limits::DAY;
 use crate::http::endpoint::Needs;
@@ -30,9 +29,6 @@ const SHARDS: u32 = 8;
 
 /// How many days are kept.
 pub const KEPT: u16 = 90;
-
-/// How many keys one `BatchGetItem` takes.
-const BATCH: usize = 100;
 
 /// The numbers of all days.
 pub struct Stats {
@@ -151,15 +147,15 @@ impl Stats {
     pub async fn last(&self, days: u16) -> Result<Vec<(Date, Numbers)>, StoreError> {
         let today = Date::of(self.world.now());
         let dates: Vec<_> = (0..days).map(|back| today.before(back)).collect();
-        let keys: Vec<_> = dates
+        let keys = dates
             .iter()
             .flat_map(|date| ["made", "sent"].map(|kind| (kind, *date)))
-            .flat_map(|(kind, date)| (0..SHARDS).map(move |shard| key(kind, date, shard)))
-            .collect();
-        let batches = try_join_all(keys.chunks(BATCH).map(|keys| self.batch(keys))).await?;
+            .flat_map(|(kind, date)| (0..SHARDS).map(move |shard| key(kind, date, shard)));
+        let items = get_all(&self.client, &self.table, keys.collect()).await?;
 
         let mut sums = BTreeMap::<String, Numbers>::new();
-        for shard in batches.into_iter().flatten() {
+        for item in items {
+            let shard: Shard = read(item)?;
             let sum = sums.entry(shard.date).or_default();
             sum.sign_ups += shard.numbers.sign_ups;
             sum.codes_texted += shard.numbers.codes_texted;
@@ -168,23 +164,6 @@ impl Stats {
         }
         let of = |date: Date| (date, sums.get(&date.to_string()).copied().unwrap_or_default());
         Ok(dates.into_iter().map(of).collect())
-    }
-
-    async fn batch(&self, keys: &[String]) -> Result<Vec<Shard>, StoreError> {
-        let keys = keys.iter().map(|key| Item::from([("pk".to_owned(), text(key))])).collect();
-        let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).build().expect("keys are given");
-        let output = self
-            .client
-            .batch_get_item()
-            .request_items(&self.table, wanted)
-            .send()
-            .await
-            .map_err(StoreError::of_read)?;
-        if output.unprocessed_keys.is_some_and(|left| !left.is_empty()) {
-            return Err(StoreError::Unavailable("some numbers were not read".into()));
-        }
-        let items = output.responses.unwrap_or_default().remove(&self.table).unwrap_or_default();
-        items.into_iter().map(read).collect()
     }
 
     fn shard(&self) -> u32 {

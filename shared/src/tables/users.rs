@@ -30,15 +30,17 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, ConditionCheck, Delete, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure,
-    TransactWriteItem, Update,
+    AttributeValue, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    Update,
 };
 use futures_util::future::try_join_all;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 use super::transaction::{Committed, Refusal, Tables, Transaction, Write};
-use super::{Item, StoreError, WRITTEN_BY, Written, conditional_update, get, number, read, text, write};
+use super::{
+    Item, StoreError, WRITTEN_BY, Written, conditional_update, get, get_all, number, read, text, write,
+};
 use crate::config;
 use crate::domain::avatar::{Avatar, AvatarId, Format};
 use crate::domain::invite::{Invite, InviteCode};
@@ -210,23 +212,8 @@ impl Users {
     /// # Errors
     /// If the table does not answer, or not all of it.
     pub async fn referrals_count(&self, of: &UserId) -> Result<u64, StoreError> {
-        let keys = (0..SHARDS).map(|shard| Item::from([("pk".to_owned(), text(shard_key(of, shard)))]));
-        let wanted = KeysAndAttributes::builder()
-            .set_keys(Some(keys.collect()))
-            .consistent_read(true)
-            .build()
-            .expect("eight keys are given");
-        let output = self
-            .client
-            .batch_get_item()
-            .request_items(&self.table, wanted)
-            .send()
-            .await
-            .map_err(StoreError::of_read)?;
-        if output.unprocessed_keys.is_some_and(|left| !left.is_empty()) {
-            return Err(StoreError::Unavailable("some counters were not read".into()));
-        }
-        let items = output.responses.unwrap_or_default().remove(&self.table).unwrap_or_default();
+        let keys = (0..SHARDS).map(|shard| shard_key(of, shard));
+        let items = get_all(&self.client, &self.table, keys.collect()).await?;
         let sum: i64 =
             items.into_iter().map(|item| read::<CountItem>(item).map(|item| item.n)).sum::<Result<_, _>>()?;
         Ok(u64::try_from(sum).unwrap_or(0))
