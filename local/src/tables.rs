@@ -1,5 +1,7 @@
 //! The tables, created as `template.yaml` defines them.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{BuildError, SdkError};
 use aws_sdk_dynamodb::types::{
@@ -16,12 +18,24 @@ use latchkey_template::{Table, Template};
 /// If the engine refuses one.
 pub async fn create(client: &Client, vars: &Vars) -> Result<(), StartError> {
     for table in Template::of_checkout().tables() {
-        let parameter = parameter_of(&table.logical_id)?;
-        create_one(client, vars.text(parameter), &table)
-            .await
-            .map_err(|error| StartError::new(format!("{} cannot be created", table.logical_id), error))?;
+        let name = vars.text(parameter_of(&table.logical_id)?);
+        let cannot = |error| StartError::new(format!("{} cannot be created", table.logical_id), error);
+        if !create_one(client, name, &table).await.map_err(cannot)? {
+            let present = indexes(client, name).await.map_err(cannot)?;
+            if present != table.indexes.iter().map(|(name, _)| name.clone()).collect() {
+                let other = "another version made it: delete the data folder, or take another (--data-dir)";
+                return Err(StartError::new(format!("{} has other indexes", table.logical_id), other));
+            }
+        }
     }
     Ok(())
+}
+
+/// The names of a table's indexes.
+async fn indexes(client: &Client, name: &str) -> Result<BTreeSet<String>, aws_sdk_dynamodb::Error> {
+    let described = client.describe_table().table_name(name).send().await?.table;
+    let indexes = described.and_then(|table| table.global_secondary_indexes).unwrap_or_default();
+    Ok(indexes.into_iter().filter_map(|index| index.index_name).collect())
 }
 
 fn parameter_of(logical_id: &str) -> Result<&'static Parameter, StartError> {
@@ -31,7 +45,8 @@ fn parameter_of(logical_id: &str) -> Result<&'static Parameter, StartError> {
         .ok_or_else(|| StartError::new("template.yaml", format!("no parameter names {logical_id}")))
 }
 
-async fn create_one(client: &Client, name: &str, table: &Table) -> Result<(), aws_sdk_dynamodb::Error> {
+/// Creates a table; `false` if there is one of that name.
+async fn create_one(client: &Client, name: &str, table: &Table) -> Result<bool, aws_sdk_dynamodb::Error> {
     let attributes = table.attributes.iter().map(|(name, kind)| {
         AttributeDefinition::builder()
             .attribute_name(name)
@@ -57,14 +72,14 @@ async fn create_one(client: &Client, name: &str, table: &Table) -> Result<(), aw
         .await;
     match created {
         Ok(_) => {}
-        Err(SdkError::ServiceError(error)) if error.err().is_resource_in_use_exception() => return Ok(()),
+        Err(SdkError::ServiceError(error)) if error.err().is_resource_in_use_exception() => return Ok(false),
         Err(error) => return Err(error.into()),
     }
     if let Some(ttl) = &table.ttl {
         let ttl = TimeToLiveSpecification::builder().attribute_name(ttl).enabled(true).build()?;
         client.update_time_to_live().table_name(name).time_to_live_specification(ttl).send().await?;
     }
-    Ok(())
+    Ok(true)
 }
 
 fn key_schema(keys: &[String]) -> Result<Vec<KeySchemaElement>, BuildError> {

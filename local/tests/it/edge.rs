@@ -212,3 +212,16 @@ async fn an_endpoint_may_have_nothing_to_say() {
     assert_eq!(answer.headers["x-request-id"], "r1");
     assert!(app.faults.asked().is_empty());
 }
+
+/// A data folder of another version is told apart, before anything goes wrong.
+#[tokio::test]
+async fn tables_of_another_version_stop_the_start() {
+    let app = App::new().await;
+    let client = app.setup("tests").dynamodb();
+    // There already, and as they should be.
+    latchkey_local::tables::create(&client, &app.vars).await.unwrap();
+    let vars = app.vars.clone().with("USERS_TABLE", "SessionsTable");
+    let error = latchkey_local::tables::create(&client, &vars).await.unwrap_err();
+    let words = latchkey::http::problem::Chain(&error).to_string();
+    assert!(words.starts_with("UsersTable has other indexes: ") && words.contains("--data-dir"), "{words}");
+}
