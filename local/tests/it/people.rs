@@ -600,6 +600,9 @@ async fn a_redrawn_code_leaves_its_referrals_and_is_nobodys_for_ever() {
     app.activate(&carol.token, &alice.invite_code).await.problem(404, "invite_code_not_found");
     app.activate(&carol.token, new).await.ok(200);
     app.activate(&dave.token, new).await.problem(404, "invite_code_not_found");
+    // Counted since it was drawn, not anew from all referrals.
+    let more = manage(&app, &admin.token, &alice.id, json!({ "max_uses": 5 })).await.ok(200);
+    assert_eq!((&more["uses"], &app.me(&alice).await["referrals_count"]), (&json!(1), &json!(2)));
     // Whoever entered the old one may say so again.
     app.activate(&bob.token, &alice.invite_code).await.ok(200);
     app.faults.next("TransactWriteItems", Fault::AppliedThenTimeout);
