@@ -2,7 +2,6 @@
 //! stack.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use latchkey::config::{self, Vars};
@@ -102,6 +101,5 @@ async fn of_stack(stack: &str, vars: Vars) -> Result<Setup, StartError> {
         let many = format!("{} tables begin with {prefix} in this account and region", found.len());
         return Err(StartError::new(format!("{stack} is no stack of Latchkey here"), many));
     };
-    Ok(Setup::new(vars.with(config::USERS_TABLE.name, table), Arc::clone(&World::real()))
-        .with_dynamodb(client))
+    Ok(Setup::new(vars.with(config::USERS_TABLE.name, table), World::real()).with_dynamodb(client))
 }

@@ -5,28 +5,37 @@ use std::sync::Arc;
 
 use tokio::join;
 
-use crate::domain::code::Purpose;
+use crate::config;
+use crate::domain::code::{OneTimeCode, Purpose};
 use crate::domain::limits::{CrowdLimits, LimitOf, Window};
+use crate::domain::numbers::TestPhones;
 use crate::domain::pepper::Pepper;
 use crate::domain::phone::Phone;
 use crate::http::idempotency::RequestKey;
 use crate::http::problem::{Code, Problem};
 use crate::http::request::Context;
 use crate::lambda::StartError;
+use crate::metrics::{self, Metric};
 use crate::setup::Setup;
 use crate::tables::StoreError;
-use crate::tables::codes::{Codes, Count, Counted};
+use crate::tables::codes::{Codes, Count, Counted, Guess, Proof};
 use crate::tables::counters::Counters;
+use crate::tables::guard::{self, Guard};
 use crate::tables::requests::{Began, Claim, Remembered, Requests};
+use crate::tables::stats::{Sent, Stats};
+use crate::tables::transaction::Write;
 use crate::world::World;
 
 /// What counts guesses.
 pub struct Guesses {
-    codes: Arc<Codes>,
+    codes: Codes,
     counters: Counters,
     requests: Requests,
+    guard: Guard,
+    stats: Stats,
     pepper: Pepper,
     per_address: Window,
+    testers: TestPhones,
     world: Arc<World>,
 }
 
@@ -44,13 +53,17 @@ impl Guesses {
     ///
     /// # Errors
     /// If a parameter is bad.
-    pub fn new(setup: &Setup, codes: Arc<Codes>, pepper: Pepper) -> Result<Self, StartError> {
+    pub fn new(setup: &Setup, pepper: Pepper) -> Result<Self, StartError> {
+        let codes = Codes::new(setup, pepper.clone())?;
         Ok(Self {
             requests: Requests::new(setup, pepper.clone(), codes.limits().ttl),
             codes,
             counters: Counters::new(setup),
+            guard: Guard::new(setup)?,
+            stats: Stats::new(setup),
             pepper,
             per_address: CrowdLimits::read(&setup.vars)?.guesses_per_address,
+            testers: TestPhones::read(&setup.vars, setup.vars.parsed(config::DEFAULT_REGION)?)?,
             world: Arc::clone(&setup.world),
         })
     }
@@ -110,5 +123,39 @@ impl Guesses {
     /// If the table does not answer; the guess then stays counted.
     pub async fn take_back(&self, counted: &Counted) -> Result<(), StoreError> {
         self.codes.uncount(counted).await
+    }
+
+    /// Compares a counted guess.
+    ///
+    /// # Errors
+    /// `invalid_code` if it is wrong.
+    pub fn compare(&self, counted: Counted, typed: &str) -> Result<Proof, Problem> {
+        match self.codes.compare(counted, &OneTimeCode::typed(typed)) {
+            Guess::Right(proof) => {
+                metrics::count(Metric::CodesEntered);
+                Ok(proof)
+            }
+            Guess::Wrong(left) => {
+                metrics::count(Metric::CodesWrong);
+                Err(Problem::invalid_code(left))
+            }
+        }
+    }
+
+    /// Spends a code that was entered, in one transaction with what it is spent
+    /// for.
+    pub fn spend(&self, proof: &Proof) -> Write {
+        self.codes.spend(proof)
+    }
+
+    /// Counts that a text's code was entered, beside the transaction that spends
+    /// it. A test number has no text.
+    pub async fn count_entered(&self, proof: &Proof) {
+        if self.testers.find(&proof.phone, self.world.now()).is_none() {
+            join!(
+                self.guard.count(&proof.phone, proof.sent_at, guard::Counted::Entered),
+                self.stats.count(Sent::Entered),
+            );
+        }
     }
 }

@@ -33,11 +33,6 @@ impl Secret {
         (!entries.is_empty()).then_some(Self { entries, version_at: None })
     }
 
-    /// The entry in use.
-    pub fn first(&self) -> &str {
-        &self.entries[0]
-    }
-
     /// All entries, the one in use first.
     pub fn entries(&self) -> impl Iterator<Item = &str> {
         self.entries.iter().map(String::as_str)
@@ -99,7 +94,7 @@ mod tests {
     #[test]
     fn entries_are_split_and_hidden() {
         let secret = Secret::parse(" new, old\nolder ").unwrap();
-        assert_eq!(secret.first(), "new");
+        assert_eq!(secret.entries().next(), Some("new"));
         assert_eq!(secret.entries().collect::<Vec<_>>(), ["new", "old", "older"]);
         assert_eq!(format!("{secret:?}"), "Secret(3 entries)");
         assert!(Secret::parse(" ,\n").is_none());

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use latchkey::config;
-use latchkey::domain::code::{OneTimeCode, Purpose};
+use latchkey::domain::code::Purpose;
 use latchkey::domain::limits::{CrowdLimits, LimitOf, Window};
 use latchkey::domain::numbers::TestPhones;
 use latchkey::domain::phone::{Phone, Region};
@@ -17,13 +17,10 @@ use latchkey::http::function::Function;
 use latchkey::http::problem::{Chain, Code, Problem};
 use latchkey::http::request::{Context, JsonBody, Nothing, Text};
 use latchkey::lambda::StartError;
-use latchkey::metrics::{Metric, count};
 use latchkey::secrets;
 use latchkey::setup::Setup;
-use latchkey::tables::codes::{Codes, Guess, Proof};
+use latchkey::tables::codes::Proof;
 use latchkey::tables::counters::Counters;
-use latchkey::tables::guard::{self, Guard};
-use latchkey::tables::stats::{Sent, Stats};
 use latchkey::tables::transaction::{Committed, Tables, Transaction};
 use latchkey::tables::users::Users;
 use latchkey::texts::Sender;
@@ -41,14 +38,11 @@ pub fn function() -> Function {
 /// Moves the account to a new number.
 pub struct ChangePhone;
 
-/// A gate, codes, users, and a sender for the notice.
+/// A gate, guesses, users, and a sender for the notice.
 pub struct Needed {
     gate: Gate,
-    codes: Arc<Codes>,
     guesses: Guesses,
     counters: Counters,
-    guard: Guard,
-    stats: Stats,
     users: Users,
     profiles: Profiles,
     tables: Tables,
@@ -64,14 +58,10 @@ impl Needs for Needed {
         let vars = &setup.vars;
         let region = vars.parsed(config::DEFAULT_REGION)?;
         let (gate, pepper) = try_join!(Gate::build(setup), secrets::pepper(vars))?;
-        let codes = Arc::new(Codes::new(setup, pepper.clone())?);
         Ok(Self {
             gate,
-            guesses: Guesses::new(setup, Arc::clone(&codes), pepper)?,
-            codes,
+            guesses: Guesses::new(setup, pepper)?,
             counters: Counters::new(setup),
-            guard: Guard::new(setup)?,
-            stats: Stats::new(setup),
             users: Users::new(setup),
             profiles: Profiles::new(setup)?,
             tables: Tables::new(setup),
@@ -123,7 +113,7 @@ impl Endpoint for ChangePhone {
     type Needs = Needed;
 
     async fn call(needs: &Needed, request: Request<Self>) -> Result<Json<Profile>, Problem> {
-        let Needed { gate, codes, guesses, profiles, .. } = needs;
+        let Needed { gate, guesses, profiles, .. } = needs;
         let (entered, context, bearer) = (request.body.0, request.context, request.caller);
         let phone = Phone::parse(&entered.phone, entered.region.unwrap_or(needs.region))?;
         let purpose = Purpose::ChangePhone(bearer.user_id.clone());
@@ -145,14 +135,7 @@ impl Endpoint for ChangePhone {
             return Ok(Json(profiles.profile(me.clone(), referrer, referrals, &me, &context)));
         }
         let Entry::Guess(counted) = entry? else { return Err(Code::Unavailable.into()) };
-        let proof = match codes.compare(counted, &OneTimeCode::typed(&entered.code.0)) {
-            Guess::Right(proof) => proof,
-            Guess::Wrong(left) => {
-                count(Metric::CodesWrong);
-                return Err(Problem::invalid_code(left));
-            }
-        };
-        count(Metric::CodesEntered);
+        let proof = guesses.compare(counted, &entered.code.0)?;
 
         let (moved, referrer) =
             join!(needs.move_account(&me, &proof, &context), profiles.person(me.referrer_id.as_ref(), &me));
@@ -167,37 +150,27 @@ impl Needed {
     /// nothing; then tells the old number.
     async fn move_account(&self, me: &User, proof: &Proof, context: &Context) -> Result<(), Problem> {
         let moving = Transaction::new(self.world.new_id())
-            .with(Part::Code, self.codes.spend(proof))
+            .with(Part::Code, self.guesses.spend(proof))
             .with_all(Part::Me, self.users.move_phone(me, &proof.phone))
             .with(Part::Phone, self.users.claim_phone(&proof.phone, &me.id));
-        let is_tester = |phone| self.testers.find(phone, self.world.now()).is_some();
-        let notifies = !is_tester(&me.phone) && me.phone.reachable().is_ok();
+        let is_tester = self.testers.find(&me.phone, self.world.now()).is_some();
+        let notifies = !is_tester && me.phone.reachable().is_ok();
         let (moved, allowance, ()) = join!(
             moving.commit(&self.tables, &self.world),
             self.counters.take("texts", self.texts_per_day.only_if(notifies), LimitOf::Day),
-            async {
-                if !is_tester(&proof.phone) {
-                    join!(
-                        self.guard.count(&proof.phone, proof.sent_at, guard::Counted::Entered),
-                        self.stats.count(Sent::Entered),
-                    );
-                }
-            },
+            self.guesses.count_entered(proof),
         );
-        let refused = match moved {
-            Ok(Committed::Done) => None,
-            Ok(Committed::Refused(refused)) => Some(refused),
-            Err(error) => return Err(error.into()),
-        };
-        if let Some(refused) = refused {
+        if let Committed::Refused(refused) = moved? {
             if let Ok(Ok(taken)) = &allowance {
                 self.counters.give_back(taken).await?;
             }
             let of = |part| refused.iter().any(|(refused, _)| *refused == part);
-            return Err(match () {
-                () if of(Part::Code) => Problem::invalid_code(Some(0)),
-                () if of(Part::Phone) => Code::PhoneTaken.into(),
-                () => Code::SessionEnded.into(),
+            return Err(if of(Part::Code) {
+                Problem::invalid_code(Some(0))
+            } else if of(Part::Phone) {
+                Code::PhoneTaken.into()
+            } else {
+                Code::SessionEnded.into()
             });
         }
         if notifies && matches!(allowance, Ok(Ok(_))) {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use latchkey::config;
-use latchkey::domain::code::{OneTimeCode, Purpose};
+use latchkey::domain::code::Purpose;
 use latchkey::domain::invite::{self, Invite, InviteCode, judge};
 use latchkey::domain::numbers::{AdminPhones, TestPhones};
 use latchkey::domain::phone::{Phone, Region};
@@ -21,18 +21,17 @@ use latchkey::lambda::StartError;
 use latchkey::metrics::{Metric, count};
 use latchkey::setup::Setup;
 use latchkey::tables::StoreError;
-use latchkey::tables::codes::{Codes, Guess, Proof};
-use latchkey::tables::guard::{self, Guard};
+use latchkey::tables::codes::Proof;
 use latchkey::tables::requests::{Began, Remembered};
 use latchkey::tables::sessions::Sessions;
-use latchkey::tables::stats::{Made, Sent, Stats};
+use latchkey::tables::stats::{Made, Stats};
 use latchkey::tables::transaction::{Committed, Tables, Transaction};
 use latchkey::tables::users::Users;
 use latchkey::tokens::{Issuer, Tokens};
 use latchkey::views::{Newcomer, Profiles};
 use latchkey::world::World;
 use serde::{Deserialize, Serialize};
-use tokio::{join, try_join};
+use tokio::try_join;
 
 /// The function.
 pub fn function() -> Function {
@@ -48,9 +47,7 @@ const TRIES: u32 = 8;
 
 /// All three tables, and what issues tokens.
 pub struct Needed {
-    codes: Arc<Codes>,
     guesses: Guesses,
-    guard: Guard,
     stats: Stats,
     users: Users,
     profiles: Profiles,
@@ -58,7 +55,6 @@ pub struct Needed {
     tables: Tables,
     issuer: Issuer,
     region: Region,
-    testers: TestPhones,
     admins: AdminPhones,
     requires_challenge: bool,
     world: Arc<World>,
@@ -69,12 +65,9 @@ impl Needs for Needed {
         let vars = &setup.vars;
         let region = vars.parsed(config::DEFAULT_REGION)?;
         let issuer = Issuer::build(setup).await?;
-        let codes = Arc::new(Codes::new(setup, issuer.pepper().clone())?);
         let testers = TestPhones::read(vars, region)?;
         Ok(Self {
-            guesses: Guesses::new(setup, Arc::clone(&codes), issuer.pepper().clone())?,
-            codes,
-            guard: Guard::new(setup)?,
+            guesses: Guesses::new(setup, issuer.pepper().clone())?,
             stats: Stats::new(setup),
             users: Users::new(setup),
             profiles: Profiles::new(setup)?,
@@ -83,7 +76,6 @@ impl Needs for Needed {
             issuer,
             region,
             admins: AdminPhones::read(vars, region, &testers)?,
-            testers,
             requires_challenge: vars.flag(config::REQUIRE_CHALLENGE)?,
             world: Arc::clone(&setup.world),
         })
@@ -167,14 +159,7 @@ impl Endpoint for ExchangeCode {
             Entry::Guess(counted) => counted,
             Entry::Repeated(began) => return needs.answer_again(began, &context).await.map(Json),
         };
-        let proof = match needs.codes.compare(counted, &OneTimeCode::typed(&entered.code.0)) {
-            Guess::Right(proof) => proof,
-            Guess::Wrong(left) => {
-                count(Metric::CodesWrong);
-                return Err(Problem::invalid_code(left));
-            }
-        };
-        count(Metric::CodesEntered);
+        let proof = needs.guesses.compare(counted, &entered.code.0)?;
 
         let device = entered.device.map(|name| name.0);
         let arrival =
@@ -222,16 +207,12 @@ impl Needed {
             let is_new = arrival.known.is_none();
             let Draft { user, session, invite_error, writes } =
                 self.draft(&arrival, user, slot, replaces.as_ref(), is_loop);
-            let is_texted = self.testers.find(phone, self.world.now()).is_none();
             let (committed, referrer, ()) = try_join!(
                 writes.commit(&self.tables, &self.world),
                 self.profiles.person(user.referrer_id.as_ref(), &user),
                 async {
-                    if tried == 0 && is_texted {
-                        join!(
-                            self.guard.count(phone, arrival.proof.sent_at, guard::Counted::Entered),
-                            self.stats.count(Sent::Entered),
-                        );
+                    if tried == 0 {
+                        self.guesses.count_entered(&arrival.proof).await;
                     }
                     Ok(())
                 },
@@ -277,11 +258,11 @@ impl Needed {
         replaces: Option<&SessionId>,
         is_loop: bool,
     ) -> Draft {
-        let Needed { codes, users, sessions, world, .. } = self;
+        let Needed { guesses, users, sessions, world, .. } = self;
         let ip = arrival.context.coarse_ip();
         let session = self.issuer.begin(&user, slot, arrival.device.clone(), ip);
         let mut writes = Transaction::new(world.new_id())
-            .with(Part::Code, codes.spend(&arrival.proof))
+            .with(Part::Code, guesses.spend(&arrival.proof))
             .with(Part::Session, sessions.put(&session, replaces));
 
         let is_new = arrival.known.is_none();
@@ -321,7 +302,7 @@ impl Needed {
         }
         if let Some(key) = &arrival.key {
             let began = (&user.id, &session.id);
-            let requests = self.guesses.requests();
+            let requests = guesses.requests();
             writes =
                 writes.with(Part::Request, requests.conclude(key, began, is_new, invite_error.as_deref()));
         }

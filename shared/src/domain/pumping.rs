@@ -72,14 +72,15 @@ impl Pumping {
 
     /// The places of a number that are watched.
     pub fn places(&self, phone: &Phone) -> Vec<Place> {
-        let prefix = (self.min_prefix, format!("prefix#{}", phone.prefix()));
-        let country = phone.country().map_or_else(|| "none".to_owned(), |country| country.to_string());
-        let country = (self.min_country, format!("country#{country}"));
-        [prefix, country]
-            .into_iter()
-            .filter(|(min_sends, _)| *min_sends > 0)
-            .map(|(min_sends, name)| Place { name, min_sends })
-            .collect()
+        let mut places = Vec::new();
+        if self.min_prefix > 0 {
+            places.push(Place { name: format!("prefix#{}", phone.prefix()), min_sends: self.min_prefix });
+        }
+        if self.min_country > 0 {
+            let country = phone.country().map_or_else(|| "none".to_owned(), |country| country.to_string());
+            places.push(Place { name: format!("country#{country}"), min_sends: self.min_country });
+        }
+        places
     }
 
     /// How wide a bucket is, in seconds.
