@@ -19,7 +19,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::engine::Engine;
 use crate::functions::Functions;
 use crate::promote::Promotion;
-use crate::{gateway, inbox, parameters, secrets, tables};
+use crate::{gateway, inbox, parameters, sam, secrets, tables};
 
 /// How often items past their time are swept out of the engine.
 const SWEEP_EVERY: Duration = Duration::from_mins(5);
@@ -97,9 +97,7 @@ pub async fn serve(options: Options, vars: Vars) -> Result<(), StartError> {
     tables::create(&setup().dynamodb(), &vars).await?;
     let functions = Functions::build(|_| setup()).await?;
     let inbox = Arc::new(Inbox::new(&setup())?);
-    let api = gateway::router(&functions, &world)
-        .map_err(|error| StartError::new("two routes are alike", error))?
-        .merge(inbox::router(Arc::clone(&inbox), region));
+    let api = gateway::router(&functions, &world, &vars)?.merge(inbox::router(Arc::clone(&inbox), region));
 
     let dynamodb = match options.dynamodb_port {
         Some(port) => Some(listen(options.dynamodb_host, port, "--dynamodb-port").await?),
@@ -107,6 +105,10 @@ pub async fn serve(options: Options, vars: Vars) -> Result<(), StartError> {
     };
     say_hello(address, dynamodb.as_ref(), folder);
     if let Some(listener) = dynamodb {
+        if let (Some(folder), Ok(address)) = (folder, listener.local_addr()) {
+            sam::write_env(folder, &vars, address.port())
+                .map_err(|error| StartError::new("what `sam local` is told cannot be written", error))?;
+        }
         tokio::spawn(dynoxide::server::serve_on(listener, engine.database().clone()));
     }
     tokio::spawn(inbox::show_in_terminal(inbox, engine.clone()));

@@ -16,11 +16,14 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::{CONTENT_TYPE, HOST, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
+use latchkey::config::Vars;
 use latchkey::http::function::Handler;
+use latchkey::lambda::StartError;
 use latchkey::world::World;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
+use crate::cors;
 use crate::functions::Functions;
 
 /// What API Gateway takes at most, in bytes (quotas of HTTP APIs).
@@ -46,8 +49,8 @@ struct Route {
 /// `$default`, as events of payload format 2.0.
 ///
 /// # Errors
-/// If two routes cannot be told apart.
-pub fn router(functions: &Functions, world: &Arc<World>) -> Result<Router, matchit::InsertError> {
+/// If two routes cannot be told apart, or a parameter is bad.
+pub fn router(functions: &Functions, world: &Arc<World>, vars: &Vars) -> Result<Router, StartError> {
     let mut paths = BTreeMap::<_, BTreeMap<_, _>>::new();
     let mut default = None;
     for (key, handler) in &functions.0 {
@@ -59,13 +62,17 @@ pub fn router(functions: &Functions, world: &Arc<World>) -> Result<Router, match
     }
     let mut routes = matchit::Router::new();
     for (path, methods) in paths {
-        routes.insert(path, methods)?;
+        routes.insert(path, methods).map_err(|error| StartError::new("two routes are alike", error))?;
     }
     let gateway = Arc::new(Gateway { routes, default, world: Arc::clone(world) });
-    Ok(Router::new().fallback(move |request: Request| {
+    let api = Router::new().fallback(move |request: Request| {
         let gateway = Arc::clone(&gateway);
         async move { gateway.serve(request).await }
-    }))
+    });
+    Ok(match cors::layer(vars)? {
+        Some(cors) => api.layer(cors),
+        None => api,
+    })
 }
 
 impl Gateway {

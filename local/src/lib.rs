@@ -3,11 +3,13 @@
 //! and an inbox for the texts.
 
 pub mod cli;
+pub mod cors;
 pub mod engine;
 pub mod functions;
 pub mod gateway;
 pub mod inbox;
 pub mod parameters;
 pub mod promote;
+pub mod sam;
 pub mod secrets;
 pub mod tables;

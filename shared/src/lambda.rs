@@ -41,12 +41,14 @@ impl From<BadParameter> for StartError {
 /// Serves a function in Lambda until the runtime ends it. One thread: a
 /// function is given one request at a time.
 pub fn run(function: Function) -> ExitCode {
-    watch::json(std::io::stdout, EnvFilter::new("info"), World::real()).init();
+    let vars = Vars::of_process();
+    let name = vars.raw("AWS_LAMBDA_FUNCTION_NAME").map(str::to_owned);
+    watch::json(std::io::stdout, EnvFilter::new("info"), World::real(), name).init();
     let served = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| StartError::new("no runtime", error))
-        .and_then(|runtime| runtime.block_on(serve(function)));
+        .and_then(|runtime| runtime.block_on(serve(function, vars)));
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -56,8 +58,8 @@ pub fn run(function: Function) -> ExitCode {
     }
 }
 
-async fn serve(function: Function) -> Result<(), StartError> {
-    let setup = Setup::new(Vars::of_process(), World::real());
+async fn serve(function: Function, vars: Vars) -> Result<(), StartError> {
+    let setup = Setup::new(vars, World::real());
     let handler = Arc::new(function.build(&setup).await?);
     let service = service_fn(move |event: LambdaEvent<ApiGatewayV2httpRequest>| {
         let handler = Arc::clone(&handler);

@@ -70,14 +70,18 @@ pub async fn pepper(vars: &Vars) -> Result<Pepper, StartError> {
 }
 
 async fn fetch(vars: &Vars, id: &str) -> Result<(String, Option<Timestamp>), StartError> {
-    let config = crate::aws::shared_config(vars);
-    let config = aws_sdk_secretsmanager::Config::builder()
+    let shared = crate::aws::shared_config(vars);
+    let builder = aws_sdk_secretsmanager::Config::builder()
         .behavior_version(aws_sdk_secretsmanager::config::BehaviorVersion::latest())
-        .region(config.region)
-        .credentials_provider(config.credentials)
-        .http_client(crate::aws::https_client())
-        .build();
-    let secret = aws_sdk_secretsmanager::Client::from_conf(config)
+        .region(shared.region)
+        .credentials_provider(shared.credentials)
+        .http_client(crate::aws::https_client());
+    // The SDKs' own variable, for an emulator.
+    let config = match vars.raw("AWS_ENDPOINT_URL_SECRETS_MANAGER") {
+        Some(url) => builder.endpoint_url(url),
+        None => builder,
+    };
+    let secret = aws_sdk_secretsmanager::Client::from_conf(config.build())
         .get_secret_value()
         .secret_id(id)
         .send()

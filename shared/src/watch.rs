@@ -19,8 +19,14 @@ use crate::world::World;
 const NAMESPACE: &str = "Latchkey";
 
 /// What Lambda's log takes: one JSON object a line, an event or a metric.
-/// Events carry the request's identifier.
-pub fn json<W>(writer: W, filter: EnvFilter, world: Arc<World>) -> impl Subscriber + Send + Sync
+/// Events carry the request's identifier, metrics the name of the deployed
+/// function, by which those of one stack are told from another's.
+pub fn json<W>(
+    writer: W,
+    filter: EnvFilter,
+    world: Arc<World>,
+    function: Option<String>,
+) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
@@ -28,7 +34,7 @@ where
         tracing_subscriber::fmt::format().json().flatten_event(true).with_span_list(false).without_time();
     tracing_subscriber::fmt()
         .fmt_fields(JsonFields::new())
-        .event_format(Lines { events, world })
+        .event_format(Lines { events, world, function })
         .with_env_filter(filter)
         .with_writer(writer)
         .finish()
@@ -39,6 +45,7 @@ where
 struct Lines {
     events: Format<Json, ()>,
     world: Arc<World>,
+    function: Option<String>,
 }
 
 impl<S, N> FormatEvent<S, N> for Lines
@@ -57,20 +64,26 @@ where
         }
         let mut count = Count::default();
         event.record(&mut count);
-        let dimensions = if count.limit.is_some() { json!([[], ["Limit"]]) } else { json!([[]]) };
+        let mut dimensions = serde_json::Map::new();
+        dimensions.extend(self.function.clone().map(|name| ("FunctionName".to_owned(), name.into())));
+        let without_limit: Vec<_> = dimensions.keys().cloned().collect();
+        dimensions.extend(count.limit.map(|limit| ("Limit".to_owned(), limit.into())));
+        let with_limit: Vec<_> = dimensions.keys().cloned().collect();
+        let mut sets = vec![without_limit, with_limit];
+        sets.dedup();
         let mut line = json!({
             "_aws": {
                 "Timestamp": self.world.now().millis(),
                 "CloudWatchMetrics": [{
                     "Namespace": NAMESPACE,
-                    "Dimensions": dimensions,
+                    "Dimensions": sets,
                     "Metrics": [{ "Name": count.metric, "Unit": "Count" }],
                 }],
             },
         });
         line[&count.metric] = 1.into();
-        if let Some(limit) = count.limit {
-            line["Limit"] = limit.into();
+        for (name, value) in dimensions {
+            line[name] = value;
         }
         writeln!(writer, "{line}")
     }

@@ -22,6 +22,30 @@ pub struct Route {
     pub function: String,
 }
 
+/// A parameter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    /// Its name.
+    pub name: String,
+    /// What holds where a deployment does not set it.
+    pub default: Option<String>,
+    /// What it is for.
+    pub description: String,
+}
+
+/// What pages of other origins may do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cors {
+    /// Methods that they may use.
+    pub methods: Vec<String>,
+    /// Headers that they may send.
+    pub headers: Vec<String>,
+    /// Headers of answers that they may read.
+    pub exposed: Vec<String>,
+    /// Seconds for which browsers may remember this.
+    pub max_age: u64,
+}
+
 /// A table, as `CreateTable` takes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
@@ -53,11 +77,28 @@ impl Template {
         Self(documents.first().map(to_json).unwrap_or_default())
     }
 
-    /// The names and defaults of its parameters.
-    pub fn parameters(&self) -> Vec<(String, Option<String>)> {
+    /// Its parameters.
+    pub fn parameters(&self) -> Vec<Parameter> {
         entries(&self.0["Parameters"])
-            .map(|(name, parameter)| (name.clone(), parameter.get("Default").map(scalar)))
+            .map(|(name, parameter)| Parameter {
+                name: name.clone(),
+                default: parameter.get("Default").map(scalar),
+                description: scalar(&parameter["Description"]),
+            })
             .collect()
+    }
+
+    /// What pages of other origins may do.
+    pub fn cors(&self) -> Cors {
+        // What an !If gives where its condition holds.
+        let cors = &self.resource("Api")["Properties"]["CorsConfiguration"][1];
+        let all = |name| list(&cors[name]).map(scalar).collect();
+        Cors {
+            methods: all("allowMethods"),
+            headers: all("allowHeaders"),
+            exposed: all("exposeHeaders"),
+            max_age: cors["maxAge"].as_u64().unwrap_or_default(),
+        }
     }
 
     /// The names of the variables that every function gets.
@@ -128,6 +169,10 @@ impl Template {
                 }
             })
             .collect()
+    }
+
+    fn resource(&self, logical_id: &str) -> &Value {
+        &self.0["Resources"][logical_id]
     }
 
     fn resources(&self, kind: &'static str) -> impl Iterator<Item = (&String, &Value)> {

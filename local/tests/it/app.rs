@@ -159,7 +159,7 @@ impl App {
         Self::build(&all, None).await
     }
 
-    async fn build(vars: &[(&str, &str)], engine: Option<Engine>) -> Self {
+    pub(crate) async fn build(vars: &[(&str, &str)], engine: Option<Engine>) -> Self {
         let clock = FrozenClock { millis: Arc::new(AtomicI64::new(START)), tick: Arc::default() };
         let world = World::new(clock.clone(), StdRng::seed_from_u64(42));
         let mut all = Vars::from_iter([
@@ -175,7 +175,7 @@ impl App {
         let setup = |function: &str| setup(&vars, &world, &faults, engine.as_ref(), function);
         tables::create(&setup("tables").dynamodb(), &vars).await.unwrap();
         let functions = Functions::build(&setup).await.unwrap();
-        let router = gateway::router(&functions, &world).unwrap();
+        let router = gateway::router(&functions, &world, &vars).unwrap();
         let inbox = Inbox::new(&setup("inbox")).unwrap();
         faults.keep_start();
         Self { router, clock, faults, world, vars, engine, inbox }
@@ -201,7 +201,7 @@ impl App {
     pub(crate) async fn again_with(&self, vars: &[(&str, &str)]) -> Self {
         let functions = self.functions_with(vars).await.unwrap();
         Self {
-            router: gateway::router(&functions, &self.world).unwrap(),
+            router: gateway::router(&functions, &self.world, &self.vars).unwrap(),
             clock: self.clock.clone(),
             faults: self.faults.clone(),
             world: Arc::clone(&self.world),

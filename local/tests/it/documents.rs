@@ -7,13 +7,14 @@ use latchkey::config::PARAMETERS;
 use latchkey::http::problem::Code;
 use latchkey_local::functions;
 use latchkey_local::parameters::DEFAULTS;
-use latchkey_template::{Route, Template};
+use latchkey_template::{Route, TEMPLATE, Template};
 use serde_json::json;
 
 use crate::app::{App, phone};
 
 const ENV_SAMPLE: &str = include_str!("../../../.env.sample");
 const ERRORS: &str = include_str!("../../../docs/errors.md");
+const METRICS: &str = include_str!("../../../shared/src/metrics.rs");
 const README: &str = include_str!("../../../README.md");
 const SECURITY: &str = include_str!("../../../docs/security.md");
 
@@ -64,18 +65,80 @@ fn every_parameter_is_a_variable_of_the_functions() {
     let variables: BTreeSet<_> = template.variables().into_iter().collect();
     let names: BTreeSet<_> = PARAMETERS.iter().map(|parameter| parameter.name.to_owned()).collect();
     assert_eq!(variables, names);
-    let defaults: BTreeMap<_, _> = template.parameters().into_iter().collect();
+    let mut settable: BTreeMap<_, _> =
+        template.parameters().into_iter().map(|parameter| (parameter.name.clone(), parameter)).collect();
     for parameter in PARAMETERS {
-        if let Some(default) = defaults.get(&logical_id(parameter.name)) {
-            // A laptop keeps its texts, a deployment sends them.
-            let expected = if parameter.name == "SMS_PROVIDER" { "sns" } else { parameter.default };
-            assert_eq!(default.as_deref(), Some(expected), "{}", parameter.name);
+        match settable.remove(&logical_id(parameter.name)) {
+            Some(of_template) => {
+                // A laptop keeps its texts, a deployment sends them.
+                let default = if parameter.name == "SMS_PROVIDER" { "sns" } else { parameter.default };
+                assert_eq!(of_template.default.as_deref(), Some(default), "{}", parameter.name);
+                assert_eq!(of_template.description, parameter.about, "{}", parameter.name);
+            }
+            None => assert!(SET_BY_THE_TEMPLATE.contains(&parameter.name), "{}", parameter.name),
         }
     }
-    let known: BTreeSet<_> = PARAMETERS.iter().map(|parameter| logical_id(parameter.name)).collect();
-    for parameter in defaults.keys() {
-        assert!(known.contains(parameter), "{parameter} of the template reaches no function");
+    // What is left says how it is deployed.
+    for parameter in settable.into_values() {
+        let uses = [format!("!Ref {}", parameter.name), format!("${{{}}}", parameter.name)];
+        assert!(uses.iter().any(|used| TEMPLATE.contains(used)), "{} is used nowhere", parameter.name);
+        assert!(!parameter.description.is_empty());
     }
+}
+
+/// Variables that nobody sets in a deployment: its own resources, and what is
+/// for laptops alone.
+const SET_BY_THE_TEMPLATE: [&str; 11] = [
+    "REVEAL_CODE",
+    "SMS_DELAY_MS",
+    "SIGNING_SECRET",
+    "SIGNING_SECRET_ARN",
+    "PEPPER_SECRET",
+    "PEPPER_SECRET_ARN",
+    "USERS_TABLE",
+    "CODES_TABLE",
+    "SESSIONS_TABLE",
+    "AWS_ENDPOINT_URL_DYNAMODB",
+    "AWS_ENDPOINT_URL_SNS",
+];
+
+/// A function that starts without a secret has no use for it.
+#[tokio::test]
+async fn secrets_are_read_by_those_alone_who_need_them() {
+    let app = App::new().await;
+    let template = Template::of_checkout();
+    let mut readers = BTreeMap::<_, BTreeSet<_>>::new();
+    for (variable, secret) in [("SIGNING_SECRET", "SigningSecret"), ("PEPPER_SECRET", "PepperSecret")] {
+        for function in functions::all() {
+            let needed = function.build(&app.setup_with(function.name(), &[(variable, "")])).await.is_err();
+            let read = ("secretsmanager:GetSecretValue".to_owned(), secret.to_owned());
+            assert_eq!(
+                template.allowed(function.name()).contains(&read),
+                needed,
+                "{} {secret}",
+                function.name()
+            );
+            if needed {
+                readers.entry(secret).or_default().insert(function.name());
+            }
+        }
+    }
+    assert_eq!(readers["SigningSecret"], ["exchange-code", "refresh-token"].into());
+}
+
+/// An alarm on a metric that nobody writes would never go off.
+#[test]
+fn alarms_watch_metrics_that_are_written() {
+    let mut watched = 0;
+    let mut lines = TEMPLATE.lines().map(str::trim);
+    while let Some(line) = lines.next() {
+        if line == "Namespace: Latchkey" {
+            let name = lines.next().unwrap().strip_prefix("MetricName: ").unwrap();
+            assert!(METRICS.contains(&format!("=> \"{name}\"")), "{name}");
+            watched += 1;
+        }
+    }
+    assert!(watched >= 5);
 }
 
 /// Each function does nothing that its policy forbids, and its policy allows

@@ -296,8 +296,14 @@ impl HttpConnector for Faulty {
             };
             let body: Value = serde_json::from_slice(answer.body().bytes().unwrap_or_default()).unwrap();
             asked.bytes = answer.body().bytes().unwrap_or_default().len();
-            asked.items =
-                body["Items"].as_array().map_or(0, Vec::len) + usize::from(body["Item"].is_object());
+            let batches = body["Responses"].as_object().into_iter().flat_map(|tables| tables.values());
+            asked.items = [&body["Items"]]
+                .into_iter()
+                .chain(batches)
+                .filter_map(Value::as_array)
+                .map(Vec::len)
+                .sum::<usize>()
+                + usize::from(body["Item"].is_object());
             if asked.operation == "Scan" {
                 asked.output = body;
             }

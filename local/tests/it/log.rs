@@ -49,7 +49,13 @@ pub(crate) fn keep() {
             .map(|function| format!(",{}=trace", function.name().replace('-', "_")))
             .collect();
         let filter = EnvFilter::new(format!("info,latchkey=trace{}", ours.concat()));
-        tracing::subscriber::set_global_default(watch::json(Keeper, filter, World::real())).unwrap();
+        tracing::subscriber::set_global_default(watch::json(
+            Keeper,
+            filter,
+            World::real(),
+            Some("a-function".to_owned()),
+        ))
+        .unwrap();
     });
     KEPT.set(Some(Vec::new()));
 }

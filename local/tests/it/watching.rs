@@ -108,6 +108,8 @@ async fn what_happens_is_counted_in_the_embedded_format() {
         {
             assert!(line[dimension.as_str().unwrap()].is_string(), "{line}");
         }
+        assert_eq!(directive["Dimensions"][0], json!(["FunctionName"]));
+        assert_eq!(line["FunctionName"], "a-function");
         let limit = line["Limit"].as_str().map(|limit| format!(" {limit}")).unwrap_or_default();
         *counts.entry(format!("{metric}{limit}")).or_default() += 1;
     }
