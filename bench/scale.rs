@@ -13,9 +13,18 @@ mod app;
 #[path = "../local/tests/it/faults.rs"]
 mod faults;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use aws_sdk_dynamodb::config::{HttpClient, RuntimeComponents, SharedHttpClient};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_types::body::SdkBody;
+use dynoxide::types::Item as DynamoItem;
+use dynoxide::{Database, ImportOptions};
 use http::Method;
 use latchkey::domain::invite::InviteCode;
 use latchkey::domain::phone::Phone;
@@ -23,7 +32,7 @@ use latchkey::domain::user::{User, UserId};
 use latchkey::tables::transaction::{Committed, Tables, Transaction};
 use latchkey::tables::users::Users;
 use latchkey_local::engine::Engine;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::app::{Answer, App, Person, phone};
 
@@ -80,7 +89,7 @@ impl Side {
         let app = App::build(&PARAMETERS, Some(engine.clone())).await;
         app.sign_in(ADMIN).await;
         let inviter = UserId(app.sign_in(INVITER).await.id);
-        fill(&app, users, referrals, &inviter).await;
+        fill(&app, &engine, users, referrals, &inviter).await;
         engine.database().disable_bulk_loading().unwrap();
         let (admin, inviter) = (app.sign_in(ADMIN).await, app.sign_in(INVITER).await);
         Self { app, users, referrals, admin, inviter, measured: BTreeMap::new() }
@@ -113,13 +122,13 @@ impl Side {
         let stranger = self.referrals + n * ((self.users - self.referrals) / (ROUNDS + 10));
         let (number, other, fresh) = (phone(stranger), phone(20_000_000 + n), phone(30_000_000 + n));
         let (admin, inviter) = (self.admin.clone(), self.inviter.clone());
-        let body = |value: serde_json::Value| value.to_string().into_bytes();
+        let body = |value: Value| value.to_string().into_bytes();
 
         let code = self.ask("request-code", async |app| app.request_code(&number).await).await.ok(202);
         let code = code["code"].as_str().unwrap().to_owned();
         let name = "exchange-code, a known user";
         let signed_in = self.ask(name, async |app| app.exchange(&number, &code).await).await.ok(200);
-        let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
         let (token, refresh) = (text(&signed_in["access_token"]), text(&signed_in["refresh_token"]));
         let (id, invite_code) = (text(&signed_in["user"]["id"]), text(&signed_in["user"]["invite_code"]));
 
@@ -197,14 +206,13 @@ impl Side {
 }
 
 /// `users` users, one every 30 seconds, as signing in leaves them; the first
-/// `referrals` of them as having entered the code of `inviter`.
-async fn fill(app: &App, users: u32, referrals: u32, inviter: &UserId) {
-    let setup = app.setup("bench");
+/// `referrals` of them as having entered the code of `inviter`. The tables write
+/// them as ever, and [`Loader`] takes what they write into `engine` in bulk.
+async fn fill(app: &App, engine: &Engine, users: u32, referrals: u32, inviter: &UserId) {
+    let loader = Loader::new(engine);
+    let setup = app.setup("bench").tables_through(SharedHttpClient::new(loader.clone()));
     let (table, tables) = (Users::new(&setup), Tables::new(&setup));
     let region = "RU".parse().unwrap();
-    let commit = async |writes: Transaction<()>| {
-        assert!(matches!(writes.commit(&tables, &app.world).await.unwrap(), Committed::Done));
-    };
     for start in (0..users).step_by(25) {
         let mut writes = Transaction::new(app.world.new_id());
         for n in start..(start + 25).min(users) {
@@ -214,18 +222,94 @@ async fn fill(app: &App, users: u32, referrals: u32, inviter: &UserId) {
             if n < referrals {
                 user.referrer_id = Some(inviter.clone());
                 user.activated_invite_code = Some(nth_code(users));
-                writes = writes.with((), table.link(&user, inviter, app.world.now()));
-                commit(Transaction::new(app.world.new_id()).with((), table.count_referral(inviter))).await;
+                writes = writes
+                    .with((), table.link(&user, inviter, app.world.now()))
+                    .with((), table.count_referral(inviter));
             }
             writes = writes
                 .with((), table.insert(&user))
                 .with((), table.claim_phone(&user.phone, &user.id))
                 .with((), table.claim_invite(&user));
         }
-        commit(writes).await;
+        assert!(matches!(writes.commit(&tables, &app.world).await.unwrap(), Committed::Done));
         if start % 100_000 == 0 {
             println!("{start} of {users} users");
         }
+    }
+    loader.finish();
+}
+
+/// Answers transactions of new items and of counters, and imports them: one at
+/// a time they would take an hour.
+#[derive(Clone)]
+struct Loader {
+    database: Database,
+    state: Arc<Mutex<Loaded>>,
+}
+
+#[derive(Default)]
+struct Loaded {
+    items: Vec<DynamoItem>,
+    /// What counters come to, by key.
+    sums: HashMap<String, i64>,
+    table: String,
+}
+
+impl Loader {
+    fn new(engine: &Engine) -> Self {
+        Self { database: engine.database().clone(), state: Arc::default() }
+    }
+
+    fn load(&self, transaction: &Value) {
+        let mut state = self.state.lock().unwrap();
+        for write in transaction["TransactItems"].as_array().unwrap() {
+            if let Some(item) = write["Put"].get("Item") {
+                write["Put"]["TableName"].as_str().unwrap().clone_into(&mut state.table);
+                state.items.push(serde_json::from_value(item.clone()).unwrap());
+            } else {
+                let update = &write["Update"];
+                assert_eq!(update["UpdateExpression"], "ADD n :change");
+                let change = update["ExpressionAttributeValues"][":change"]["N"].as_str().unwrap();
+                let key = update["Key"]["pk"]["S"].as_str().unwrap().to_owned();
+                *state.sums.entry(key).or_default() += change.parse::<i64>().unwrap();
+            }
+        }
+        if state.items.len() >= 50_000 {
+            self.import(&mut state);
+        }
+    }
+
+    fn import(&self, state: &mut Loaded) {
+        let items = std::mem::take(&mut state.items);
+        self.database.import_items(&state.table, items, ImportOptions::default()).unwrap();
+    }
+
+    fn finish(&self) {
+        let mut state = self.state.lock().unwrap();
+        let counters = std::mem::take(&mut state.sums).into_iter().map(|(key, n)| {
+            serde_json::from_value(json!({ "pk": { "S": key }, "n": { "N": n.to_string() } })).unwrap()
+        });
+        state.items.extend(counters);
+        self.import(&mut state);
+    }
+}
+
+impl std::fmt::Debug for Loader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Loader")
+    }
+}
+
+impl HttpClient for Loader {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for Loader {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        self.load(&serde_json::from_slice(request.body().bytes().unwrap_or_default()).unwrap());
+        HttpConnectorFuture::ready(Ok(HttpResponse::new(200.try_into().unwrap(), SdkBody::from("{}"))))
     }
 }
 

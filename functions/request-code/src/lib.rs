@@ -63,6 +63,10 @@ impl Needs for Needed {
     async fn build(setup: &Setup) -> Result<Self, StartError> {
         let vars = &setup.vars;
         let region = vars.parsed(config::DEFAULT_REGION)?;
+        let (limits, countries) = (CrowdLimits::read(vars)?, Countries::read(vars)?);
+        let (testers, reveals_code) = (TestPhones::read(vars, region)?, reveals_code(vars)?);
+        let (guard, sender) = (Guard::new(setup)?, Sender::build(setup)?);
+        // Bad parameters are told before anything is asked for.
         let (gate, pepper) = try_join!(Gate::build(setup), secrets::pepper(vars))?;
         let codes = Codes::new(setup, pepper.clone())?;
         Ok(Self {
@@ -70,15 +74,15 @@ impl Needs for Needed {
             requests: Requests::new(setup, pepper.clone(), codes.limits().ttl),
             codes,
             counters: Counters::new(setup),
-            guard: Guard::new(setup)?,
+            guard,
             stats: Stats::new(setup),
-            sender: Sender::build(setup)?,
+            sender,
             pepper,
-            limits: CrowdLimits::read(vars)?,
+            limits,
             region,
-            countries: Countries::read(vars)?,
-            testers: TestPhones::read(vars, region)?,
-            reveals_code: reveals_code(vars)?,
+            countries,
+            testers,
+            reveals_code,
             world: Arc::clone(&setup.world),
         })
     }

@@ -1,0 +1,267 @@
+"""The deployed artefacts, without a cloud and without Docker.
+
+usage: sam.py <latchkey binary> <folder of the functions' binaries>
+
+Runs in an environment with aws-sam-cli. SAM's own local API serves the routes of template.yaml, SAM's own resolver
+says which variables each function gets, and the runtime emulator of SAM's wheel runs each function's binary; only the
+containers are missing. The story is told over HTTP, every function takes part, and the texts show in the inbox of the
+gateway whose tables they share.
+"""
+
+import json
+import os
+import platform
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import samcli.local.rapid
+from samcli.commands.local.lib.local_lambda import LocalLambdaRunner
+from samcli.lib.providers.api_provider import ApiProvider
+from samcli.lib.providers.sam_function_provider import SamFunctionProvider
+from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider
+from samcli.local.apigw.local_apigw_service import LocalApigwService
+from werkzeug.serving import make_server
+
+ROOT = Path(__file__).parents[2]
+LOOPBACK = "127.0.0.1"
+ADMIN, ALICE, BOB = "+79000000001", "+79000000002", "+79000000003"
+NOTHING_ELSE = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "TMPDIR")}
+
+
+def free_port():
+    with socket.socket() as taken:
+        taken.bind((LOOPBACK, 0))
+        return taken.getsockname()[1]
+
+
+def emulator():
+    machine = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
+    source = Path(samcli.local.rapid.__path__[0]) / f"aws-lambda-rie-{machine}"
+    if not os.access(source, os.X_OK):
+        source.chmod(0o755)
+    return source
+
+
+class Functions(LocalLambdaRunner):
+    """What `sam local` runs functions with, the emulator in the place of a container."""
+
+    def __init__(self, provider, variables, binaries):
+        super().__init__(None, provider, str(ROOT), str(ROOT), env_vars_values=variables, aws_region="eu-central-1")
+        self.binaries = Path(binaries)
+        self.running = {}
+        self.log = tempfile.TemporaryFile("w+")
+
+    def is_debugging(self):
+        return False
+
+    def variables(self, function):
+        resolved = self._make_env_vars(function).resolve()
+        # Where a container finds the machine, a process on it has to look elsewhere.
+        return {name: str(value).replace("host.docker.internal", LOOPBACK) for name, value in resolved.items()}
+
+    def start(self, function):
+        events, api = free_port(), free_port()
+        process = subprocess.Popen(
+            [
+                emulator(),
+                "--runtime-interface-emulator-address",
+                f"{LOOPBACK}:{events}",
+                "--runtime-api-address",
+                f"{LOOPBACK}:{api}",
+                self.binaries / function.metadata["BuildProperties"]["Binary"],
+            ],
+            env={**NOTHING_ELSE, **self.variables(function)},
+            stdout=self.log,
+            stderr=self.log,
+        )
+        for _ in range(100):
+            try:
+                socket.create_connection((LOOPBACK, events), 1).close()
+                return process, events
+            except OSError:
+                time.sleep(0.05)
+        raise SystemExit(f"the emulator of {function.name} did not start")
+
+    def invoke(self, function_identifier, event, *_, stdout=None, **__):
+        function = self.provider.get(function_identifier)
+        if function.name not in self.running:
+            self.running[function.name] = self.start(function)
+        _, port = self.running[function.name]
+        url = f"http://{LOOPBACK}:{port}/2015-03-31/functions/function/invocations"
+        with urllib.request.urlopen(urllib.request.Request(url, event.encode()), timeout=30) as answer:
+            stdout.write_str(answer.read().decode())
+
+    def end(self):
+        for process, _ in self.running.values():
+            process.terminate()
+            process.wait(10)
+
+
+class Api:
+    """Requests to SAM's local API."""
+
+    def __init__(self, url):
+        self.url = url
+
+    def ask(self, method, path, body=None, token=None, media_type="application/json"):
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        if body is not None:
+            headers["content-type"] = media_type
+            body = body if isinstance(body, bytes) else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, body, headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=40) as answer:
+                status, content = answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            status, content = error.code, error.read()
+        try:
+            return status, json.loads(content) if content else None
+        except ValueError:
+            return status, content
+
+    def ok(self, *arguments, status=200, **named):
+        answer = self.ask(*arguments, **named)
+        assert answer[0] == status, (arguments, answer)
+        return answer[1]
+
+
+def last_code(gateway, phone):
+    with urllib.request.urlopen(f"{gateway}/local/messages?to={phone}", timeout=10) as answer:
+        return re.match(r"\d+", json.load(answer)[-1]["body"]).group()
+
+
+def story(api, gateway):
+    """Every endpoint, as an app, its moderators and another backend would call it."""
+
+    def sign_in(phone, status=200):
+        asked = api.ok("POST", "/v1/auth/code", {"phone": phone}, status=202)
+        body = {"phone": phone, "code": last_code(gateway, phone), "challenge_id": asked["challenge_id"]}
+        return api.ok("POST", "/v1/auth/token", body)
+
+    admin, alice, bob = sign_in(ADMIN), sign_in(ALICE), sign_in(BOB)
+    assert admin["user"]["role"] == "admin" and alice["is_new"]
+    token, other = alice["access_token"], bob["access_token"]
+    wrong = {"phone": ALICE, "code": "0000"}
+    assert api.ask("POST", "/v1/auth/token", wrong)[1]["code"] == "invalid_code"
+
+    invite = {"invite_code": alice["user"]["invite_code"]}
+    assert api.ok("PUT", "/v1/users/me/referrer", invite, other)["referrer"]["id"] == alice["user"]["id"]
+    assert api.ok("GET", "/v1/users/me", token=token)["referrals"] == [BOB]
+    assert [item["phone"] for item in api.ok("GET", "/v1/users/me/referrals", token=token)["items"]] == [BOB]
+    assert api.ok("PATCH", "/v1/users/me", {"city": "Omsk"}, token)["city"] == "Omsk"
+
+    picture = (ROOT / "local/tests/it/one-pixel.png").read_bytes()
+    avatar = api.ok("PUT", "/v1/users/me/avatar", picture, token, media_type="image/png")["avatar_url"]
+    served = api.ok("GET", re.sub("^https?://[^/]*", "", avatar))
+    # Drawn anew, without what a camera writes beside the picture.
+    assert served.startswith(b"\xff\xd8\xff"), served[:20]
+
+    refreshed = api.ok("POST", "/v1/auth/refresh", {"refresh_token": alice["refresh_token"]})
+    token = refreshed["access_token"]
+    api.ok("POST", "/v1/auth/code", {"phone": "+79000000004", "purpose": "change_phone"}, token, status=202)
+    moved = {"phone": "+79000000004", "code": last_code(gateway, "+79000000004")}
+    assert api.ok("PUT", "/v1/users/me/phone", moved, token)["phone"] == "+79000000004"
+
+    staff = admin["access_token"]
+    assert len(api.ok("GET", "/v1/users", token=staff)["items"]) == 3
+    assert len(api.ok("GET", "/v1/users?phone=%2B79000000004", token=staff)["items"]) == 1
+    assert api.ask("GET", "/v1/users", token=other)[1]["code"] == "forbidden"
+    path = f"/v1/users/{alice['user']['id']}/invite"
+    assert api.ok("PATCH", path, {"max_uses": 5}, staff)["uses"] == 1
+    assert sum(day["sign_ups"] for day in api.ok("GET", "/v1/stats", token=staff)["items"]) == 3
+
+    again = sign_in("+79000000004")
+    sessions = api.ok("GET", "/v1/users/me/sessions", token=token)["items"]
+    (second,) = [session["id"] for session in sessions if not session["current"]]
+    api.ok("DELETE", f"/v1/users/me/sessions/{second}", token=token, status=204)
+    assert api.ask("GET", "/v1/users/me", token=again["access_token"])[1]["code"] == "session_ended"
+    api.ok("POST", "/v1/auth/logout", {"scope": "global"}, token, status=204)
+    assert api.ask("GET", "/v1/users/me", token=token)[1]["code"] == "session_ended"
+    api.ok("DELETE", "/v1/users/me", token=other, status=204)
+
+    assert api.ok("GET", "/.well-known/jwks.json")["keys"][0]["crv"] == "P-256"
+    assert api.ok("GET", "/health") is not None
+    assert api.ask("GET", "/nothing")[1]["code"] == "not_found"
+    assert api.ask("POST", "/v1/users/me")[1]["code"] == "method_not_allowed"
+
+
+def refuses_what_is_for_laptops(binaries):
+    """In Lambda itself neither an inbox nor a revealed code would be a laptop's."""
+    for name, value in [("SMS_PROVIDER", "inbox"), ("REVEAL_CODE", "true")]:
+        variables = {"SMS_PROVIDER": "sns", "AWS_LAMBDA_FUNCTION_NAME": "f", "PEPPER_SECRET": "p", name: value}
+        done = subprocess.run(
+            [Path(binaries) / "request-code"],
+            env={**variables, "AWS_LAMBDA_RUNTIME_API": f"{LOOPBACK}:1"},
+            capture_output=True,
+            text=True,
+            timeout=20,
+        )
+        assert done.returncode != 0 and name in done.stdout, (name, done.stdout, done.stderr)
+
+
+def main():
+    latchkey, binaries = sys.argv[1:]
+    (stacks, _) = SamLocalStackProvider.get_stacks(str(ROOT / "template.yaml"))
+    provider = SamFunctionProvider(stacks)
+    dynamodb = free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        gateway = subprocess.Popen(
+            [latchkey, "--data-dir", folder, "--port", "0", "--dynamodb-port", str(dynamodb)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**NOTHING_ELSE, "ADMIN_PHONES": ADMIN, "RESEND_COOLDOWN": "0"},
+        )
+        functions = None
+        try:
+            url = next(found.group() for line in gateway.stdout if (found := re.search(r"http://[\d.]+:\d+", line)))
+            threading.Thread(target=gateway.stdout.read, daemon=True).start()
+            file = Path(folder) / "sam.env.json"
+            while not file.exists():
+                time.sleep(0.05)
+            assert file.stat().st_mode & 0o077 == 0, "others can read the secrets"
+            variables = json.loads(file.read_text())
+            functions = Functions(provider, variables, binaries)
+
+            for function in provider.get_all():
+                given = functions.variables(function)
+                for table in ["UsersTable", "CodesTable", "SessionsTable"]:
+                    assert table in given.values(), (function.name, table)
+                assert given["AWS_ENDPOINT_URL_DYNAMODB"] == f"http://{LOOPBACK}:{dynamodb}"
+                assert given["SMS_PROVIDER"] == "inbox" and given["SIGNING_SECRET"] and given["PEPPER_SECRET"]
+                assert given["ADMIN_PHONES"] == ADMIN and given["CODES_PER_IP_HOUR"] == "0"
+
+            api = ApiProvider(stacks, cwd=str(ROOT)).api
+            # An HTTP API hands every picture over in base64; SAM's copy of it only those of a REST API's list.
+            api.binary_media_types_set.add("image/png")
+            service = LocalApigwService(api, functions, port=0, host=LOOPBACK)
+            service.create()
+            server = make_server(LOOPBACK, 0, service._app)
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            try:
+                story(Api(f"http://{LOOPBACK}:{server.server_port}"), url)
+            except BaseException:
+                functions.log.seek(0)
+                print(functions.log.read()[-4000:])
+                raise
+            server.shutdown()
+            called, all_of_them = set(functions.running), {function.name for function in provider.get_all()}
+            assert called == all_of_them, all_of_them - called
+            print(f"  the story was told through {len(called)} functions in the runtime emulator")
+        finally:
+            if functions:
+                functions.end()
+            gateway.terminate()
+            gateway.wait(10)
+    refuses_what_is_for_laptops(binaries)
+    print("  what is for laptops is refused in Lambda")
+
+
+main()
