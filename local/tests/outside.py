@@ -2,8 +2,9 @@
 
 usage: outside.py <latchkey binary> [<address of a moto server>]
 
-Checks another backend's view of our tokens with PyJWT (docs/examples/verify_token.py) and `latchkey promote`;
-where a moto server is given, also promoting in a stack, and that its SNS receives our texts.
+Checks another backend's view of our tokens with both examples of docs/examples (PyJWT, and jose in Node, which
+`npm ci --prefix docs/examples` installs) and `latchkey promote`; where a moto server is given, also promoting in a
+stack, and that its SNS receives our texts.
 """
 
 import base64
@@ -13,16 +14,18 @@ import re
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
 from pathlib import Path
 
 import boto3
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "docs" / "examples"))
-from verify_token import Verifier  # noqa: E402
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+sys.path.insert(0, str(EXAMPLES))
+import verify_token  # noqa: E402
 
 NOTHING_ELSE = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "TMPDIR")}
 
@@ -61,13 +64,64 @@ class Gateway:
             return json.load(answer)
 
 
+class Refused(Exception):
+    """A verifier refused a token."""
+
+
+class InPython:
+    """docs/examples/verify_token.py"""
+
+    def __init__(self, issuer, audience="latchkey", keys_of=None):
+        self.verifier = verify_token.Verifier(issuer, audience)
+        if keys_of:
+            self.verifier.keys = verify_token.Verifier(keys_of).keys
+
+    def verify(self, token):
+        try:
+            return self.verifier.verify(token)
+        except jwt.PyJWKClientConnectionError:
+            raise
+        except jwt.PyJWTError as error:
+            raise Refused(type(error).__name__) from error
+
+
+class InNode:
+    """docs/examples/verify_token.mjs"""
+
+    SCRIPT = """
+        import { Verifier } from "./verify_token.mjs";
+        const [issuer, audience, keysOf, token] = JSON.parse(process.argv[1]);
+        const verifier = new Verifier(issuer, audience);
+        if (keysOf) verifier.keys = new Verifier(keysOf).keys;
+        try {
+            console.log(JSON.stringify({ claims: await verifier.verify(token) }));
+        } catch (error) {
+            if (!/^ERR_(JWT|JWS|JOSE_ALG|JWKS_NO_MATCHING)_/.test(error.code)) throw error;
+            console.log(JSON.stringify({ refused: error.code }));
+        }
+    """
+
+    def __init__(self, issuer, audience="latchkey", keys_of=None):
+        self.names = [issuer, audience, keys_of]
+
+    def verify(self, token):
+        command = ["node", "--input-type=module", "--eval", self.SCRIPT, json.dumps([*self.names, token])]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=EXAMPLES)
+        if done.returncode:
+            raise SystemExit(done.stderr)
+        answer = json.loads(done.stdout)
+        if "refused" in answer:
+            raise Refused(answer["refused"])
+        return answer["claims"]
+
+
 def refused(verifier, token, why):
     try:
         verifier.verify(token)
-    except jwt.PyJWTError as error:
-        print(f"  refused, {why}: {type(error).__name__}")
+    except Refused as reason:
+        print(f"  refused by {type(verifier).__name__}, {why}: {reason}")
         return
-    raise SystemExit(f"accepted, {why}")
+    raise SystemExit(f"accepted by {type(verifier).__name__}, {why}")
 
 
 def part(value):
@@ -153,39 +207,51 @@ def promote_in_stack(binary, moto):
     print("  the role changes in the stack that is named, and in no other")
 
 
+def signing_key(entry):
+    """The key of an entry of the signing secret, derived as `shared/src/tokens.rs` does."""
+    info = b"latchkey access token ES256 \0"
+    drawn = HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(entry.encode())
+    return ec.derive_private_key(int.from_bytes(drawn, "big"), ec.SECP256R1())
+
+
 def another_backend(binary):
-    with Gateway(binary, REVEAL_CODE="true", ACCESS_TTL="60") as gateway:
+    secret = "an-entry-of-the-tests-alone"
+    with Gateway(binary, REVEAL_CODE="true", SIGNING_SECRET=secret) as gateway:
         found = gateway.ask("/.well-known/openid-configuration")
         assert found == {"issuer": gateway.url, "jwks_uri": gateway.url + "/.well-known/jwks.json"}, found
         code = gateway.ask("/v1/auth/code", {"phone": "+79000000001"})["code"]
         signed_in = gateway.ask("/v1/auth/token", {"phone": "+79000000001", "code": code})
         token = signed_in["access_token"]
-
-        verifier = Verifier(gateway.url)
-        claims = verifier.verify(token)
-        assert claims["sub"] == signed_in["user"]["id"] and claims["role"] == "user", claims
-        print("  accepted:", ", ".join(sorted(claims)))
-
-        refused(Verifier(gateway.url, audience="another"), token, "another audience")
-        elsewhere = Verifier("https://elsewhere.example.com")
-        elsewhere.keys = verifier.keys
-        refused(elsewhere, token, "another issuer")
-        refused(verifier, token[:-4] + "AAAA", "another signature")
         header, body, signature = token.split(".")
-        kid = jwt.get_unverified_header(token)["kid"]
-        for algorithm in ("none", "HS256", "RS256"):
-            forged = part({"alg": algorithm, "typ": "at+jwt", "kid": kid})
-            refused(verifier, f"{forged}.{body}.{signature}", f"algorithm {algorithm}")
-        foreign = ec.generate_private_key(ec.SECP256R1())
-        headers = {"kid": kid, "typ": "at+jwt"}
-        refused(verifier, jwt.encode(claims, foreign, "ES256", headers), "a foreign key under our kid")
-        refused(verifier, jwt.encode(claims, foreign, "ES256", {**headers, "kid": "x"}), "an unknown key")
-        refused(verifier, f"{part({'alg': 'ES256', 'typ': 'JWT', 'kid': kid})}.{body}.{signature}", "another type")
+        headers = jwt.get_unverified_header(token)
+        key, foreign = signing_key(secret), ec.generate_private_key(ec.SECP256R1())
 
-        # The refresh token is for us alone.
-        refused(verifier, signed_in["refresh_token"], "a refresh token")
-        time.sleep(max(0, claims["exp"] - time.time()) + 1)
-        refused(verifier, token, "expired")
+        for language in InPython, InNode:
+            verifier = language(gateway.url)
+            claims = verifier.verify(token)
+            assert claims["sub"] == signed_in["user"]["id"] and claims["role"] == "user", claims
+            print(f"  accepted by {language.__name__}:", ", ".join(sorted(claims)))
+
+            refused(language(gateway.url, audience="another"), token, "another audience")
+            elsewhere = language("https://elsewhere.example.com", keys_of=gateway.url)
+            refused(elsewhere, token, "another issuer")
+            refused(verifier, token[:-4] + "AAAA", "another signature")
+            for algorithm in ("none", "HS256", "RS256"):
+                forged = part({**headers, "alg": algorithm})
+                refused(verifier, f"{forged}.{body}.{signature}", f"algorithm {algorithm}")
+            refused(verifier, jwt.encode(claims, foreign, "ES256", headers), "a foreign key under our kid")
+            refused(verifier, jwt.encode(claims, foreign, "ES256", {**headers, "kid": "x"}), "an unknown key")
+            # The refresh token is for us alone.
+            refused(verifier, signed_in["refresh_token"], "a refresh token")
+
+            # What our own key signs and is no access token of now.
+            assert verifier.verify(jwt.encode(claims, key, "ES256", headers)) == claims
+            refused(verifier, jwt.encode(claims, key, "ES256", {**headers, "typ": "JWT"}), "another type")
+            past = {**claims, "iat": claims["iat"] - 1800, "exp": claims["exp"] - 1800}
+            refused(verifier, jwt.encode(past, key, "ES256", headers), "expired")
+            for claim in ("exp", "iat", "iss", "aud", "sub", "sid"):
+                lacking = {name: value for name, value in claims.items() if name != claim}
+                refused(verifier, jwt.encode(lacking, key, "ES256", headers), f"no {claim}")
 
 
 def sns(binary, moto):
