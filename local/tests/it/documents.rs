@@ -15,6 +15,8 @@ use crate::app::{App, phone};
 const ENV_SAMPLE: &str = include_str!("../../../.env.sample");
 const ERRORS: &str = include_str!("../../../docs/errors.md");
 const METRICS: &str = include_str!("../../../shared/src/metrics.rs");
+const DEPLOY: &str = include_str!("../../../docs/deploy.md");
+const INTEGRATE: &str = include_str!("../../../docs/integrate.md");
 const README: &str = include_str!("../../../README.md");
 const SECURITY: &str = include_str!("../../../docs/security.md");
 
@@ -262,18 +264,64 @@ fn the_table_of_problems_is_the_catalogue() {
 }
 
 #[test]
-fn the_readme_names_only_paths_that_are_there() {
+fn documents_name_only_paths_that_are_there() {
     let routes = Template::of_checkout().routes();
+    for (document, least) in [(README, 5), (INTEGRATE, 5), (DEPLOY, 2)] {
+        let mut named = 0;
+        for path in document.split(|c: char| c.is_whitespace() || "`\"'()|".contains(c)) {
+            let path = path.trim_start_matches("$LATCHKEY").trim_start_matches("http://127.0.0.1:3000");
+            if path.starts_with("/v1/") {
+                let known =
+                    |route: &Route| route.path == path || route.path.replace("{user_id}", "me") == path;
+                assert!(routes.iter().any(known), "{path}");
+                named += 1;
+            }
+        }
+        assert!(named >= least, "{named}");
+    }
+}
+
+/// What apps are told to do about problems names problems that there are.
+#[test]
+fn the_guide_for_apps_names_only_problems_that_there_are() {
+    let known: BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+    let table = INTEGRATE.split("| code | what the app does |").nth(1).unwrap();
     let mut named = 0;
-    for path in README.split(|c: char| c.is_whitespace() || "`\"'()|".contains(c)) {
-        let path = path.trim_start_matches("$LATCHKEY").trim_start_matches("http://127.0.0.1:3000");
-        if path.starts_with("/v1/") {
-            let known = |route: &Route| route.path == path || route.path.replace("{user_id}", "me") == path;
-            assert!(routes.iter().any(known), "{path}");
+    for row in table.lines().skip(2).take_while(|line| line.starts_with('|')) {
+        for code in row.split('|').nth(1).unwrap().split('`').skip(1).step_by(2) {
+            assert!(known.contains(code), "{code}");
             named += 1;
         }
     }
-    assert!(named >= 5);
+    assert!(named >= 20, "{named}");
+}
+
+/// Links between the documents lead to files, and to headings in them.
+#[test]
+fn links_between_documents_lead_somewhere() {
+    let heading = |line: &str| {
+        let text = line.trim_start_matches('#').trim().to_lowercase();
+        let kept = text.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+        kept.collect::<String>().replace(' ', "-")
+    };
+    let root = std::path::Path::new("..");
+    let mut followed = 0;
+    for document in ["README.md", "docs/deploy.md", "docs/integrate.md"] {
+        let path = root.join(document);
+        let text = std::fs::read_to_string(&path).unwrap();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if link.contains("://") {
+                continue;
+            }
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = if file.is_empty() { path.clone() } else { path.with_file_name(file) };
+            let found = std::fs::read_to_string(&target).unwrap_or_else(|error| panic!("{link}: {error}"));
+            let mut anchors = found.lines().filter(|line| line.starts_with('#')).map(heading);
+            assert!(anchor.is_empty() || anchors.any(|found| found == anchor), "{document}: {link}");
+            followed += 1;
+        }
+    }
+    assert!(followed >= 30, "{followed}");
 }
 
 /// The chances of `docs/security.md`, worked out from the limits.

@@ -45,6 +45,9 @@ pub(crate) struct Asked {
     pub(crate) bytes: usize,
     /// How many items came back.
     pub(crate) items: usize,
+    /// What it is charged, in read or write units by table, where they are
+    /// metered.
+    pub(crate) units: Vec<(String, f64)>,
     /// What came back of a scan, which tests alone ask for.
     pub(crate) output: Value,
 }
@@ -80,6 +83,12 @@ impl Asked {
         }
     }
 
+    /// Whether it puts a text into the inbox: the provider's, not the tables'.
+    pub(crate) fn is_text(&self) -> bool {
+        self.operation == "PutItem"
+            && self.input["Item"]["pk"]["S"].as_str().is_some_and(|pk| pk.starts_with("inbox#"))
+    }
+
     /// Whether the answer may be older than the last write.
     pub(crate) fn is_stale_read(&self) -> bool {
         let consistent = |input: &Value| input["ConsistentRead"] == json!(true);
@@ -99,6 +108,7 @@ struct State {
     at_random: Option<(StdRng, f64)>,
     stale: bool,
     latency: Option<Duration>,
+    metered: bool,
     carrier: Carrier,
     texts: Vec<String>,
 }
@@ -154,6 +164,11 @@ impl Faults {
     /// Every request takes this long.
     pub(crate) fn latency(&self, latency: Duration) {
         self.0.lock().unwrap().latency = Some(latency);
+    }
+
+    /// Every request is asked what it is charged: [`Asked::units`].
+    pub(crate) fn meter(&self) {
+        self.0.lock().unwrap().metered = true;
     }
 
     /// SNS answers like this from now on.
@@ -254,7 +269,7 @@ impl HttpClient for Faulty {
 }
 
 impl HttpConnector for Faulty {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+    fn call(&self, mut request: HttpRequest) -> HttpConnectorFuture {
         let this = self.clone();
         HttpConnectorFuture::new(async move {
             if request.uri().contains("//sns.") {
@@ -262,19 +277,25 @@ impl HttpConnector for Faulty {
             }
             let target = request.headers().get("x-amz-target").unwrap_or_default();
             let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
-            let input = serde_json::from_slice(request.body().bytes().unwrap_or_default()).unwrap();
+            let input: Value = serde_json::from_slice(request.body().bytes().unwrap_or_default()).unwrap();
             let mut asked = Asked {
                 function: this.function.clone(),
                 operation,
                 input,
                 bytes: 0,
                 items: 0,
+                units: vec![],
                 output: Value::Null,
             };
-            let (latency, stale) = {
+            let (latency, stale, metered) = {
                 let state = this.faults.0.lock().unwrap();
-                (state.latency, state.stale && asked.is_stale_read())
+                (state.latency, state.stale && asked.is_stale_read(), state.metered)
             };
+            if metered {
+                let mut input = asked.input.clone();
+                input["ReturnConsumedCapacity"] = "TOTAL".into();
+                *request.body_mut() = SdkBody::from(input.to_string());
+            }
             if let Some(latency) = latency {
                 tokio::time::sleep(latency).await;
             }
@@ -304,6 +325,14 @@ impl HttpConnector for Faulty {
                 .map(Vec::len)
                 .sum::<usize>()
                 + usize::from(body["Item"].is_object());
+            let tables = match &body["ConsumedCapacity"] {
+                Value::Array(tables) => tables.as_slice(),
+                table => std::slice::from_ref(table),
+            };
+            let charge = |table: &Value| {
+                Some((table["TableName"].as_str()?.to_owned(), table["CapacityUnits"].as_f64()?))
+            };
+            asked.units = tables.iter().filter_map(charge).collect();
             if asked.operation == "Scan" {
                 asked.output = body;
             }

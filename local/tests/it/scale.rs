@@ -7,8 +7,12 @@ use latchkey::domain::phone::Phone;
 use latchkey::domain::user::{User, UserId};
 use latchkey::tables::transaction::{Committed, Tables, Transaction};
 use latchkey::tables::users::Users;
+use serde_json::json;
 
-use crate::app::{App, Person, phone};
+use crate::app::{Answer, App, Person, phone};
+
+const DEPLOY: &str = include_str!("../../../docs/deploy.md");
+const HOUR: i64 = 3_600;
 
 /// What one answer cost: items and bytes read, for each request in order.
 #[derive(Debug, PartialEq)]
@@ -65,4 +69,118 @@ async fn the_first_page_of_10_000_referrals_costs_what_that_of_10_does() {
         }
         println!("a page of referrals, mean of 100: {:?}", start.elapsed() / 100);
     }
+}
+
+/// What a request is charged, in units of DynamoDB.
+#[derive(Clone, Copy, Debug, Default)]
+struct Charge {
+    writes: f64,
+    writes_of_codes: f64,
+    reads: f64,
+}
+
+/// The text itself is the inbox's, and left out.
+async fn charge(app: &App, request: impl Future<Output = Answer>) -> (Charge, Answer) {
+    app.faults.asked();
+    let answer = request.await;
+    assert!(answer.status < 300, "{}", String::from_utf8_lossy(&answer.body));
+    let mut charge = Charge::default();
+    for asked in app.faults.asked().iter().filter(|asked| !asked.is_text()) {
+        for (table, units) in &asked.units {
+            if matches!(asked.operation.as_str(), "GetItem" | "BatchGetItem" | "Query") {
+                charge.reads += units;
+                continue;
+            }
+            charge.writes += units;
+            if table == "CodesTable" {
+                charge.writes_of_codes += units;
+            }
+        }
+    }
+    (charge, answer)
+}
+
+/// The engine charges as DynamoDB does: by size, double in transactions, once
+/// more for each index, and for items that are not there.
+#[tokio::test]
+async fn requests_are_charged_what_the_guide_says() {
+    // The limits that a deployment has and a laptop has not.
+    let app = App::with(&[
+        ("CODES_PER_IP_HOUR", "60"),
+        ("GUESSES_PER_IP_HOUR", "60"),
+        ("TEXTS_PER_DAY", "10000"),
+        ("PUMPING_MIN_SENDS", "30"),
+        ("PUMPING_MIN_SENDS_COUNTRY", "1000"),
+    ])
+    .await;
+    let alice = app.sign_in(&phone(2)).await;
+    app.faults.meter();
+    let check = |name: &str, charge: Charge| {
+        let Charge { writes, writes_of_codes, reads } = charge;
+        let row = format!("| {name} | {writes} | {writes_of_codes} | {reads} |");
+        assert!(DEPLOY.contains(&row), "{row}");
+    };
+
+    let (asking, _) = charge(&app, app.request_code(&phone(1))).await;
+    check("asking for a code", asking);
+    let code = app.last_code(&phone(1)).await;
+    let (entering, _) = charge(&app, app.exchange(&phone(1), &code)).await;
+    check("entering it, a new user", entering);
+    // Until the phone's item holds all the times that it ever does.
+    for _ in 0..8 {
+        app.clock.advance(HOUR);
+        app.request_code(&phone(1)).await.ok(202);
+        app.exchange(&phone(1), &app.last_code(&phone(1)).await).await.ok(200);
+    }
+    app.clock.advance(HOUR);
+    let body = json!({ "phone": phone(1) });
+    let (asking, _) = charge(&app, app.post_with_key("/v1/auth/code", "a", &body)).await;
+    check("asking for a code, with an `Idempotency-Key`", asking);
+    let body = json!({ "phone": phone(1), "code": app.last_code(&phone(1)).await });
+    let (entering, _) = charge(&app, app.post_with_key("/v1/auth/token", "a", &body)).await;
+    check("entering it, a known user, with an `Idempotency-Key`", entering);
+    for (what, units) in
+        [("write", asking.writes + entering.writes + 4.0), ("read", asking.reads + entering.reads)]
+    {
+        let row = format!("| DynamoDB, {what} units | {units} |");
+        assert!(DEPLOY.contains(&row), "{row}");
+    }
+
+    app.clock.advance(16 * HOUR);
+    let (asking, _) = charge(&app, app.request_code(&phone(1))).await;
+    check("asking for a code", asking);
+    let code = app.last_code(&phone(1)).await;
+    let (entering, answer) = charge(&app, app.exchange(&phone(1), &code)).await;
+    check("entering it, a known user", entering);
+    let tokens = answer.json();
+    let (refreshing, _) = charge(&app, app.refresh(tokens["refresh_token"].as_str().unwrap())).await;
+    check("refreshing", refreshing);
+    let token = tokens["access_token"].as_str().unwrap();
+    let (activating, _) = charge(&app, app.activate(token, &alice.invite_code)).await;
+    check("entering an invite code", activating);
+    let (profile, _) = charge(&app, app.get("/v1/users/me", token)).await;
+    check("a profile", profile);
+}
+
+/// Each line of the bill is what it is made of, and their sum stands below.
+#[test]
+fn the_bill_of_the_guide_adds_up() {
+    let bill = DEPLOY.split("| a million sign-ins").nth(1).unwrap();
+    let (mut sum, mut lines) = (0.0, 0);
+    for line in bill.lines().skip(2) {
+        let cells: Vec<_> = line.split('|').map(str::trim).collect();
+        let cell = |at: usize| cells[at].parse::<f64>();
+        // Half a cent is rounded up, as a bill does.
+        let cents = |usd: f64| format!("{:.2}", usd + 1e-9);
+        if let (Ok(units), Ok(price), Ok(usd)) = (cell(2), cell(3), cell(4)) {
+            assert_eq!(cents(units * price), cents(usd), "{line}");
+            sum += usd;
+            lines += 1;
+        } else {
+            assert_eq!(cells[1], "together, without texts");
+            assert_eq!(cents(sum), cents(cell(4).unwrap()), "{line}");
+            break;
+        }
+    }
+    assert_eq!(lines, 6);
 }
