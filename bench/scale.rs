@@ -1,5 +1,6 @@
 //! What an endpoint costs among 1,000,000 users, beside what it costs among
-//! 1,000: `cargo bench --bench scale`.
+//! 1,000: `cargo bench --bench scale`. Another number of users is an argument,
+//! after `--`; a tenth of them entered one user's invite code.
 //!
 //! Two whole APIs, each on an embedded engine in a file. Both are taken through
 //! the same story, in turn. Waves, requests and items have to be the same, or
@@ -40,7 +41,9 @@ use crate::app::{Answer, App, Person, phone};
 const ROUNDS: u32 = 300;
 
 /// The simulated latency that counts waves.
-const LATENCY: Duration = Duration::from_secs(1);
+const LATENCY: Duration = Duration::from_millis(100);
+
+const DAY_MILLIS: i64 = 86_400_000;
 
 const ADMIN: &str = "+79990000000";
 const INVITER: &str = "+79990000001";
@@ -69,6 +72,8 @@ struct Side {
     referrals: u32,
     admin: Person,
     inviter: Person,
+    /// Whether requests are counted, under simulated latency, or timed.
+    counts: bool,
     measured: BTreeMap<&'static str, Measured>,
 }
 
@@ -83,7 +88,8 @@ struct Measured {
 }
 
 impl Side {
-    async fn new(folder: &std::path::Path, users: u32, referrals: u32) -> Self {
+    async fn new(folder: &std::path::Path, users: u32) -> Self {
+        let referrals = users / 10;
         let engine = Engine::in_file(&folder.join(format!("{users}.db"))).unwrap();
         engine.database().enable_bulk_loading().unwrap();
         let app = App::build(&PARAMETERS, Some(engine.clone())).await;
@@ -91,8 +97,10 @@ impl Side {
         let inviter = UserId(app.sign_in(INVITER).await.id);
         fill(&app, &engine, users, referrals, &inviter).await;
         engine.database().disable_bulk_loading().unwrap();
+        // Both sides go on at midnight, so that counters of hours and days begin alike.
+        app.clock.advance_millis(DAY_MILLIS - app.world.now().millis() % DAY_MILLIS);
         let (admin, inviter) = (app.sign_in(ADMIN).await, app.sign_in(INVITER).await);
-        Self { app, users, referrals, admin, inviter, measured: BTreeMap::new() }
+        Self { app, users, referrals, admin, inviter, counts: false, measured: BTreeMap::new() }
     }
 
     /// One request, as part of what is measured under `name`.
@@ -105,14 +113,16 @@ impl Side {
 
         let asked = self.app.faults.asked();
         let measured = self.measured.entry(name).or_default();
-        if simulated >= LATENCY || asked.is_empty() {
+        if self.counts {
+            let waves = simulated.as_millis() / LATENCY.as_millis();
             let mut requests: Vec<_> =
                 asked.iter().map(|asked| (asked.operation.clone(), asked.items)).collect();
             requests.sort();
-            measured.shape = Some((simulated.as_millis() / LATENCY.as_millis(), requests));
+            measured.shape = Some((waves, requests));
             measured.bytes = asked.iter().map(|asked| asked.bytes).sum();
+        } else {
+            measured.times.push(real);
         }
-        measured.times.push(real);
         answer
     }
 
@@ -158,7 +168,7 @@ impl Side {
             ("list-users?phone=", format!("/v1/users?phone={number}")),
             ("list-users?invite_code=", format!("/v1/users?invite_code={invite_code}")),
             ("list-users?role=", "/v1/users?role=admin".to_owned()),
-            ("stats", "/v1/stats?days=90".to_owned()),
+            ("stats", "/v1/stats?days=1".to_owned()),
         ] {
             self.ask(name, async |app| app.get(&path, &admin.token).await).await;
         }
@@ -332,18 +342,9 @@ async fn main() {
     let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("scale");
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).unwrap();
-    let mut few = Side::new(&folder, 1_000, 100).await;
-    let mut many = Side::new(&folder, 1_000_000, 100_000).await;
-
-    // What is counted, under simulated latency.
-    tokio::time::pause();
-    for side in [&mut few, &mut many] {
-        side.app.faults.latency(LATENCY);
-        side.story(0).await;
-        side.app.faults.latency(Duration::ZERO);
-        side.measured.values_mut().for_each(|measured| measured.times.clear());
-    }
-    tokio::time::resume();
+    let users = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(1_000_000);
+    let mut few = Side::new(&folder, 1_000).await;
+    let mut many = Side::new(&folder, users).await;
 
     // What is timed, in turn.
     for n in 1..=ROUNDS {
@@ -353,8 +354,17 @@ async fn main() {
         }
     }
 
+    // What is counted, under simulated latency. Last, so that each shard of every
+    // counter is there.
+    tokio::time::pause();
+    for side in [&mut few, &mut many] {
+        side.counts = true;
+        side.app.faults.latency(LATENCY);
+        side.story(0).await;
+    }
+
     println!(
-        "| | waves | requests | items | bytes at 1,000 users | at 1,000,000 | p50 at 1,000 | at 1,000,000 | ratio |"
+        "| | waves | requests | items | bytes, among 1,000 | among {users} | p50, among 1,000 | among {users} | ratio |"
     );
     println!("|---|---|---|---|---|---|---|---|---|");
     for (name, few) in &mut few.measured {
