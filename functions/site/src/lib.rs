@@ -1,6 +1,7 @@
 //! What needs no data: health, the share link and the files that let apps open
-//! it, and 404 and 405 for all that no other route takes.
+//! it, the admin panel, and 404 and 405 for all that no other route takes.
 
+mod admin;
 mod association;
 mod fallback;
 mod health;
@@ -13,6 +14,8 @@ pub fn function() -> Function {
     Function::new(env!("CARGO_PKG_NAME"))
         .endpoint::<health::Health>()
         .endpoint::<share::ShareLink>()
+        .endpoint::<admin::Panel>()
+        .endpoint::<admin::PanelFile>()
         .endpoint::<association::Apple>()
         .endpoint::<association::Android>()
         .endpoint::<fallback::Fallback>()

@@ -1,7 +1,9 @@
 //! Answers: the type of an endpoint's output fixes the status.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, VARY};
+use http::header::{
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, VARY,
+};
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
@@ -29,6 +31,27 @@ pub struct Immutable {
     pub media_type: &'static str,
     /// What it holds.
     pub bytes: Vec<u8>,
+}
+
+/// 200 with a file that is part of the program, under an address that changes
+/// with it. Packed always: whoever says nothing takes any coding (RFC 9110,
+/// section 12.5.3), and every browser takes this one.
+#[derive(Debug)]
+pub struct Asset {
+    /// Its media type.
+    pub media_type: &'static str,
+    /// What it holds, packed with gzip.
+    pub gzip: &'static [u8],
+}
+
+/// 200 with a page of scripts and styles that are files of ours. It names their
+/// versions, so it is asked for anew each time.
+#[derive(Debug)]
+pub struct Screen {
+    /// The page.
+    pub html: &'static str,
+    /// Its Content-Security-Policy.
+    pub policy: &'static str,
 }
 
 /// 202 with JSON: what was asked for is under way.
@@ -79,6 +102,34 @@ impl Answer for Immutable {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.media_type));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'"));
+        response
+    }
+}
+
+impl Answer for Asset {
+    const STATUS: StatusCode = StatusCode::OK;
+
+    fn into_response(self) -> Response<Bytes> {
+        let mut response = with_status(Self::STATUS, Bytes::from_static(self.gzip));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.media_type));
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'"));
+        response
+    }
+}
+
+impl Answer for Screen {
+    const STATUS: StatusCode = StatusCode::OK;
+
+    fn into_response(self) -> Response<Bytes> {
+        let mut response = with_status(Self::STATUS, Bytes::from_static(self.html.as_bytes()));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(self.policy));
         response
     }
 }

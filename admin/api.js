@@ -1,0 +1,241 @@
+// The API, and the session of whoever signed in. The access token is in memory
+// only; the refresh token in this tab's sessionStorage, so that a reload goes on.
+
+// This file is …/admin/<version>/api.js, with or without a stage before it.
+const BASE = new URL("../../", import.meta.url);
+const KEY = "latchkey.refresh_token";
+
+// How long an answer may take, in milliseconds. A refresh is given up sooner:
+// it has to be repeated while the token just replaced still gives the new one.
+const PATIENCE = 30_000;
+const PATIENCE_WITH_REFRESH = 8_000;
+const PAUSES = [300, 1_000, 3_000];
+
+/** Why something was not done. `code` is the API's, or one of ours. */
+export class Failure extends Error {
+  constructor(code, { status = 0, retryAfter = null, problem = {} } = {}) {
+    super(code);
+    this.code = code;
+    this.status = status;
+    /** Seconds, where the API told them. */
+    this.retryAfter = retryAfter;
+    this.problem = problem;
+  }
+
+  /** Whether nobody knows if it was done, so that only asking again helps. */
+  get isLost() {
+    return ["offline", "slow", "outcome_unknown", "unavailable"].includes(this.code);
+  }
+}
+
+let access = null;
+let refreshing = null;
+let ended = () => {};
+let forbidden = () => {};
+
+/**
+ * Who is told when the session is over, with the code of the problem that said
+ * so, and when something was forbidden, because rights may have changed.
+ */
+export function listen(listeners) {
+  ({ ended, forbidden } = listeners);
+}
+
+export function hasSession() {
+  return sessionStorage.getItem(KEY) !== null;
+}
+
+// A duplicated tab has a copy of the refresh token. Used there after it was
+// replaced here, it would look stolen and end the session.
+const tabs = new BroadcastChannel("latchkey.rotation");
+tabs.onmessage = ({ data }) => {
+  if (sessionStorage.getItem(KEY) === data.replaced) sessionStorage.setItem(KEY, data.by);
+};
+
+function keep(answer) {
+  const replaced = sessionStorage.getItem(KEY);
+  access = answer.access_token;
+  sessionStorage.setItem(KEY, answer.refresh_token);
+  if (replaced) tabs.postMessage({ replaced, by: answer.refresh_token });
+}
+
+function forget() {
+  access = null;
+  sessionStorage.removeItem(KEY);
+}
+
+function end(code) {
+  if (!hasSession()) return;
+  forget();
+  ended(code);
+}
+
+/** Asks once. Fails with a `Failure`, or as aborted. */
+async function send(method, path, { body, token, headers = {}, signal, patience = PATIENCE } = {}) {
+  const timeout = AbortSignal.timeout(patience);
+  let answer;
+  let content;
+  try {
+    answer = await fetch(new URL(path, BASE), {
+      method,
+      headers: {
+        accept: "application/json",
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+        ...(token ? { authorization: `Bearer ${token}` } : {}),
+        ...headers,
+      },
+      body: body === undefined ? undefined : JSON.stringify(body),
+      signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+      credentials: "omit",
+      cache: "no-store",
+    });
+    content = await answer.text();
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new Failure(timeout.aborted ? "slow" : "offline");
+  }
+  const value = parsed(content);
+  if (answer.ok) return value;
+  // What API Gateway answers by itself has no code.
+  const code = value?.code ?? { 429: "throttled", 503: "unavailable" }[answer.status] ?? "broken";
+  const seconds = Number(answer.headers.get("retry-after") ?? NaN);
+  throw new Failure(code, {
+    status: answer.status,
+    retryAfter: Number.isFinite(seconds) ? seconds : null,
+    problem: value ?? {},
+  });
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/** Asks again while the answer is lost: for what is safe to repeat. */
+async function insist(ask) {
+  for (const pause of PAUSES) {
+    try {
+      return await ask();
+    } catch (failure) {
+      if (!failure.isLost) throw failure;
+      await new Promise((resolve) => setTimeout(resolve, pause));
+    }
+  }
+  return ask();
+}
+
+/** The next pair of tokens: one request, however many wait for it. */
+function refresh() {
+  refreshing ??= rotate().finally(() => {
+    refreshing = null;
+  });
+  return refreshing;
+}
+
+async function rotate() {
+  try {
+    const used = sessionStorage.getItem(KEY);
+    const answer = await insist(() => {
+      const token = sessionStorage.getItem(KEY);
+      if (!token) throw new Failure("session_ended", { status: 401 });
+      return send("POST", "v1/auth/refresh", {
+        body: { refresh_token: token },
+        patience: PATIENCE_WITH_REFRESH,
+      });
+    });
+    // Signed out meanwhile: what came is not kept.
+    if (used === null || !hasSession()) throw new Failure("session_ended", { status: 401 });
+    keep(answer);
+    return access;
+  } catch (failure) {
+    if (failure.status === 401 || failure.code === "account_banned") end(failure.code);
+    throw failure;
+  }
+}
+
+/** Asks by the session, with a new access token if the old one is past its time. */
+async function call(method, path, options) {
+  let token = access ?? (await refresh());
+  try {
+    try {
+      return await send(method, path, { ...options, token });
+    } catch (failure) {
+      if (failure.status !== 401 || failure.code === "session_ended") throw failure;
+      if (access === token) access = null;
+      token = access ?? (await refresh());
+      return await send(method, path, { ...options, token });
+    }
+  } catch (failure) {
+    if (failure.status === 401 || failure.code === "account_banned") end(failure.code);
+    if (failure.code === "forbidden") forbidden();
+    throw failure;
+  }
+}
+
+function query(parameters) {
+  const set = Object.entries(parameters).filter(([, value]) => value);
+  return set.length === 0 ? "" : `?${new URLSearchParams(set)}`;
+}
+
+/** Texts a code to a phone as a person of `locale` typed it. */
+export function askForCode(phone, locale) {
+  return send("POST", "v1/auth/code", { body: { phone, locale } });
+}
+
+/** A key for one request that may have to be repeated. */
+export function idempotencyKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Trades phone and code for a session; answers who it is. */
+export async function signIn({ phone, code, challenge_id, device }, key) {
+  const answer = await insist(() =>
+    send("POST", "v1/auth/token", {
+      body: { phone, code, challenge_id, device },
+      headers: { "idempotency-key": key },
+    }),
+  );
+  keep(answer);
+  return answer.user;
+}
+
+/** Ends the session, here in any case; fails if the API could not be told. */
+export async function signOut() {
+  const refresh_token = sessionStorage.getItem(KEY);
+  forget();
+  if (refresh_token) await send("POST", "v1/auth/logout", { body: { refresh_token } });
+}
+
+const user = (id) => `v1/users/${encodeURIComponent(id)}`;
+
+export const me = (signal) => call("GET", "v1/users/me", { signal });
+export const stats = (days, signal) => call("GET", `v1/stats${query({ days })}`, { signal });
+export const listUsers = (parameters, signal) => call("GET", `v1/users${query(parameters)}`, { signal });
+export const getUser = (id, signal) => call("GET", user(id), { signal });
+export const updateUser = (id, change) => call("PATCH", user(id), { body: change });
+export const manageInvite = (id, change, signal) =>
+  call("PATCH", `${user(id)}/invite`, { body: change, signal });
+export const listReferrals = (id, parameters, signal) =>
+  call("GET", `${user(id)}/referrals${query(parameters)}`, { signal });
+export const listSessions = (id, signal) => call("GET", `${user(id)}/sessions`, { signal });
+export const revokeSession = (id, session) =>
+  call("DELETE", `${user(id)}/sessions/${encodeURIComponent(session)}`);
+
+/** Removes an account. That it is gone already is as good. */
+export async function deleteUser(id) {
+  try {
+    await call("DELETE", user(id));
+  } catch (failure) {
+    if (failure.code !== "user_not_found") throw failure;
+  }
+}
+
+/** An avatar at the address where the panel is, which may be another than PUBLIC_URL. */
+export function avatar(url) {
+  const name = url?.split("/").pop();
+  return name ? new URL(`v1/avatars/${encodeURIComponent(name)}`, BASE).href : null;
+}

@@ -1,0 +1,143 @@
+// How the panel tells that it works, that it is done, that it failed; and how it
+// asks before it does what cannot be undone.
+
+import { h, id } from "./dom.js";
+import { explained, t } from "./words.js";
+
+let waiting = 0;
+
+function wait(change) {
+  waiting += change;
+  document.body.classList.toggle("is-busy", waiting > 0);
+  document.querySelector("main")?.setAttribute("aria-busy", waiting > 0);
+}
+
+/** Shows that something is under way until `promise` is settled. */
+export async function during(promise) {
+  wait(1);
+  try {
+    return await promise;
+  } finally {
+    wait(-1);
+  }
+}
+
+/**
+ * Does `work` once, however often `button` is pressed meanwhile. The button is
+ * not `disabled`: that would take the focus away from whoever pressed it.
+ */
+export async function once(button, work) {
+  if (button.getAttribute("aria-disabled") === "true") return;
+  button.setAttribute("aria-disabled", "true");
+  try {
+    await during(work());
+  } finally {
+    button.removeAttribute("aria-disabled");
+  }
+}
+
+let hiding;
+
+/** Says what was done, also to a screen reader. */
+export function say(text) {
+  const said = document.getElementById("said");
+  said.textContent = text;
+  clearTimeout(hiding);
+  hiding = setTimeout(() => (said.textContent = ""), 6_000);
+}
+
+/** Why something failed; `retry` does it again, no sooner than the API asks. */
+export function notice(failure, retry) {
+  const button =
+    retry && h("button", { type: "button", class: "quiet", onclick: () => once(button, async () => retry()) });
+  if (button) countDown(button, failure.retryAfter, t("retry"), "retry_in");
+  const { request_id } = failure.problem;
+  return h(
+    "div",
+    { class: "notice", role: "alert" },
+    h("p", {}, explained(button ? { ...failure, retryAfter: null } : failure)),
+    failure.status >= 500 && request_id && h("p", { class: "hint mono" }, request_id),
+    button,
+  );
+}
+
+/** A button that can be pressed after `seconds`, and says so till then. */
+export function countDown(button, seconds, name, waitingName) {
+  const until = Date.now() + (seconds ?? 0) * 1_000;
+  const tick = () => {
+    const left = Math.ceil((until - Date.now()) / 1_000);
+    button.disabled = left > 0;
+    button.textContent = left > 0 ? t(waitingName, { seconds: left }) : name;
+    if (left > 0) setTimeout(tick, 250);
+  };
+  tick();
+}
+
+/**
+ * Asks in a dialog, and does `run` when told to. Stays open, and says why, when
+ * that fails. With `typed`, only after that was typed. Answers whether it was
+ * done.
+ */
+export function ask({ title, text, action, danger, typed, run }) {
+  return new Promise((resolve) => {
+    const heading = h("h2", { id: id() }, title);
+    const words = h("p", { id: id() }, text);
+    const problem = h("div", {});
+    const confirm = h("button", { type: "submit", class: danger ? "danger" : "primary" }, action);
+    const input = typed && h("input", { id: id(), autocomplete: "off", autocapitalize: "off", spellcheck: "false" });
+    const matches = () => !typed || input.value.trim() === typed;
+    const allow = () => (confirm.disabled = !matches());
+    let done = false;
+    let running = false;
+
+    const form = h(
+      "form",
+      {
+        onsubmit: (event) => {
+          event.preventDefault();
+          if (!matches()) return;
+          once(confirm, async () => {
+            running = true;
+            problem.replaceChildren();
+            try {
+              await run();
+              done = true;
+            } catch (failure) {
+              problem.replaceChildren(notice(failure));
+            }
+            running = false;
+            if (done) dialog.close();
+          });
+        },
+      },
+      heading,
+      words,
+      typed && h("div", { class: "field" }, h("label", { for: input.id }, t("delete_typed", { phone: typed })), input),
+      problem,
+      h(
+        "div",
+        { class: "actions" },
+        h("button", { type: "button", class: "quiet", onclick: () => running || dialog.close() }, t("cancel")),
+        confirm,
+      ),
+    );
+    const dialog = h(
+      "dialog",
+      {
+        "aria-labelledby": heading.id,
+        "aria-describedby": words.id,
+        // Not while it is under way: what comes of it is to be seen.
+        oncancel: (event) => running && event.preventDefault(),
+        onclose: () => {
+          dialog.remove();
+          resolve(done);
+        },
+      },
+      form,
+    );
+    input?.addEventListener("input", allow);
+    allow();
+    document.body.append(dialog);
+    dialog.showModal();
+  });
+}

@@ -1,0 +1,198 @@
+// The frame around the pages, and which page it is: by the session, by rights,
+// then by the address behind #.
+
+import * as api from "./api.js";
+import { h, icon } from "./dom.js";
+import { during, notice, once, say } from "./feedback.js";
+import { person } from "./person.js";
+import { signIn } from "./signin.js";
+import * as list from "./users.js";
+import { explained, language, LANGUAGES, speak, t } from "./words.js";
+
+const NAMES = { en: "English", ru: "Русский" };
+
+const header = h("header", {});
+const offline = h("p", { class: "offline", role: "status", hidden: true });
+const main = h("main", { id: "main" });
+const said = h("div", { id: "said", role: "status" });
+
+let me = null;
+let why = null;
+let page = null;
+let leaving = new AbortController();
+
+/** Shows the page that is due. `still` keeps focus and place where they are. */
+function render({ still = false } = {}) {
+  leaving.abort();
+  leaving = new AbortController();
+  page?.leave?.();
+  page = due(leaving.signal);
+  document.documentElement.lang = language();
+  document.title = `${page.title} · Latchkey`;
+  header.replaceChildren(...frame());
+  offline.textContent = t("offline_banner");
+  main.replaceChildren(page.content);
+  if (still) return;
+  scrollTo(0, page.scroll ?? 0);
+  if (page.focus) page.focus();
+  else main.querySelector("h1")?.focus({ preventScroll: true });
+}
+
+function due(signal) {
+  if (!api.hasSession()) return signIn({ entered, why });
+  if (!me) return loading(signal);
+  if (me.role === "user") return noRights();
+  const [path, query] = location.hash.slice(1).split("?");
+  const id = path.match(/^\/users\/([^/]+)$/)?.[1];
+  const context = { me, signal, go, query: new URLSearchParams(query) };
+  return id ? person({ ...context, id: decoded(id) }) : list.users(context);
+}
+
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** Goes to an address; `anew` even if it is the one that is shown. */
+function go(hash, { anew = false } = {}) {
+  if (anew || hash === location.hash) render();
+  else location.hash = hash;
+}
+
+function entered(user) {
+  me = user;
+  why = null;
+  render();
+}
+
+function loading(signal) {
+  const place = h("div", { class: "narrow" }, h("h1", { class: "unseen", tabindex: "-1" }, t("loading")));
+  const load = async () => {
+    try {
+      me = await during(api.me(signal));
+      render();
+    } catch (failure) {
+      // Where the session is over, the page is another already.
+      if (!signal.aborted) place.replaceChildren(notice(failure, load));
+    }
+  };
+  load();
+  return { title: t("loading"), content: place };
+}
+
+function noRights() {
+  const check = h(
+    "button",
+    {
+      type: "button",
+      class: "primary",
+      onclick: () =>
+        once(check, async () => {
+          try {
+            me = await api.me();
+            render();
+          } catch (failure) {
+            if (api.hasSession()) place.append(notice(failure));
+          }
+        }),
+    },
+    t("check_again"),
+  );
+  const place = h(
+    "div",
+    { class: "empty narrow" },
+    icon("M7 11V8a5 5 0 0 1 10 0v3M5 11h14v10H5z"),
+    h("h1", { tabindex: "-1" }, t("no_rights")),
+    h("p", {}, t("no_rights_text", { phone: me.phone })),
+    check,
+  );
+  return { title: t("no_rights"), content: place };
+}
+
+function frame() {
+  const languages = LANGUAGES.map((each) =>
+    h(
+      "button",
+      {
+        type: "button",
+        lang: each,
+        "aria-pressed": String(each === language()),
+        "aria-label": `${each.toUpperCase()}, ${NAMES[each]}`,
+        onclick: () => {
+          speak(each);
+          render({ still: true });
+          header.querySelector(`[lang=${each}]`).focus();
+        },
+      },
+      each.toUpperCase(),
+    ),
+  );
+  const out = h("button", { type: "button", class: "quiet", onclick: () => once(out, leave) }, t("sign_out"));
+  return [
+    h("a", { class: "skip", href: "#main", onclick: skip }, t("users")),
+    h(
+      "a",
+      { class: "brand", href: "#/users" },
+      icon("M9 16a4 4 0 1 1 0-8 4 4 0 0 1 0 8m4-4h8v3.5M17 12v2.5"),
+      h("span", {}, "Latchkey"),
+    ),
+    h("div", { class: "languages", role: "group", "aria-label": t("language") }, languages),
+    ...(me && api.hasSession()
+      ? [h("span", { class: "me muted" }, h("span", { class: "unseen" }, t("you_are", { phone: "" })), me.phone), out]
+      : []),
+  ];
+}
+
+/** To the page itself, without another address. */
+function skip(event) {
+  event.preventDefault();
+  main.querySelector("h1")?.focus();
+}
+
+async function leave() {
+  list.forget();
+  me = null;
+  why = null;
+  const told = api.signOut();
+  history.replaceState(null, "", "#/users");
+  render();
+  try {
+    await told;
+    say(t("signed_out"));
+  } catch {
+    say(t("signed_out_here"));
+  }
+}
+
+api.listen({
+  ended: (code) => {
+    list.forget();
+    me = null;
+    why = explained({ code });
+    for (const dialog of document.querySelectorAll("dialog")) dialog.close();
+    // The address stays: whoever signs in again goes on where it ended.
+    render();
+  },
+  forbidden: async () => {
+    const before = me?.role;
+    try {
+      me = await api.me();
+    } catch {
+      return;
+    }
+    if (me.role !== before) render();
+  },
+});
+
+const connection = () => (offline.hidden = navigator.onLine);
+addEventListener("online", connection);
+addEventListener("offline", connection);
+addEventListener("hashchange", () => render());
+history.scrollRestoration = "manual";
+
+document.body.replaceChildren(h("div", { class: "progress", "aria-hidden": "true" }), header, offline, main, said);
+connection();
+render();

@@ -1,0 +1,131 @@
+// Signing in: a phone, then the code that was texted to it.
+
+import * as api from "./api.js";
+import { field, h } from "./dom.js";
+import { countDown, notice, once, say } from "./feedback.js";
+import { language, t } from "./words.js";
+
+// What is under way outlives a change of language.
+let phone = "";
+let challenge = null;
+let resendAt = 0;
+
+/** The page; `entered(user)` is told who signed in, `why` is said at the top. */
+export function signIn({ entered, why }) {
+  const place = h("div", { class: "narrow" });
+  const show = (step) => {
+    place.replaceChildren(...step());
+    place.querySelector("input").focus();
+  };
+
+  const askForCode = async () => {
+    challenge = await api.askForCode(phone, language());
+    resendAt = Date.now() + challenge.resend_in * 1_000;
+  };
+
+  const phoneStep = () => {
+    const input = h("input", {
+      type: "tel",
+      name: "phone",
+      autocomplete: "tel",
+      inputmode: "tel",
+      required: true,
+      value: phone,
+    });
+    const send = h("button", { type: "submit", class: "primary wide" }, t("send_code"));
+    const problem = h("div", {});
+    return [
+      h("h1", { tabindex: "-1" }, t("sign_in")),
+      h("p", { class: "muted" }, t("sign_in_text")),
+      why ? h("p", { class: "notice", role: "alert" }, why) : null,
+      form(input, problem, send, async () => {
+        phone = input.value.trim();
+        await askForCode();
+        why = null;
+        show(codeStep);
+      }, [field(t("phone"), input, t("phone_hint"))]),
+    ].filter(Boolean);
+  };
+
+  const codeStep = () => {
+    const { phone: to, code_length: length } = challenge;
+    const input = h("input", {
+      name: "code",
+      class: "code",
+      inputmode: "numeric",
+      autocomplete: "one-time-code",
+      required: true,
+      maxlength: length,
+      spellcheck: "false",
+    });
+    const enter = h("button", { type: "submit", class: "primary wide" }, t("sign_in"));
+    const problem = h("div", {});
+    // One key for one code: if the answer is lost, the same session comes again.
+    let sent = { code: null, key: null };
+    const again = h("button", {
+      type: "button",
+      class: "quiet wide",
+      onclick: () =>
+        once(again, async () => {
+          try {
+            await askForCode();
+            show(codeStep);
+            say(t("code_resent"));
+          } catch (failure) {
+            problem.replaceChildren(notice(failure));
+          }
+        }),
+    });
+    countDown(again, (resendAt - Date.now()) / 1_000, t("resend"), "resend_in");
+    const other = () => {
+      challenge = null;
+      show(phoneStep);
+    };
+    return [
+      h("h1", { tabindex: "-1" }, t("enter_code")),
+      h("p", { class: "muted" }, t("code_sent", { length, phone: to })),
+      form(input, problem, enter, async () => {
+        const code = input.value.trim();
+        if (sent.code !== code) sent = { code, key: api.idempotencyKey() };
+        const { challenge_id } = challenge;
+        const user = await api.signIn({ phone: to, code, challenge_id, device: t("admin") }, sent.key);
+        challenge = null;
+        phone = "";
+        entered(user);
+      }, [field(t("code"), input)]),
+      again,
+      h("button", { type: "button", class: "quiet wide", onclick: other }, t("other_phone")),
+    ];
+  };
+
+  place.append(...(challenge ? codeStep() : phoneStep()));
+  return { title: t("sign_in"), content: place, focus: () => place.querySelector("input").focus() };
+}
+
+function form(input, problem, button, work, fields) {
+  const submit = async () => {
+    problem.replaceChildren();
+    input.removeAttribute("aria-invalid");
+    try {
+      await work();
+    } catch (failure) {
+      if (!failure.code) throw failure;
+      problem.replaceChildren(notice(failure));
+      if (failure.status === 422) input.setAttribute("aria-invalid", "true");
+      input.focus();
+      input.select();
+    }
+  };
+  return h(
+    "form",
+    {
+      onsubmit: (event) => {
+        event.preventDefault();
+        once(button, submit);
+      },
+    },
+    fields,
+    problem,
+    button,
+  );
+}

@@ -1,0 +1,238 @@
+// The list of users: newest first, to the end, or those that are looked for.
+
+import * as api from "./api.js";
+import { charts } from "./charts.js";
+import { h, icon, select } from "./dom.js";
+import { during, notice, once, say } from "./feedback.js";
+import { ago, t, time } from "./words.js";
+
+const PAGE = 50;
+
+// A page may be short, and those of months without anybody are empty: so many
+// are asked for until there is something to show.
+const SHORT_PAGES = 12;
+const ENOUGH = 20;
+
+/** What was loaded last, so that going back neither asks nor scrolls anew. */
+let seen = null;
+
+/** Nothing of it is kept for the next who signs in. */
+export function forget() {
+  seen = null;
+}
+
+/** Puts what is known of a user now into the list; without `now`, nobody. */
+export function update(id, now) {
+  if (!seen) return;
+  seen.items = now
+    ? seen.items.map((one) => (one.id === id ? { ...one, ...now } : one))
+    : seen.items.filter((one) => one.id !== id);
+}
+
+/** The address of a person's page. */
+export function address(id) {
+  return `#/users/${encodeURIComponent(id)}`;
+}
+
+export function users({ me, query, signal, go }) {
+  const wanted = {
+    phone: query.get("phone"),
+    invite_code: query.get("invite_code"),
+    role: query.get("role"),
+    status: query.get("status"),
+  };
+  const looked = Object.values(wanted).some(Boolean);
+  const key = query.toString();
+  const list = h("ul", { class: "people" });
+  const foot = h("div", { class: "foot" });
+  const before = seen?.key === key ? seen : null;
+  seen = before ?? { key, items: [], cursor: null, scroll: 0, begun: false };
+  const state = seen;
+
+  const more = async () => {
+    foot.replaceChildren();
+    const had = state.items.length;
+    try {
+      for (let pages = 0; pages < SHORT_PAGES && state.items.length - had < ENOUGH; pages += 1) {
+        const page = await api.listUsers({ ...wanted, limit: PAGE, cursor: state.cursor }, signal);
+        const known = new Set(state.items.map((one) => one.id));
+        const fresh = page.items.filter((one) => !known.has(one.id));
+        state.items.push(...fresh);
+        state.cursor = page.cursor;
+        state.begun = true;
+        if (had === 0 && pages === 0) list.replaceChildren();
+        list.append(...fresh.map((one) => row(one, me)));
+        if (page.cursor === null) break;
+      }
+      end();
+      return state.items.length - had;
+    } catch (failure) {
+      if (signal.aborted) return 0;
+      if (!state.begun) list.replaceChildren();
+      foot.replaceChildren(notice(failure, more));
+      return 0;
+    }
+  };
+
+  const end = () => {
+    const count = state.items.length;
+    if (count === 0 && state.cursor === null) {
+      foot.replaceChildren(empty(looked));
+      return;
+    }
+    const next = h("button", {
+      type: "button",
+      onclick: () =>
+        once(next, async () => {
+          const added = await more();
+          say(t("added", { count: added }));
+          (foot.querySelector("button") ?? list.children[list.children.length - added]?.firstChild)?.focus();
+        }),
+    });
+    next.textContent = t("show_more");
+    foot.replaceChildren(
+      h("p", { class: "muted" }, t(state.cursor === null ? "shown_all" : "shown", { count })),
+      ...(state.cursor === null ? [] : [next]),
+    );
+  };
+
+  if (before?.begun) {
+    list.append(...state.items.map((one) => row(one, me)));
+    end();
+  } else {
+    list.append(...Array.from({ length: 6 }, () => h("li", { class: "skeleton row", "aria-hidden": "true" })));
+    during(more());
+  }
+
+  const again = h(
+    "button",
+    {
+      type: "button",
+      class: "quiet",
+      onclick: () => {
+        forget();
+        go(location.hash, { anew: true });
+      },
+    },
+    t("refresh"),
+  );
+  return {
+    title: t("users"),
+    content: h(
+      "div",
+      { class: "stack" },
+      h("div", { class: "bar" }, h("h1", { tabindex: "-1" }, t("users")), again),
+      charts(signal),
+      h("section", { class: "stack tight", "aria-label": t("users") }, search(wanted, looked, go), list, foot),
+    ),
+    leave: () => (state.scroll = scrollY),
+    scroll: before?.scroll ?? 0,
+  };
+}
+
+function search(wanted, looked, go) {
+  const text = h("input", {
+    type: "search",
+    name: "text",
+    "aria-label": t("search"),
+    placeholder: t("search"),
+    value: wanted.phone ?? wanted.invite_code ?? "",
+    autocomplete: "off",
+    spellcheck: "false",
+  });
+  const any = ["", t("any")];
+  const role = select(
+    [any, ...["user", "moderator", "admin"].map((role) => [role, t(`role_${role}`)])],
+    wanted.role ?? "",
+    { name: "role" },
+  );
+  const status = select(
+    [any, ...["active", "banned"].map((status) => [status, t(`status_${status}`)])],
+    wanted.status ?? "",
+    { name: "status" },
+  );
+  const find = () => {
+    const query = new URLSearchParams();
+    const typed = text.value.trim();
+    // A phone has seven digits at least, an invite code six characters.
+    if (typed) query.set(/^[0-9A-Za-z]{6}$/.test(typed) ? "invite_code" : "phone", typed);
+    if (role.value) query.set("role", role.value);
+    if (status.value) query.set("status", status.value);
+    const hash = query.size ? `#/users?${query}` : "#/users";
+    forget();
+    go(hash, { anew: hash === location.hash });
+  };
+  const labelled = (name, control) => h("label", { class: "inline" }, h("span", {}, name), control);
+  return h(
+    "form",
+    {
+      role: "search",
+      class: "search",
+      onsubmit: (event) => {
+        event.preventDefault();
+        find();
+      },
+    },
+    text,
+    labelled(t("role"), role),
+    labelled(t("status"), status),
+    h("button", { type: "submit", class: "primary" }, t("find")),
+    looked && h("button", { type: "button", class: "quiet", onclick: () => go("#/users") }, t("clear")),
+  );
+}
+
+function empty(looked) {
+  return h(
+    "div",
+    { class: "empty" },
+    icon("M15.5 15.5 21 21M10 17a7 7 0 1 1 0-14 7 7 0 0 1 0 14"),
+    h("h2", {}, t(looked ? "none_found" : "no_users")),
+    h("p", {}, t(looked ? "none_found_text" : "no_users_text")),
+  );
+}
+
+function row(user, me) {
+  const about = [user.email, user.city].filter(Boolean).join(" · ");
+  return h(
+    "li",
+    {},
+    h(
+      "a",
+      { class: "row", href: address(user.id) },
+      portrait(user),
+      h(
+        "span",
+        { class: "who" },
+        h("span", { class: "phone" }, user.phone),
+        about && h("span", { class: "muted" }, about),
+      ),
+      h("span", { class: "mono" }, h("span", { class: "unseen" }, `${t("invite_code_is")} `), user.invite_code),
+      h("span", { class: "badges" }, badges(user, me)),
+      h(
+        "span",
+        { class: "muted when", title: time(user.created_at) },
+        h("span", { class: "unseen" }, `${t("signed_up_on")} `),
+        ago(user.created_at),
+      ),
+    ),
+  );
+}
+
+/** Role and status, where they are not what most have. */
+export function badges(user, me) {
+  return [
+    user.id === me.id && h("span", { class: "badge you" }, t("you")),
+    user.role !== "user" && h("span", { class: `badge ${user.role}` }, t(`role_${user.role}`)),
+    user.status === "banned" && h("span", { class: "badge banned" }, t("status_banned")),
+  ];
+}
+
+/** The picture, or a place where one would be. */
+export function portrait(user) {
+  const address = api.avatar(user.avatar_url);
+  const digits = h("span", { class: "portrait", "aria-hidden": "true" }, user.phone.slice(-2));
+  if (!address) return digits;
+  const picture = h("img", { class: "portrait", src: address, alt: "", loading: "lazy" });
+  picture.addEventListener("error", () => picture.replaceWith(digits));
+  return picture;
+}

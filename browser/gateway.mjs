@@ -1,0 +1,81 @@
+// A gateway of its own for each test, and people who sign in to it.
+
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+const BINARY = process.env.LATCHKEY ?? fileURLToPath(new URL("../target/debug/latchkey", import.meta.url));
+
+/** The number whose account is an admin's in every gateway started here. */
+export const ADMIN = "+79000000001";
+
+/**
+ * Starts a gateway that keeps nothing, on a free port; `variables` are added to
+ * its environment. Answers its address, and what ends it.
+ */
+export async function start(variables = {}) {
+  const { PATH, HOME, TMPDIR } = process.env;
+  const child = spawn(BINARY, ["--in-memory", "--port", "0"], {
+    env: {
+      PATH,
+      HOME,
+      TMPDIR,
+      ADMIN_PHONES: ADMIN,
+      REVEAL_CODE: "true",
+      RESEND_COOLDOWN: "0",
+      CODES_PER_PHONE_HOUR: "0",
+      CODES_PER_PHONE_DAY: "0",
+      ...variables,
+    },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  const url = await new Promise((resolve, reject) => {
+    let said = "";
+    child.stdout.on("data", (data) => {
+      said += data;
+      const found = said.match(/http:\/\/127\.0\.0\.1:\d+/);
+      if (found) resolve(found[0]);
+    });
+    ended.then((status) => reject(new Error(`the gateway did not start (${status}): ${said}`)));
+  });
+  const stop = async () => {
+    child.kill("SIGTERM");
+    await ended;
+  };
+  return { url, stop, ...client(url) };
+}
+
+function client(url) {
+  /** Asks the API; what it answers, or an error that says what it answered. */
+  const ask = async (method, path, { body, token, headers } = {}) => {
+    const isJson = body !== undefined && !(body instanceof Uint8Array);
+    const answer = await fetch(url + path, {
+      method,
+      headers: {
+        ...(isJson ? { "content-type": "application/json" } : {}),
+        ...(token ? { authorization: `Bearer ${token}` } : {}),
+        ...headers,
+      },
+      body: isJson ? JSON.stringify(body) : body,
+    });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
+    return text === "" ? null : JSON.parse(text);
+  };
+  /** A session: the answer to `POST /v1/auth/token`; `more` goes into the request. */
+  const signIn = async (phone, more = {}) => {
+    const { code } = await ask("POST", "/v1/auth/code", { body: { phone } });
+    return ask("POST", "/v1/auth/token", { body: { phone, code, ...more } });
+  };
+  /** What the last text to a phone says. */
+  const lastText = async (phone) => {
+    const texts = await ask("GET", `/local/messages?to=${encodeURIComponent(phone)}`);
+    return texts.at(-1).body;
+  };
+  return { ask, signIn, lastText };
+}
+
+/** The nth of many people. */
+export function phone(number) {
+  return `+7901${String(number).padStart(7, "0")}`;
+}

@@ -1,0 +1,65 @@
+//! `GET /admin`: the admin panel, and the files of which it is made. It holds no
+//! data: what it shows it asks the API for, by the token of whoever signed in.
+
+use latchkey::http::answer::{Asset, Screen};
+use latchkey::http::endpoint::{Anyone, Endpoint, Request, Route};
+use latchkey::http::problem::{Code, Problem};
+use latchkey::http::request::Nothing;
+use serde::Deserialize;
+
+include!(concat!(env!("OUT_DIR"), "/admin.rs"));
+
+/// Scripts, styles and requests from where the page came from alone; nothing is
+/// ever made of text that could be markup.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+                      require-trusted-types-for 'script'; trusted-types 'none'";
+
+/// The admin panel.
+pub(crate) struct Panel;
+
+impl Endpoint for Panel {
+    const ROUTE: Route = Route::get("/admin");
+    const PROBLEMS: &'static [Code] = &[];
+
+    type Caller = Anyone;
+    type Path = Nothing;
+    type Query = Nothing;
+    type Body = Nothing;
+    type Output = Screen;
+    type Needs = ();
+
+    async fn call((): &(), _: Request<Self>) -> Result<Screen, Problem> {
+        Ok(Screen { html: PAGE, policy: POLICY })
+    }
+}
+
+/// One of its files.
+pub(crate) struct PanelFile;
+
+/// Of which version, and which.
+#[derive(Debug, Deserialize)]
+pub(crate) struct FilePath {
+    version: String,
+    file: String,
+}
+
+impl Endpoint for PanelFile {
+    const ROUTE: Route = Route::get("/admin/{version}/{file}");
+    const PROBLEMS: &'static [Code] = &[Code::NotFound];
+
+    type Caller = Anyone;
+    type Path = FilePath;
+    type Query = Nothing;
+    type Body = Nothing;
+    type Output = Asset;
+    type Needs = ();
+
+    async fn call((): &(), request: Request<Self>) -> Result<Asset, Problem> {
+        let FilePath { version, file } = request.path;
+        let named = |(name, ..): &&(&str, _, _)| *name == file;
+        let (_, media_type, gzip) =
+            FILES.iter().filter(|_| version == VERSION).find(named).ok_or(Code::NotFound)?;
+        Ok(Asset { media_type, gzip })
+    }
+}
