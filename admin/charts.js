@@ -11,7 +11,7 @@ const PERIODS = [7, 30, 90];
 
 let period = 30;
 
-/** All three, with a choice of period. */
+/** All three, and the choice of their period. */
 export function charts(signal) {
   const cards = h("div", { class: "charts" }, skeletons());
   const load = async () => {
@@ -32,7 +32,7 @@ export function charts(signal) {
     load();
   });
   load();
-  return h("section", { "aria-label": t("numbers") }, h("div", { class: "bar end" }, choice), cards);
+  return { choice, cards: h("section", { "aria-label": t("numbers") }, cards) };
 }
 
 function skeletons() {
@@ -107,8 +107,12 @@ function card(name, figure, beside, drawing, legend) {
   return h(
     "div",
     { class: "card chart" },
-    h("h2", {}, name),
-    h("p", { class: "figure" }, h("strong", {}, figure), " ", h("span", {}, beside)),
+    h(
+      "div",
+      {},
+      h("h2", {}, name),
+      h("p", { class: "figure" }, h("strong", {}, figure), " ", h("span", {}, beside)),
+    ),
     drawing,
     legend,
   );

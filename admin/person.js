@@ -61,16 +61,16 @@ export function person({ me, id, signal, go }) {
         "div",
         { class: "stack tight" },
         card(t("about"), profile),
-        card(t("referrals_title"), (place) => referrals(place, { id, signal, total: user.referrals_count })),
+        writes
+          ? card(t("invite"), (place) => invite(place, { id, signal, redrawn: (invite_code) => show({ ...user, invite_code }) }))
+          : card(t("invite"), (place) => place.append(h("p", { class: "invite-code mono" }, user.invite_code))),
       ),
       h(
         "div",
         { class: "stack tight" },
-        writes
-          ? card(t("invite"), (place) => invite(place, { id, signal, redrawn: (invite_code) => show({ ...user, invite_code }) }))
-          : card(t("invite"), (place) => place.append(h("p", { class: "invite-code mono" }, user.invite_code))),
-        writes && card(t("sessions"), (place) => sessions(place, { id, signal, user: () => user })),
+        writes && card(t("sessions"), (place) => sessions(place, { id, signal })),
         writes && card(t("rights"), (place) => rights(place)),
+        card(t("referrals_title"), (place) => referrals(place, { id, signal, total: user.referrals_count })),
       ),
     );
 
@@ -301,7 +301,7 @@ function referrals(place, { id, signal, total }) {
   during(more());
 }
 
-function sessions(place, { id, signal, user }) {
+function sessions(place, { id, signal }) {
   const draw = ({ items }) => {
     if (items.length === 0) {
       place.replaceChildren(h("p", { class: "muted" }, t("sessions_none")));
@@ -351,7 +351,7 @@ function sessions(place, { id, signal, user }) {
   };
   const over = async (session) => {
     try {
-      await api.revokeSession(user().id, session.id);
+      await api.revokeSession(id, session.id);
     } catch (failure) {
       // What was over already is over.
       if (failure.code !== "session_not_found") throw failure;

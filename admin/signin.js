@@ -58,7 +58,7 @@ export function signIn({ entered, why }) {
       maxlength: length,
       spellcheck: "false",
     });
-    const enter = h("button", { type: "submit", class: "primary wide" }, t("sign_in"));
+    const enter = h("button", { type: "submit", class: "primary wide" }, t("enter"));
     const problem = h("div", {});
     // One key for one code: if the answer is lost, the same session comes again.
     let sent = { code: null, key: null };

@@ -109,20 +109,23 @@ export function users({ me, query, signal, go }) {
     {
       type: "button",
       class: "quiet",
+      "aria-label": t("refresh"),
+      title: t("refresh"),
       onclick: () => {
         forget();
         go(location.hash, { anew: true });
       },
     },
-    t("refresh"),
+    icon("M20 12a8 8 0 1 1-2.5-5.8M20 3v4.5h-4.5"),
   );
+  const { choice, cards } = charts(signal);
   return {
     title: t("users"),
     content: h(
       "div",
       { class: "stack" },
-      h("div", { class: "bar" }, h("h1", { tabindex: "-1" }, t("users")), again),
-      charts(signal),
+      h("div", { class: "bar" }, h("h1", { tabindex: "-1" }, t("users")), choice, again),
+      cards,
       h("section", { class: "stack tight", "aria-label": t("users") }, search(wanted, looked, go), list, foot),
     ),
     leave: () => (state.scroll = scrollY),

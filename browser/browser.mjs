@@ -34,7 +34,9 @@ export async function open(browser, { width = "desktop", locale = "en", ...optio
   page.wrong = [];
   page.on("pageerror", (error) => page.wrong.push(`script: ${error.stack}`));
   page.on("console", (message) => {
-    if (["error", "warning"].includes(message.type())) page.wrong.push(`console: ${message.text()}`);
+    // The browser tells of each refusal of the API; those are what is tested.
+    const refusal = /^Failed to load resource/.test(message.text()) && /\/v1\//.test(message.location().url);
+    if (["error", "warning"].includes(message.type()) && !refusal) page.wrong.push(`console: ${message.text()}`);
   });
   await page.addInitScript(() => {
     addEventListener("securitypolicyviolation", (event) =>

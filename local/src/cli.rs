@@ -25,7 +25,7 @@ use crate::{gateway, inbox, parameters, sam, secrets, tables};
 const SWEEP_EVERY: Duration = Duration::from_mins(5);
 
 /// Serves the whole Latchkey API on this machine: texts appear in the terminal
-/// and at /local/messages, data stays in a folder, nothing else is needed.
+/// and at /local, data stays in a folder, nothing else is needed.
 ///
 /// Every parameter of a deployment is a variable here too, from the
 /// environment or from an .env file: see .env.sample.
@@ -143,7 +143,9 @@ fn say_hello(address: SocketAddr, dynamodb: Option<&TcpListener>, folder: Option
     let url = format!("http://{}", reachable(address));
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "Latchkey is at {url}");
-    let _ = writeln!(out, "  texts   {url}/local/messages (and below)");
+    let _ = writeln!(out, "  inbox   {url}/local (and below)");
+    let _ = writeln!(out, "  admin   {url}/admin");
+    let _ = writeln!(out, "  docs    {url}/docs");
     match folder {
         Some(folder) => _ = writeln!(out, "  data    {}", folder.display()),
         None => _ = writeln!(out, "  data    in memory, gone at the end"),

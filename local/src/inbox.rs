@@ -1,16 +1,20 @@
-//! The inbox of the laptop: what was texted, for the terminal and at
-//! `GET /local/messages`.
+//! The inbox of the laptop: what was texted, for the terminal, for people at
+//! `GET /local`, and for programs at `GET /local/messages`.
 
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
 use std::sync::Arc;
 
+use axum::Router;
+use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
-use http::StatusCode;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use http::{HeaderMap, StatusCode};
 use latchkey::domain::phone::{Phone, Region};
+use latchkey::http::answer::{ALL_OUR_OWN, Answer, Screen};
 use latchkey::texts::inbox::{Inbox, Message};
 use latchkey::world::Rfc3339;
 use serde::{Deserialize, Serialize};
@@ -42,11 +46,31 @@ struct Reader {
 }
 
 /// `GET /local/messages`: all texts, oldest first; `?to=` those to one phone.
+/// `GET /local`: the same as a page, which asks for them each second.
 pub fn router(inbox: Arc<Inbox>, region: Region) -> Router {
-    Router::new().route("/local/messages", get(messages)).with_state(Reader { inbox, region })
+    Router::new()
+        .route("/local", get(page))
+        .route("/local/inbox.css", get(|| file("text/css", include_str!("../inbox/inbox.css"))))
+        .route("/local/inbox.js", get(|| file("text/javascript", include_str!("../inbox/inbox.js"))))
+        .route("/local/icon.svg", get(|| file("image/svg+xml", include_str!("../../admin/icon.svg"))))
+        .route("/local/messages", get(messages))
+        .with_state(Reader { inbox, region })
 }
 
-async fn messages(State(reader): State<Reader>, Query(filter): Query<Filter>) -> Response {
+async fn page() -> Response {
+    let page = Screen { html: include_str!("../inbox/index.html"), policy: ALL_OUR_OWN };
+    page.into_response().map(Body::from)
+}
+
+async fn file(media_type: &'static str, content: &'static str) -> Response {
+    ([(CONTENT_TYPE, media_type), (CACHE_CONTROL, "no-cache")], content).into_response()
+}
+
+async fn messages(
+    State(reader): State<Reader>,
+    Query(filter): Query<Filter>,
+    headers: HeaderMap,
+) -> Response {
     let to = match filter.to.as_deref().map(|to| Phone::parse(to, reader.region)).transpose() {
         Ok(to) => to,
         Err(error) => return (StatusCode::UNPROCESSABLE_ENTITY, format!("to: {error}\n")).into_response(),
@@ -55,10 +79,23 @@ async fn messages(State(reader): State<Reader>, Query(filter): Query<Filter>) ->
         Ok(messages) => {
             let wanted =
                 messages.into_iter().filter(|message| to.as_ref().is_none_or(|to| message.to == *to));
-            Json(wanted.map(Shown::from).collect::<Vec<_>>()).into_response()
+            unless_known(&wanted.map(Shown::from).collect::<Vec<_>>(), &headers)
         }
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
     }
+}
+
+/// The texts, or 304 to whoever has these already.
+fn unless_known(texts: &[Shown], headers: &HeaderMap) -> Response {
+    let body = serde_json::to_vec(texts).expect("texts are of strings");
+    let mut hasher = DefaultHasher::new();
+    body.hash(&mut hasher);
+    let tag = format!("\"{:x}\"", hasher.finish());
+    if headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
+        return (StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response();
+    }
+    let about = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-cache")];
+    (about, [(ETAG, tag)], body).into_response()
 }
 
 /// Shows each new text in the terminal, for as long as the gateway runs.

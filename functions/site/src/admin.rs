@@ -1,19 +1,13 @@
 //! `GET /admin`: the admin panel, and the files of which it is made. It holds no
 //! data: what it shows it asks the API for, by the token of whoever signed in.
 
-use latchkey::http::answer::{Asset, Screen};
+use latchkey::http::answer::{ALL_OUR_OWN, Asset, Screen};
 use latchkey::http::endpoint::{Anyone, Endpoint, Request, Route};
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::request::Nothing;
 use serde::Deserialize;
 
 include!(concat!(env!("OUT_DIR"), "/admin.rs"));
-
-/// Scripts, styles and requests from where the page came from alone; nothing is
-/// ever made of text that could be markup.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
-                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
-                      require-trusted-types-for 'script'; trusted-types 'none'";
 
 /// The admin panel.
 pub(crate) struct Panel;
@@ -30,7 +24,7 @@ impl Endpoint for Panel {
     type Needs = ();
 
     async fn call((): &(), _: Request<Self>) -> Result<Screen, Problem> {
-        Ok(Screen { html: PAGE, policy: POLICY })
+        Ok(Screen { html: PAGE, policy: ALL_OUR_OWN })
     }
 }
 
