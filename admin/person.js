@@ -11,7 +11,9 @@ const PAGE = 20;
 export function person({ me, id, signal, go }) {
   const place = h("div", { class: "stack" });
   const heading = h("h1", { tabindex: "-1", class: "phone" }, t("person"));
-  const head = h("div", { class: "head" }, heading);
+  // What has the focus stays in its place: all around it is replaced.
+  const marks = h("p", { class: "badges" });
+  const head = h("div", { class: "head" }, h("span", { class: "portrait" }), h("div", {}, heading, marks));
   const body = h("div", {}, h("div", { class: "card skeleton tall", "aria-hidden": "true" }));
   place.append(
     h("a", { class: "back", href: "#/users" }, icon("M14.5 6 8.5 12l6 6"), t("back")),
@@ -38,7 +40,8 @@ export function person({ me, id, signal, go }) {
     update(id, { role, status, avatar_url, invite_code });
     heading.textContent = user.phone;
     document.title = `${user.phone} · Latchkey`;
-    head.replaceChildren(portrait(user), h("div", {}, heading, h("p", { class: "badges" }, badges(user, me))));
+    head.firstChild.replaceWith(portrait(user));
+    marks.replaceChildren(...badges(user, me).filter(Boolean));
   };
 
   const profile = (place) => {
