@@ -48,6 +48,10 @@ export async function open(browser, { width = "desktop", locale = "en", ...optio
 
 /** That axe-core finds nothing serious or critical, and nothing leaves the page sideways. */
 export async function accessible(page, view) {
+  // What is half faded in has no colour of its own yet.
+  await page.waitForFunction(() =>
+    document.getAnimations().every(({ effect, playState }) => playState !== "running" || effect.getTiming().iterations === Infinity),
+  );
   await page.evaluate(AXE);
   const { violations } = await page.evaluate(() => globalThis.axe.run());
   const grave = violations.filter(({ impact }) => ["serious", "critical"].includes(impact));

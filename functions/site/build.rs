@@ -46,7 +46,8 @@ fn admin(out: &Path) -> Result<(), Box<dyn Error>> {
     let mut files = BTreeMap::new();
     for entry in fs::read_dir(FOLDER)? {
         let entry = entry?;
-        let name = entry.file_name().into_string().map_err(|name| format!("{} is no text", name.display()))?;
+        let name =
+            entry.file_name().into_string().map_err(|name| format!("{} is no text", name.display()))?;
         files.insert(name, fs::read(entry.path())?);
     }
     let page = String::from_utf8(files.remove(PAGE).ok_or("admin/index.html is missing")?)?;
@@ -71,7 +72,10 @@ fn admin(out: &Path) -> Result<(), Box<dyn Error>> {
     let version: String = digest.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
     let page_path = out.join(PAGE);
     fs::write(&page_path, page.replace("{version}", &version))?;
-    writeln!(code, "];\nconst VERSION: &str = {version:?};\nconst PAGE: &str = include_str!({page_path:?});")?;
+    writeln!(
+        code,
+        "];\nconst VERSION: &str = {version:?};\nconst PAGE: &str = include_str!({page_path:?});"
+    )?;
     fs::write(out.join("admin.rs"), code)?;
     Ok(())
 }

@@ -1,20 +1,25 @@
 //! The command line of the laptop.
 
-use std::io::Write;
+use std::ffi::OsString;
+use std::io::{IsTerminal, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::builder::Resettable;
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::error::{ContextKind, ContextValue};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use latchkey::config::{self, Vars};
 use latchkey::lambda::StartError;
 use latchkey::setup::Setup;
 use latchkey::texts::inbox::Inbox;
+use latchkey::watch;
 use latchkey::world::World;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::engine::Engine;
 use crate::functions::Functions;
@@ -24,13 +29,18 @@ use crate::{gateway, inbox, parameters, sam, secrets, tables};
 /// How often items past their time are swept out of the engine.
 const SWEEP_EVERY: Duration = Duration::from_mins(5);
 
+/// What is true of all that it does.
+const AFTER_HELP: &str = "\
+The log goes to stderr; RUST_LOG=info (or debug, or latchkey=trace) says more in it. NO_COLOR=1 keeps it plain.
+Exit status: 0 when stopped or done, 1 when it cannot, 2 when it was asked wrongly.";
+
 /// Serves the whole Latchkey API on this machine: texts appear in the terminal
 /// and at /local, data stays in a folder, nothing else is needed.
 ///
 /// Every parameter of a deployment is a variable here too, from the
 /// environment or from an .env file: see .env.sample.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "latchkey", version, max_term_width = 100)]
+#[command(name = "latchkey", version, max_term_width = 100, after_help = AFTER_HELP)]
 pub struct Options {
     /// What to do instead of serving
     #[command(subcommand)]
@@ -53,6 +63,36 @@ pub struct Options {
     /// The address on which the embedded DynamoDB is served
     #[arg(long, env = "DYNAMODB_HOST", default_value = "127.0.0.1")]
     pub dynamodb_host: IpAddr,
+    /// How to log: for people, or one JSON object a line with all that a deployment logs and counts
+    #[arg(long, env = "LOG", value_enum, default_value_t = Log::Text, global = true)]
+    pub log: Log,
+}
+
+/// How to log.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Log {
+    /// For people.
+    Text,
+    /// As a deployment does.
+    Json,
+}
+
+impl Log {
+    /// Logs so from now on.
+    pub fn start(self) {
+        let filter = |usual| EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
+        match self {
+            Self::Text => {
+                let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+                tracing_subscriber::fmt()
+                    .with_env_filter(filter("warn"))
+                    .with_writer(std::io::stderr)
+                    .with_ansi(std::io::stderr().is_terminal() && !plain)
+                    .init();
+            }
+            Self::Json => watch::json(std::io::stderr, filter("info"), World::real()).init(),
+        }
+    }
 }
 
 /// What to do instead of serving.
@@ -70,8 +110,39 @@ impl Options {
             let is_empty = arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
             if is_empty { arg.env(Resettable::Reset) } else { arg }
         });
-        Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+        let asked: Vec<_> = std::env::args_os().collect();
+        let read =
+            command.clone().try_get_matches_from(&asked).and_then(|found| Self::from_arg_matches(&found));
+        read.unwrap_or_else(|error| {
+            if error.use_stderr() {
+                eprintln!("latchkey: {}; see --help", in_one_line(&error, &command, &asked));
+                std::process::exit(error.exit_code());
+            }
+            error.exit()
+        })
     }
+}
+
+/// What was asked wrongly: clap's words without its paragraphs, and the
+/// variable where it was not the command line that said it.
+fn in_one_line(error: &clap::Error, command: &clap::Command, asked: &[OsString]) -> String {
+    let words = error.render().to_string();
+    let mut paragraphs =
+        words.split("\n\n").map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
+    let what = paragraphs.next().unwrap_or_default();
+    let what = what.trim_start_matches("error: ").to_owned();
+    let tip = paragraphs.next().filter(|text| text.starts_with("tip: "));
+    let variable = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(argument)) => command.get_arguments().find_map(|arg| {
+            let flag = format!("--{}", arg.get_long()?);
+            let is_it = argument.split(' ').next() == Some(&flag);
+            let is_asked = asked.iter().any(|asked| asked.to_string_lossy().starts_with(&flag));
+            if is_it && !is_asked { arg.get_env()?.to_str() } else { None }
+        }),
+        _ => None,
+    };
+    let beside = tip.or_else(|| Some(format!("it comes from the variable {}", variable?)));
+    beside.map_or_else(|| what.clone(), |beside| format!("{what} ({beside})"))
 }
 
 /// Serves until Ctrl-C.
@@ -127,10 +198,16 @@ async fn listen(host: IpAddr, port: u16, flag: &str) -> Result<TcpListener, Star
 
 fn open(folder: Option<&Path>) -> Result<Engine, StartError> {
     let Some(folder) = folder else { return Engine::in_memory() };
-    std::fs::create_dir_all(folder).map_err(|error| {
-        StartError::new(format!("{} cannot be made (--data-dir takes another)", folder.display()), error)
-    })?;
-    Engine::in_file(&folder.join("dynamodb.sqlite"))
+    let cannot = |what| format!("{} cannot be {what} (--data-dir takes another)", folder.display());
+    std::fs::create_dir_all(folder).map_err(|error| StartError::new(cannot("made"), error))?;
+    let file = folder.join("dynamodb.sqlite");
+    // The engine's own words for this are many.
+    std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(&file)
+        .map_err(|error| StartError::new(cannot("written to"), error))?;
+    Engine::in_file(&file)
 }
 
 /// An address that a browser of this machine can open.

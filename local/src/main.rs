@@ -7,7 +7,6 @@ use latchkey::config::Vars;
 use latchkey::http::problem::Chain;
 use latchkey_local::cli::{Command, Options, serve};
 use latchkey_local::promote::promote;
-use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     // Before the first thread, and never over what the environment says.
@@ -18,9 +17,7 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let options = Options::read();
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn")))
-        .init();
+    options.log.start();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

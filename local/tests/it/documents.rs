@@ -240,7 +240,7 @@ fn the_sample_lists_every_parameter() {
         assert_eq!(listed.remove(parameter.name), Some(default), "{}", parameter.name);
         assert!(ENV_SAMPLE.contains(&format!("# {}\n", parameter.about)), "{}", parameter.name);
     }
-    let options = ["PORT", "HOST", "DATA_DIR", "DYNAMODB_PORT", "DYNAMODB_HOST"];
+    let options = ["PORT", "HOST", "DATA_DIR", "DYNAMODB_PORT", "DYNAMODB_HOST", "LOG"];
     assert_eq!(listed.into_keys().collect::<BTreeSet<_>>(), BTreeSet::from(options));
 }
 

@@ -7,6 +7,7 @@ mod faults;
 mod log;
 
 mod ambiguity;
+mod cli;
 mod crash;
 mod documents;
 mod edge;

@@ -1,0 +1,131 @@
+//! The command line: what it says, and to which end.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use clap::CommandFactory;
+use latchkey_local::cli::Options;
+
+/// `latchkey` in an empty folder of its own, with no variables but these.
+fn latchkey(name: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_latchkey"));
+    command.args(arguments).env_clear().envs(variables.iter().copied()).current_dir(folder(name));
+    command
+}
+
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cli-{name}"));
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn said(output: &Output) -> (String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (text(&output.stdout), text(&output.stderr))
+}
+
+/// It ends with this status, having said nothing but one line that holds `words`.
+#[track_caller]
+fn refuses(mut command: Command, status: i32, words: &[&str]) {
+    let output = command.output().unwrap();
+    let (out, err) = said(&output);
+    assert_eq!((output.status.code(), &*out), (Some(status), ""), "{err}");
+    assert!(err.starts_with("latchkey: ") && err.ends_with('\n'), "{err:?}");
+    assert_eq!(err.lines().count(), 1, "{err}");
+    assert!(!err.contains('\u{1b}'), "{err:?}");
+    for words in words {
+        assert!(err.contains(words), "{err}");
+    }
+}
+
+#[test]
+fn the_help_names_every_flag_with_its_variable_and_default() {
+    let output = latchkey("help", &["--help"], &[]).output().unwrap();
+    let (out, err) = said(&output);
+    assert_eq!((output.status.code(), &*err), (Some(0), ""));
+    assert!(out.contains(".env.sample") && out.contains("promote") && !out.contains('\u{1b}'), "{out}");
+    let command = Options::command();
+    let mut with_variable = 0;
+    for flag in command.get_arguments().filter(|flag| flag.get_long().is_some()) {
+        let long = format!("--{}", flag.get_long().unwrap());
+        let (_, about) =
+            out.split_once(&format!("{long} ")).or(out.split_once(&format!("{long}\n"))).unwrap();
+        if let Some(variable) = flag.get_env() {
+            with_variable += 1;
+            assert!(about.contains(&format!("[env: {}=]", variable.to_str().unwrap())), "{long}");
+        }
+        for default in flag.get_default_values().iter().filter(|_| flag.get_action().takes_values()) {
+            assert!(about.contains(&format!("[default: {}]", default.to_str().unwrap())), "{long}");
+        }
+    }
+    assert_eq!(with_variable, 6);
+}
+
+#[test]
+fn what_is_asked_wrongly_is_said_in_one_line() {
+    let refused = |arguments: &[&str], variables: &[(&str, &str)], words: &[&str]| {
+        refuses(latchkey("wrong", arguments, variables), 2, words);
+    };
+    refused(&["--port", "abc"], &[], &["'abc'", "--port", "see --help"]);
+    refused(&["--port", "65536"], &[], &["65536"]);
+    refused(&["--prot", "1"], &[], &["'--prot'", "'--port'"]);
+    refused(&["--log", "xml"], &[], &["xml", "json"]);
+    refused(&["promote"], &[], &["<PHONE>"]);
+    refused(&[], &[("PORT", "abc")], &["'abc'", "variable PORT"]);
+    refused(&[], &[("HOST", "here")], &["'here'", "variable HOST"]);
+}
+
+#[test]
+fn what_keeps_it_from_starting_is_said_in_one_line() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let run = |arguments: &[&str], variables: &[(&str, &str)], words: &[&str]| {
+        refuses(latchkey("start", arguments, variables), 1, words);
+    };
+    run(&["--in-memory", "--port", &port], &[], &[&port, "--port takes another"]);
+    run(&["--in-memory", "--port", "0", "--dynamodb-port", &port], &[], &[&port, "--dynamodb-port"]);
+    run(&["--in-memory", "--port", "0"], &[("CODE_LENGTH", "99")], &["CODE_LENGTH", "4 to 8", "99"]);
+    run(&["--port", "0", "--data-dir", "/dev/null/x"], &[], &["/dev/null/x cannot be made", "--data-dir"]);
+
+    let command = latchkey("unwritable", &["--port", "0", "--data-dir", "."], &[]);
+    std::fs::create_dir(command.get_current_dir().unwrap().join("dynamodb.sqlite")).unwrap();
+    refuses(command, 1, &[". cannot be written to (--data-dir takes another)"]);
+    let command = latchkey("dotenv", &[], &[]);
+    std::fs::write(command.get_current_dir().unwrap().join(".env"), "no line of an .env file").unwrap();
+    refuses(command, 1, &[".env"]);
+}
+
+/// What it says when it serves, and how: addresses first, a log that programs
+/// can read apart from them, no colours, 0 when it is told to stop.
+#[test]
+fn it_says_where_everything_is_logs_as_asked_and_stops_cleanly() {
+    let arguments = ["--in-memory", "--port", "0", "--log", "json"];
+    let mut child = latchkey("serve", &arguments, &[("PORT", "")])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let hello: Vec<_> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
+    let url = hello[0].strip_prefix("Latchkey is at ").unwrap();
+    for path in ["/local", "/admin", "/docs", "/v1/auth/code"] {
+        assert!(hello.iter().any(|line| line.contains(&format!("{url}{path}"))), "{path} in {hello:#?}");
+    }
+    assert!(hello.iter().all(|line| !line.contains('\u{1b}')), "{hello:#?}");
+
+    let mut stream = TcpStream::connect(url.strip_prefix("http://").unwrap()).unwrap();
+    stream.write_all(b"GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+    stream.read_to_string(&mut String::new()).unwrap();
+
+    let stopped = Command::new("kill").arg(child.id().to_string()).status().unwrap();
+    assert!(stopped.success());
+    let mut log = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let events: Vec<serde_json::Value> =
+        log.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"))).collect();
+    assert!(events.iter().any(|event| event["route"] == "GET /health" && event["status"] == 200), "{log}");
+}
