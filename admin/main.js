@@ -172,7 +172,10 @@ api.listen({
     list.forget();
     me = null;
     why = explained({ code });
-    for (const dialog of document.querySelectorAll("dialog")) dialog.close();
+    for (const dialog of document.querySelectorAll("dialog")) {
+      dialog.close();
+      dialog.remove();
+    }
     // The address stays: whoever signs in again goes on where it ended.
     render();
   },

@@ -25,7 +25,7 @@ async function words() {
 /** A test with a gateway and a page, neither of which it has to end; nothing may go wrong in the page. */
 function panel(name, options, run) {
   const { variables, ...page } = options;
-  test(name, { timeout: 60_000 }, async () => {
+  test(name, { timeout: 120_000 }, async () => {
     const gateway = await start(variables);
     const opened = await open(browser, page);
     try {
@@ -75,544 +75,547 @@ async function tabTo(page, locator) {
   assert.fail(`${locator} cannot be reached by Tab`);
 }
 
-describe("every view is accessible and fits", () => {
-  for (const [width, locale, colorScheme] of [
-    ["phone", "en", "light"],
-    ["phone", "ru", "dark"],
-    ["desktop", "en", "dark"],
-    ["desktop", "ru", "light"],
-  ]) {
-    panel(`${width}, ${locale}, ${colorScheme}`, { width, locale, colorScheme }, async (page, gateway) => {
-      const say = WORDS[locale];
-      const [alice, bob] = await people(gateway, 3, { device: "Pixel 8" });
-      const admin = await gateway.signIn(ADMIN);
-      await gateway.ask("PATCH", `/v1/users/${bob.user.id}`, {
-        token: admin.access_token,
-        body: { status: "banned", role: "moderator", city: "Новосибирск", email: `${"long".repeat(20)}@example.com` },
+// Each spends its time waiting: for pages, for people who read, for answers that are late.
+describe("the admin panel", { concurrency: 3 }, () => {
+  describe("every view is accessible and fits", () => {
+    for (const [width, locale, colorScheme] of [
+      ["phone", "en", "light"],
+      ["phone", "ru", "dark"],
+      ["desktop", "en", "dark"],
+      ["desktop", "ru", "light"],
+    ]) {
+      panel(`${width}, ${locale}, ${colorScheme}`, { width, locale, colorScheme }, async (page, gateway) => {
+        const say = WORDS[locale];
+        const [alice, bob] = await people(gateway, 3, { device: "Pixel 8" });
+        const admin = await gateway.signIn(ADMIN);
+        await gateway.ask("PATCH", `/v1/users/${bob.user.id}`, {
+          token: admin.access_token,
+          body: { status: "banned", role: "moderator", city: "Новосибирск", email: `${"long".repeat(20)}@example.com` },
+        });
+        await page.goto(`${gateway.url}/admin`);
+        await page.getByLabel(say.phone, { exact: true }).waitFor();
+        assert.equal(await page.locator("html").getAttribute("lang"), locale);
+        await accessible(page, "sign-in");
+        await page.locator("input[name=phone]").fill("123");
+        await page.keyboard.press("Enter");
+        await page.getByText(say.problems.invalid_phone).waitFor();
+        await accessible(page, "sign-in, refused");
+        await page.locator("input[name=phone]").fill(ADMIN);
+        await page.keyboard.press("Enter");
+        const right = await code(page, gateway, ADMIN);
+        await page.locator("input[name=code]").fill(right === "0000" ? "1111" : "0000");
+        await page.keyboard.press("Enter");
+        await page.getByText(say.problems.invalid_code).waitFor();
+        await accessible(page, "code, refused");
+        await page.locator("input[name=code]").fill(right);
+        await page.keyboard.press("Enter");
+        await page.locator("a.row").nth(3).waitFor();
+        await page.locator(".bars").nth(2).waitFor();
+        await accessible(page, "users");
+
+        await page.getByRole("searchbox").fill(phone(99));
+        await page.keyboard.press("Enter");
+        await page.getByText(say.none_found, { exact: true }).waitFor();
+        await accessible(page, "nobody found");
+
+        for (const someone of [alice, bob]) {
+          await page.goto(`${gateway.url}/admin${address(someone)}`);
+          await page.locator(".invite-code").waitFor();
+          await page.locator("[data-rights]").waitFor();
+          await page.waitForFunction(() => !document.body.classList.contains("is-busy"));
+          await accessible(page, "a person");
+        }
+        await button(page, say.delete).click();
+        await page.getByRole("dialog").waitFor();
+        await accessible(page, "deletion");
+        await page.keyboard.press("Escape");
+        await page.getByRole("dialog").waitFor({ state: "detached" });
+
+        await page.goto(`${gateway.url}/admin#/users/nobody`);
+        await page.getByText(say.problems.user_not_found).waitFor();
+        await accessible(page, "no such person");
       });
-      await page.goto(`${gateway.url}/admin`);
-      await page.getByLabel(say.phone, { exact: true }).waitFor();
-      assert.equal(await page.locator("html").getAttribute("lang"), locale);
-      await accessible(page, "sign-in");
-      await page.locator("input[name=phone]").fill("123");
-      await page.keyboard.press("Enter");
-      await page.getByText(say.problems.invalid_phone).waitFor();
-      await accessible(page, "sign-in, refused");
-      await page.locator("input[name=phone]").fill(ADMIN);
-      await page.keyboard.press("Enter");
-      const right = await code(page, gateway, ADMIN);
-      await page.locator("input[name=code]").fill(right === "0000" ? "1111" : "0000");
-      await page.keyboard.press("Enter");
-      await page.getByText(say.problems.invalid_code).waitFor();
-      await accessible(page, "code, refused");
-      await page.locator("input[name=code]").fill(right);
-      await page.keyboard.press("Enter");
-      await page.locator("a.row").nth(3).waitFor();
-      await page.locator(".bars").nth(2).waitFor();
-      await accessible(page, "users");
-
-      await page.getByRole("searchbox").fill(phone(99));
-      await page.keyboard.press("Enter");
-      await page.getByText(say.none_found, { exact: true }).waitFor();
-      await accessible(page, "nobody found");
-
-      for (const someone of [alice, bob]) {
-        await page.goto(`${gateway.url}/admin${address(someone)}`);
-        await page.locator(".invite-code").waitFor();
-        await page.locator("[data-rights]").waitFor();
-        await page.waitForFunction(() => !document.body.classList.contains("is-busy"));
-        await accessible(page, "a person");
-      }
-      await button(page, say.delete).click();
-      await page.getByRole("dialog").waitFor();
-      await accessible(page, "deletion");
-      await page.keyboard.press("Escape");
-      await page.getByRole("dialog").waitFor({ state: "detached" });
-
-      await page.goto(`${gateway.url}/admin#/users/nobody`);
-      await page.getByText(say.problems.user_not_found).waitFor();
-      await accessible(page, "no such person");
-    });
-  }
-});
-
-panel("by keyboard alone: sign in, find, ban", {}, async (page, gateway) => {
-  const [alice] = await people(gateway, 2);
-  await page.goto(`${gateway.url}/admin`);
-  await page.locator("input[name=phone]:focus").waitFor();
-  await page.keyboard.type("8 900 000-00-01");
-  await page.keyboard.press("Enter");
-  const right = await code(page, gateway, ADMIN);
-  await page.locator("input[name=code]:focus").waitFor();
-  await page.keyboard.type(right);
-  await page.keyboard.press("Enter");
-  await page.locator("h1:focus", { hasText: "Users" }).waitFor();
-
-  await tabTo(page, page.getByRole("searchbox"));
-  await page.keyboard.type(alice.user.invite_code.toLowerCase());
-  await page.keyboard.press("Enter");
-  await page.getByText("1 in all").waitFor();
-  await tabTo(page, page.getByRole("link", { name: alice.user.phone }));
-  await page.keyboard.press("Enter");
-  await page.locator("h1:focus", { hasText: alice.user.phone }).waitFor();
-  await button(page, "Ban").waitFor();
-  await tabTo(page, button(page, "Ban"));
-  await page.keyboard.press("Enter");
-  const dialog = page.getByRole("dialog", { name: `Ban ${alice.user.phone}?` });
-  await dialog.waitFor();
-  await tabTo(page, dialog.getByRole("button", { name: "Ban" }));
-  await page.keyboard.press("Enter");
-  await dialog.waitFor({ state: "detached" });
-  await page.locator("h2:focus", { hasText: "Rights" }).waitFor();
-  await page.getByRole("status").getByText("Banned, and signed out everywhere.").waitFor();
-  await assert.rejects(gateway.ask("GET", "/v1/users/me", { token: alice.access_token }), /account_banned/);
-
-  // The list knows it too, without asking.
-  await page.goBack();
-  await page.locator("a.row .banned").waitFor();
-});
-
-panel("a long list goes on to the end, and going back keeps the place", {}, async (page, gateway) => {
-  const all = await people(gateway, 150);
-  await enter(page, gateway);
-  const rows = page.locator("a.row");
-  await button(page, "Show more").waitFor();
-  assert.equal(await rows.count(), 50);
-  await button(page, "Show more").click();
-  await page.getByText("100 shown").waitFor();
-  await page.locator("button:focus", { hasText: "Show more" }).waitFor();
-  await button(page, "Show more").click();
-  await page.getByText("150 shown").waitFor();
-  await button(page, "Show more").click();
-  await page.getByText("151 in all").waitFor();
-  const phones = await page.locator("a.row .phone").allTextContents();
-  assert.equal(new Set(phones).size, 151);
-  assert.deepEqual(phones.slice(1), all.map(({ user }) => user.phone).reverse(), "newest first");
-
-  let asked = 0;
-  page.on("request", (request) => (asked += /\/v1\/users(\?|$)/.test(request.url()) ? 1 : 0));
-  await rows.nth(120).click();
-  await page.locator("h1", { hasText: phones[120] }).waitFor();
-  await page.goBack();
-  await page.getByText("151 in all").waitFor();
-  assert.equal(asked, 0);
-  const place = await rows.nth(120).boundingBox();
-  assert.ok(place.y > 0 && place.y < 800, `the row is at ${place.y}`);
-
-  // The first invited the other 149, twenty at a time.
-  await page.goto(`${gateway.url}/admin${address(all[0])}`);
-  await page.getByText("20 / 149").waitFor();
-  for (let shown = 40; shown < 149; shown += 20) {
-    await button(page, "Show more").click();
-    await page.getByText(`${shown} / 149`).waitFor();
-  }
-  await button(page, "Show more").click();
-  await page.getByText("149 in all").waitFor();
-  await accessible(page, "many referrals");
-});
-
-panel("an empty deployment, and a person without anything, say so", {}, async (page, gateway) => {
-  await enter(page, gateway);
-  await page.getByText("1 in all").waitFor();
-  await page.getByLabel("Role").selectOption("moderator");
-  await button(page, "Find").click();
-  await page.getByText("Nobody found").waitFor();
-  await button(page, "Clear").click();
-  await page.getByRole("link", { name: ADMIN }).click();
-  await page.getByText("Nobody has entered this person’s code.").waitFor();
-  await page.getByText("This is your own account.").waitFor();
-  assert.equal(await button(page, "Delete the account").count(), 0);
-  // Somebody signed out everywhere.
-  const alice = await gateway.signIn(phone(1));
-  await gateway.ask("POST", "/v1/auth/logout", { token: alice.access_token, body: { scope: "global" } });
-  await page.goto(`${gateway.url}/admin${address(alice)}`);
-  await page.getByText("Not signed in anywhere.").waitFor();
-});
-
-panel("on a slow network it shows that it works, and sends once", {}, async (page, gateway) => {
-  const asked = [];
-  await page.route("**/v1/**", async (route) => {
-    asked.push(`${route.request().method()} ${new URL(route.request().url()).pathname}`);
-    await new Promise((resolve) => setTimeout(resolve, 700));
-    await route.continue();
-  });
-  await page.goto(`${gateway.url}/admin`);
-  await page.locator("input[name=phone]").fill(ADMIN);
-  const send = button(page, "Text me a code");
-  await send.click();
-  await page.locator("main[aria-busy=true]").waitFor();
-  assert.equal(await send.getAttribute("aria-disabled"), "true");
-  await send.click({ force: true });
-  await page.keyboard.press("Enter");
-  await page.locator("input[name=code]").fill(await code(page, gateway, ADMIN));
-  await page.keyboard.press("Enter");
-  await page.keyboard.press("Enter");
-  await page.locator(".skeleton").first().waitFor();
-  await page.locator("a.row").first().waitFor();
-  assert.equal(asked.filter((one) => one === "POST /v1/auth/code").length, 1);
-  assert.equal(asked.filter((one) => one === "POST /v1/auth/token").length, 1);
-  await page.locator("main[aria-busy=false]").waitFor();
-});
-
-describe("an access token past its time", () => {
-  const expired = JSON.stringify({ status: 401, code: "invalid_token", title: "x" });
-
-  panel("is replaced once, however many requests meet it", {}, async (page, gateway) => {
-    await enter(page, gateway);
-    await page.locator("a.row").first().waitFor();
-    const old = new Set();
-    let refreshes = 0;
-    await page.route("**/v1/**", async (route) => {
-      const request = route.request();
-      const token = request.headers().authorization;
-      if (request.url().endsWith("/v1/auth/refresh")) refreshes += 1;
-      if (refreshes === 0 && token) {
-        old.add(request.url());
-        await route.fulfill({ status: 401, contentType: "application/problem+json", body: expired });
-      } else await route.continue();
-    });
-    await button(page, "Refresh").click();
-    await page.locator(".bars").nth(2).waitFor();
-    await page.locator("a.row").first().waitFor();
-    assert.equal(old.size, 2, "the list and the numbers met it");
-    assert.equal(refreshes, 1);
-  });
-
-  panel("is replaced although the first answer was lost", { variables: { REFRESH_GRACE: "30" } }, async (page, gateway) => {
-    await enter(page, gateway);
-    await page.locator("a.row").first().waitFor();
-    let lost = 0;
-    await page.route("**/v1/auth/refresh", async (route) => {
-      if (lost > 0) return route.continue();
-      lost += 1;
-      await route.fetch();
-      return route.abort("connectionreset");
-    });
-    await page.reload();
-    await page.locator("a.row").first().waitFor();
-    assert.equal(lost, 1);
-  });
-
-  // Without grace a token that was replaced and is sent again ends the session.
-  panel("is replaced for a duplicated tab too", { variables: { REFRESH_GRACE: "0" } }, async (page, gateway) => {
-    await enter(page, gateway);
-    await page.locator("a.row").first().waitFor();
-    const token = await page.evaluate(() => sessionStorage.getItem("latchkey.refresh_token"));
-    const copy = await page.context().newPage();
-    await copy.goto(`${gateway.url}/admin`);
-    await copy.evaluate((token) => sessionStorage.setItem("latchkey.refresh_token", token), token);
-    for (const tab of [page, copy, page, copy]) {
-      await tab.reload();
-      await tab.locator("a.row").first().waitFor();
     }
   });
-});
 
-panel("a session that ends meanwhile asks to sign in, and goes on where it was", {}, async (page, gateway) => {
-  const [alice] = await people(gateway, 1);
-  await enter(page, gateway, ADMIN, address(alice));
-  await button(page, "Ban").waitFor();
-  const other = await gateway.signIn(ADMIN);
-  await gateway.ask("POST", "/v1/auth/logout", { token: other.access_token, body: { scope: "global" } });
-  await button(page, "Ban").click();
-  await page.getByRole("dialog").getByRole("button", { name: "Ban" }).click();
-  await page.getByText("You were signed out. Sign in again.").waitFor();
-  assert.equal(await page.getByRole("dialog").count(), 0);
-  assert.equal(await page.getByText(alice.user.phone).count(), 0, "nothing of before is shown");
-  assert.equal(await page.evaluate(() => sessionStorage.length), 0);
-  await page.locator("input[name=phone]").fill(ADMIN);
-  await page.keyboard.press("Enter");
-  await page.locator("input[name=code]").fill(await code(page, gateway, ADMIN));
-  await page.keyboard.press("Enter");
-  await page.locator("h1", { hasText: alice.user.phone }).waitFor();
-});
+  panel("by keyboard alone: sign in, find, ban", {}, async (page, gateway) => {
+    const [alice] = await people(gateway, 2);
+    await page.goto(`${gateway.url}/admin`);
+    await page.locator("input[name=phone]:focus").waitFor();
+    await page.keyboard.type("8 900 000-00-01");
+    await page.keyboard.press("Enter");
+    const right = await code(page, gateway, ADMIN);
+    await page.locator("input[name=code]:focus").waitFor();
+    await page.keyboard.type(right);
+    await page.keyboard.press("Enter");
+    await page.locator("h1:focus", { hasText: "Users" }).waitFor();
 
-panel("without rights nothing is shown", { width: "phone", locale: "ru" }, async (page, gateway) => {
-  const asked = [];
-  page.on("request", (request) => asked.push(new URL(request.url()).pathname));
-  await enter(page, gateway, phone(1));
-  await page.getByRole("heading", { name: "Нет прав" }).waitFor();
-  await accessible(page, "no rights");
-  assert.ok(!asked.includes("/v1/users") && !asked.includes("/v1/stats"), asked.join());
-  await page.reload();
-  await page.getByRole("heading", { name: "Нет прав" }).waitFor();
-  const admin = await gateway.signIn(ADMIN);
-  const me = await gateway.signIn(phone(1));
-  const body = { role: "moderator" };
-  await gateway.ask("PATCH", `/v1/users/${me.user.id}`, { token: admin.access_token, body });
-  await button(page, "Проверить ещё раз").click();
-  await page.getByText("Всего 2").waitFor();
-  // And rights that are taken away are taken away at once.
-  await gateway.ask("PATCH", `/v1/users/${me.user.id}`, { token: admin.access_token, body: { role: "user" } });
-  await button(page, "Обновить").click();
-  await page.getByRole("heading", { name: "Нет прав" }).waitFor();
-  await button(page, "Выйти").click();
-  await page.locator("input[name=phone]").waitFor();
-  assert.equal(await page.evaluate(() => sessionStorage.length), 0);
-});
-
-panel("a moderator reads and cannot write", {}, async (page, gateway) => {
-  const [alice, bob] = await people(gateway, 2);
-  const admin = await gateway.signIn(ADMIN);
-  const body = { role: "moderator" };
-  await gateway.ask("PATCH", `/v1/users/${bob.user.id}`, { token: admin.access_token, body });
-  const refused = [];
-  page.on("response", (answer) => answer.status() === 403 && refused.push(answer.url()));
-  await enter(page, gateway, bob.user.phone);
-  await page.getByText("3 in all").waitFor();
-  await page.getByRole("link", { name: alice.user.phone }).click();
-  await page.getByRole("link", { name: bob.user.phone }).waitFor();
-  const buttons = await page.locator("main").getByRole("button").allTextContents();
-  assert.deepEqual(buttons.filter(Boolean), []);
-  assert.equal(await page.locator("main :is(input, select)").count(), 0);
-  assert.deepEqual(refused, []);
-});
-
-panel("an account is deleted only when its number is typed", {}, async (page, gateway) => {
-  const [alice] = await people(gateway, 2);
-  await enter(page, gateway);
-  await page.getByText("3 in all").waitFor();
-  await page.getByRole("link", { name: alice.user.phone }).click();
-  await button(page, "Delete the account").click();
-  const dialog = page.getByRole("dialog");
-  const confirm = dialog.getByRole("button", { name: "Delete the account" });
-  assert.ok(await confirm.isDisabled());
-  await dialog.getByRole("textbox").fill(phone(2));
-  assert.ok(await confirm.isDisabled());
-  await page.keyboard.press("Enter");
-  await dialog.getByRole("button", { name: "Cancel" }).click();
-  await gateway.ask("GET", "/v1/users/me", { token: alice.access_token });
-
-  await button(page, "Delete the account").click();
-  await dialog.getByRole("textbox").fill(alice.user.phone);
-  await page.keyboard.press("Enter");
-  await page.getByText(`${alice.user.phone} is deleted.`).waitFor();
-  await page.getByText("2 in all").waitFor();
-  await assert.rejects(gateway.ask("GET", "/v1/users/me", { token: alice.access_token }), /session_ended/);
-  // Whose referrer is gone.
-  await page.getByRole("link", { name: phone(2) }).click();
-  await page.getByText("Somebody whose account is gone").waitFor();
-});
-
-panel("what people write is text, never markup", { width: "phone" }, async (page, gateway) => {
-  const [alice] = await people(gateway, 1, { device: HOSTILE });
-  await gateway.ask("PATCH", "/v1/users/me", { token: alice.access_token, body: { city: HOSTILE } });
-  await enter(page, gateway);
-  await page.locator("a.row", { hasText: HOSTILE }).waitFor();
-  await page.goto(`${gateway.url}/admin${address(alice)}`);
-  await page.locator(".device", { hasText: HOSTILE }).waitFor();
-  await page.locator("dd", { hasText: HOSTILE }).waitFor();
-  await button(page, `Sign out ${HOSTILE}`).click();
-  await page.getByRole("status").getByText(`Signed out: ${HOSTILE}.`).waitFor();
-  await page.goto(`${gateway.url}/admin#/users?phone=${encodeURIComponent(HOSTILE)}`);
-  await page.getByText("This is not a number that can be texted.").waitFor();
-  assert.equal(await page.locator("img").count(), 0);
-  assert.equal(await page.evaluate(() => globalThis.pwned), undefined);
-});
-
-panel("an admin promotes, lifts a ban, ends sessions, removes a picture", {}, async (page, gateway) => {
-  const [alice] = await people(gateway, 1, { device: "Pixel 8" });
-  await gateway.signIn(alice.user.phone, { device: "iPad" });
-  const picture = readFileSync(new URL("../local/tests/it/one-pixel.png", import.meta.url));
-  const token = alice.access_token;
-  await gateway.ask("PUT", "/v1/users/me/avatar", { token, body: new Uint8Array(picture), headers: { "content-type": "image/png" } });
-  const me = () => gateway.ask("GET", "/v1/users/me", { token });
-  await enter(page, gateway, ADMIN, address(alice));
-
-  await page.locator(".head img.portrait").waitFor();
-  await page.waitForFunction(() => document.querySelector(".head img").naturalWidth > 0);
-  await button(page, "Remove the picture").click();
-  await page.locator(".head span.portrait").waitFor();
-  assert.equal((await me()).avatar_url, null);
-
-  await page.getByLabel("Role").selectOption("moderator");
-  await button(page, "Save").last().click();
-  await page.locator(".head .moderator").waitFor();
-  assert.equal((await me()).role, "moderator");
-  await page.getByLabel("Role").selectOption("admin");
-  await button(page, "Save").last().click();
-  await page.getByRole("dialog").getByRole("button", { name: "Make an admin" }).click();
-  await page.locator(".head .admin").waitFor();
-  assert.equal((await me()).role, "admin");
-
-  await button(page, "Sign out iPad").click();
-  await page.getByRole("status").getByText("Signed out: iPad.").waitFor();
-  await page.locator("h2:focus", { hasText: "Signed in on" }).waitFor();
-  const { items } = await gateway.ask("GET", "/v1/users/me/sessions", { token });
-  assert.deepEqual(items.map(({ device }) => device), ["Pixel 8"]);
-
-  await button(page, "Ban").click();
-  await page.getByRole("dialog").getByRole("button", { name: "Ban" }).click();
-  await button(page, "Lift the ban").click();
-  await page.getByText("The ban is lifted.").waitFor();
-  await page.getByText("Not signed in anywhere.").waitFor();
-  await gateway.signIn(alice.user.phone);
-});
-
-panel("an admin limits, ends, revokes and redraws an invite code", { timezoneId: "Asia/Yekaterinburg" }, async (page, gateway) => {
-  const [alice] = await people(gateway, 3);
-  const admin = await gateway.signIn(ADMIN);
-  const terms = () =>
-    gateway.ask("PATCH", `/v1/users/${alice.user.id}/invite`, { token: admin.access_token, body: {} });
-  await enter(page, gateway, ADMIN, address(alice));
-  const card = page.locator("section", { has: page.getByRole("heading", { name: "Invite code" }) });
-  await card.getByText("Entered 2 times").waitFor();
-  await card.getByLabel("How often it may be entered").fill("2");
-  await card.getByLabel("Until").fill("2030-01-31T12:00");
-  await card.getByRole("button", { name: "Save" }).click();
-  await card.getByText("Used up").waitFor();
-  const { max_uses, expires_at } = await terms();
-  assert.deepEqual({ max_uses, expires_at }, { max_uses: 2, expires_at: "2030-01-31T07:00:00Z" });
-  assert.equal(await card.getByLabel("Until").inputValue(), "2030-01-31T12:00");
-
-  await card.getByLabel("How often it may be entered").fill("");
-  await card.getByRole("button", { name: "Save" }).click();
-  await card.getByText("In force").waitFor();
-  assert.deepEqual((await terms()).max_uses, null);
-  await card.getByRole("button", { name: "Revoke" }).click();
-  await card.getByText("Revoked").waitFor();
-  await card.getByRole("button", { name: "Put back in force" }).click();
-  await card.getByText("In force").waitFor();
-
-  await card.getByRole("button", { name: "Draw another" }).click();
-  await page.getByRole("dialog").getByRole("button", { name: "Draw another" }).click();
-  await card.getByText("Entered 0 times").waitFor();
-  const now = (await terms()).invite_code;
-  assert.notEqual(now, alice.user.invite_code);
-  assert.equal(await card.locator(".invite-code").textContent(), now);
-  await card.getByLabel("How often it may be entered").fill("-1");
-  await card.getByRole("button", { name: "Save" }).click();
-  assert.equal((await terms()).max_uses, null);
-});
-
-panel("offline it says so, and goes on when asked", {}, async (page, gateway) => {
-  const [alice] = await people(gateway, 1);
-  await enter(page, gateway);
-  await page.getByText("2 in all").waitFor();
-  await page.context().setOffline(true);
-  await page.getByText("No connection. What you see may be out of date.").waitFor();
-  await page.getByRole("link", { name: alice.user.phone }).click();
-  await page.getByText("No connection to the server.").waitFor();
-  await accessible(page, "offline");
-  await page.context().setOffline(false);
-  await page.getByRole("button", { name: "Try again" }).click();
-  await button(page, "Ban").waitFor();
-  await page.context().setOffline(true);
-  await button(page, "Ban").click();
-  await page.getByRole("dialog").getByRole("button", { name: "Ban" }).click();
-  await page.getByRole("dialog").getByText("No connection to the server.").waitFor();
-  await page.context().setOffline(false);
-  await page.getByRole("dialog").getByRole("button", { name: "Ban" }).click();
-  await button(page, "Lift the ban").waitFor();
-});
-
-panel("a refusal for a time says for how long", { variables: { RESEND_COOLDOWN: "3" } }, async (page, gateway) => {
-  await page.goto(`${gateway.url}/admin`);
-  await page.locator("input[name=phone]").fill(ADMIN);
-  await page.keyboard.press("Enter");
-  const again = page.getByRole("button", { name: /^A new code in [123] s$/ });
-  await again.waitFor();
-  assert.ok(await again.isDisabled());
-  await button(page, "Use another number").click();
-  await page.keyboard.press("Enter");
-  await page.getByText(/A code was sent a moment ago\. Try again in [123] s\./).waitFor();
-
-  let refused = 0;
-  await page.route("**/v1/stats*", async (route) => {
-    if (refused > 0) return route.continue();
-    refused += 1;
-    const body = JSON.stringify({ code: "unavailable", status: 503, request_id: "abc" });
-    return route.fulfill({ status: 503, headers: { "retry-after": "2" }, contentType: "application/problem+json", body });
-  });
-  await page.waitForTimeout(3_000);
-  await page.keyboard.press("Enter");
-  await page.locator("input[name=code]").fill(await code(page, gateway, ADMIN));
-  await page.keyboard.press("Enter");
-  await page.getByText("The server cannot answer right now.").waitFor();
-  assert.ok(await page.getByRole("button", { name: /^Try again in [12] s$/ }).isDisabled());
-  await button(page, "Try again").click();
-  await page.locator(".bars").nth(2).waitFor();
-});
-
-panel("the language is chosen, kept, and loses nothing that was typed", { locale: "de" }, async (page, gateway) => {
-  await page.goto(`${gateway.url}/admin`);
-  await page.getByRole("heading", { name: "Sign in" }).waitFor();
-  await page.locator("input[name=phone]").fill(ADMIN);
-  await page.keyboard.press("Enter");
-  await page.locator("input[name=code]").waitFor();
-  await page.getByRole("button", { name: "RU" }).click();
-  await page.getByRole("heading", { name: "Введите код" }).waitFor();
-  await page.locator("button[lang=ru]:focus").waitFor();
-  await page.locator("input[name=code]").fill(await code(page, gateway, ADMIN));
-  await page.keyboard.press("Enter");
-  await page.getByText("Всего 1").waitFor();
-  await page.reload();
-  await page.getByText("Всего 1").waitFor();
-});
-
-test("both languages say the same things, and every problem of the API", () => {
-  const shape = (value) => (typeof value === "object" && !Array.isArray(value) ? Object.keys(value).sort() : null);
-  const places = (text) => [...new Set([text].flat().join().match(/\{\w+\}/g))].sort();
-  assert.deepEqual(shape(WORDS.en), shape(WORDS.ru));
-  for (const [key, text] of Object.entries(WORDS.en)) {
-    if (key !== "problems") assert.deepEqual(places(WORDS.ru[key]), places(text), key);
-  }
-  const errors = readFileSync(new URL("../docs/errors.md", import.meta.url), "utf8");
-  const codes = [...errors.matchAll(/<a id="(\w+)">/g)].map(([, code]) => code);
-  assert.ok(codes.length > 20);
-  const own = ["offline", "slow", "throttled", "broken"];
-  for (const language of Object.values(WORDS)) {
-    assert.deepEqual(Object.keys(language.problems).sort(), [...codes, ...own].sort());
-  }
-});
-
-test("its files are kept for ever under their version, its page is asked for anew", async () => {
-  const gateway = await start();
-  try {
-    const page = await fetch(`${gateway.url}/admin`);
-    assert.equal(page.headers.get("cache-control"), "no-cache");
-    const policy = page.headers.get("content-security-policy");
-    assert.match(policy, /^default-src 'none'; script-src 'self'; style-src 'self'; /);
-    assert.doesNotMatch(policy, /unsafe|\*|http/);
-    const html = await page.text();
-    assert.doesNotMatch(html, /<style|style=|\son\w+=|<script(?! type="module" src=)/);
-    const files = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, file]) => file);
-    assert.ok(files.length > 8);
-    let bytes = html.length;
-    for (const file of files) {
-      const answer = await fetch(`${gateway.url}/${file}`, { headers: { "accept-encoding": "gzip" } });
-      assert.equal(answer.status, 200, file);
-      assert.equal(answer.headers.get("cache-control"), "public, max-age=31536000, immutable");
-      assert.equal(answer.headers.get("content-encoding"), "gzip");
-      assert.ok((await answer.text()).length > 0);
-      bytes += Number(answer.headers.get("content-length"));
-    }
-    console.log(`the panel is ${bytes} bytes on the wire`);
-    const old = await fetch(`${gateway.url}/${files[0].replace(/admin\/\w+/, "admin/000000000000")}`);
-    assert.equal(old.status, 404);
-  } finally {
-    await gateway.stop();
-  }
-});
-
-panel("it works behind a stage of API Gateway", {}, async (page, gateway) => {
-  const stage = createServer((incoming, outgoing) => {
-    if (!incoming.url.startsWith("/prod/")) return outgoing.writeHead(404).end();
-    const target = new URL(incoming.url.slice("/prod".length), gateway.url);
-    const onward = request(target, { method: incoming.method, headers: incoming.headers }, (answer) => {
-      outgoing.writeHead(answer.statusCode, answer.headers);
-      answer.pipe(outgoing);
-    });
-    return incoming.pipe(onward);
-  });
-  await new Promise((resolve) => stage.listen(0, "127.0.0.1", resolve));
-  try {
-    const url = `http://127.0.0.1:${stage.address().port}/prod`;
-    await enter(page, { ...gateway, url });
+    await tabTo(page, page.getByRole("searchbox"));
+    await page.keyboard.type(alice.user.invite_code.toLowerCase());
+    await page.keyboard.press("Enter");
     await page.getByText("1 in all").waitFor();
+    await tabTo(page, page.getByRole("link", { name: alice.user.phone }));
+    await page.keyboard.press("Enter");
+    await page.locator("h1:focus", { hasText: alice.user.phone }).waitFor();
+    await button(page, "Ban").waitFor();
+    await tabTo(page, button(page, "Ban"));
+    await page.keyboard.press("Enter");
+    const dialog = page.getByRole("dialog", { name: `Ban ${alice.user.phone}?` });
+    await dialog.waitFor();
+    await tabTo(page, dialog.getByRole("button", { name: "Ban" }));
+    await page.keyboard.press("Enter");
+    await dialog.waitFor({ state: "detached" });
+    await page.locator("h2:focus", { hasText: "Rights" }).waitFor();
+    await page.getByRole("status").getByText("Banned, and signed out everywhere.").waitFor();
+    await assert.rejects(gateway.ask("GET", "/v1/users/me", { token: alice.access_token }), /account_banned/);
+
+    // The list knows it too, without asking.
+    await page.goBack();
+    await page.locator("a.row .banned").waitFor();
+  });
+
+  panel("a long list goes on to the end, and going back keeps the place", {}, async (page, gateway) => {
+    const all = await people(gateway, 150);
+    await enter(page, gateway);
+    const rows = page.locator("a.row");
+    await button(page, "Show more").waitFor();
+    assert.equal(await rows.count(), 50);
+    await button(page, "Show more").click();
+    await page.getByText("100 shown").waitFor();
+    await page.locator("button:focus", { hasText: "Show more" }).waitFor();
+    await button(page, "Show more").click();
+    await page.getByText("150 shown").waitFor();
+    await button(page, "Show more").click();
+    await page.getByText("151 in all").waitFor();
+    const phones = await page.locator("a.row .phone").allTextContents();
+    assert.equal(new Set(phones).size, 151);
+    assert.deepEqual(phones.slice(1), all.map(({ user }) => user.phone).reverse(), "newest first");
+
+    let asked = 0;
+    page.on("request", (request) => (asked += /\/v1\/users(\?|$)/.test(request.url()) ? 1 : 0));
+    await rows.nth(120).click();
+    await page.locator("h1", { hasText: phones[120] }).waitFor();
+    await page.goBack();
+    await page.getByText("151 in all").waitFor();
+    assert.equal(asked, 0);
+    const place = await rows.nth(120).boundingBox();
+    assert.ok(place.y > 0 && place.y < 800, `the row is at ${place.y}`);
+
+    // The first invited the other 149, twenty at a time.
+    await page.goto(`${gateway.url}/admin${address(all[0])}`);
+    await page.getByText("20 / 149").waitFor();
+    for (let shown = 40; shown < 149; shown += 20) {
+      await button(page, "Show more").click();
+      await page.getByText(`${shown} / 149`).waitFor();
+    }
+    await button(page, "Show more").click();
+    await page.getByText("149 in all").waitFor();
+    await accessible(page, "many referrals");
+  });
+
+  panel("an empty deployment, and a person without anything, say so", {}, async (page, gateway) => {
+    await enter(page, gateway);
+    await page.getByText("1 in all").waitFor();
+    await page.getByLabel("Role").selectOption("moderator");
+    await button(page, "Find").click();
+    await page.getByText("Nobody found").waitFor();
+    await button(page, "Clear").click();
+    await page.getByRole("link", { name: ADMIN }).click();
+    await page.getByText("Nobody has entered this person’s code.").waitFor();
+    await page.getByText("This is your own account.").waitFor();
+    assert.equal(await button(page, "Delete the account").count(), 0);
+    // Somebody signed out everywhere.
+    const alice = await gateway.signIn(phone(1));
+    await gateway.ask("POST", "/v1/auth/logout", { token: alice.access_token, body: { scope: "global" } });
+    await page.goto(`${gateway.url}/admin${address(alice)}`);
+    await page.getByText("Not signed in anywhere.").waitFor();
+  });
+
+  panel("on a slow network it shows that it works, and sends once", {}, async (page, gateway) => {
+    const asked = [];
+    await page.route("**/v1/**", async (route) => {
+      asked.push(`${route.request().method()} ${new URL(route.request().url()).pathname}`);
+      await new Promise((resolve) => setTimeout(resolve, 700));
+      await route.continue();
+    });
+    await page.goto(`${gateway.url}/admin`);
+    await page.locator("input[name=phone]").fill(ADMIN);
+    const send = button(page, "Text me a code");
+    await send.click();
+    await page.locator("main[aria-busy=true]").waitFor();
+    assert.equal(await send.getAttribute("aria-disabled"), "true");
+    await send.click({ force: true });
+    await page.keyboard.press("Enter");
+    await page.locator("input[name=code]").fill(await code(page, gateway, ADMIN));
+    await page.keyboard.press("Enter");
+    await page.keyboard.press("Enter");
+    await page.locator(".skeleton").first().waitFor();
+    await page.locator("a.row").first().waitFor();
+    assert.equal(asked.filter((one) => one === "POST /v1/auth/code").length, 1);
+    assert.equal(asked.filter((one) => one === "POST /v1/auth/token").length, 1);
+    await page.locator("main[aria-busy=false]").waitFor();
+  });
+
+  describe("an access token past its time", () => {
+    const expired = JSON.stringify({ status: 401, code: "invalid_token", title: "x" });
+
+    panel("is replaced once, however many requests meet it", {}, async (page, gateway) => {
+      await enter(page, gateway);
+      await page.locator("a.row").first().waitFor();
+      const old = new Set();
+      let refreshes = 0;
+      await page.route("**/v1/**", async (route) => {
+        const request = route.request();
+        const token = request.headers().authorization;
+        if (request.url().endsWith("/v1/auth/refresh")) refreshes += 1;
+        if (refreshes === 0 && token) {
+          old.add(request.url());
+          await route.fulfill({ status: 401, contentType: "application/problem+json", body: expired });
+        } else await route.continue();
+      });
+      await button(page, "Refresh").click();
+      await page.locator(".bars").nth(2).waitFor();
+      await page.locator("a.row").first().waitFor();
+      assert.equal(old.size, 2, "the list and the numbers met it");
+      assert.equal(refreshes, 1);
+    });
+
+    panel("is replaced although the first answer was lost", { variables: { REFRESH_GRACE: "30" } }, async (page, gateway) => {
+      await enter(page, gateway);
+      await page.locator("a.row").first().waitFor();
+      let lost = 0;
+      await page.route("**/v1/auth/refresh", async (route) => {
+        if (lost > 0) return route.continue();
+        lost += 1;
+        await route.fetch();
+        return route.abort("connectionreset");
+      });
+      await page.reload();
+      await page.locator("a.row").first().waitFor();
+      assert.equal(lost, 1);
+    });
+
+    // Without grace a token that was replaced and is sent again ends the session.
+    panel("is replaced for a duplicated tab too", { variables: { REFRESH_GRACE: "0" } }, async (page, gateway) => {
+      await enter(page, gateway);
+      await page.locator("a.row").first().waitFor();
+      const token = await page.evaluate(() => sessionStorage.getItem("latchkey.refresh_token"));
+      const copy = await page.context().newPage();
+      await copy.goto(`${gateway.url}/admin`);
+      await copy.evaluate((token) => sessionStorage.setItem("latchkey.refresh_token", token), token);
+      for (const tab of [page, copy, page, copy]) {
+        await tab.reload();
+        await tab.locator("a.row").first().waitFor();
+      }
+    });
+  });
+
+  panel("a session that ends meanwhile asks to sign in, and goes on where it was", {}, async (page, gateway) => {
+    const [alice] = await people(gateway, 1);
+    await enter(page, gateway, ADMIN, address(alice));
+    await button(page, "Ban").waitFor();
+    const other = await gateway.signIn(ADMIN);
+    await gateway.ask("POST", "/v1/auth/logout", { token: other.access_token, body: { scope: "global" } });
+    await button(page, "Ban").click();
+    await page.getByRole("dialog").getByRole("button", { name: "Ban" }).click();
+    await page.getByText("You were signed out. Sign in again.").waitFor();
+    assert.equal(await page.getByRole("dialog").count(), 0);
+    assert.equal(await page.getByText(alice.user.phone).count(), 0, "nothing of before is shown");
+    assert.equal(await page.evaluate(() => sessionStorage.length), 0);
+    await page.locator("input[name=phone]").fill(ADMIN);
+    await page.keyboard.press("Enter");
+    await page.locator("input[name=code]").fill(await code(page, gateway, ADMIN));
+    await page.keyboard.press("Enter");
+    await page.locator("h1", { hasText: alice.user.phone }).waitFor();
+  });
+
+  panel("without rights nothing is shown", { width: "phone", locale: "ru" }, async (page, gateway) => {
+    const asked = [];
+    page.on("request", (request) => asked.push(new URL(request.url()).pathname));
+    await enter(page, gateway, phone(1));
+    await page.getByRole("heading", { name: "Нет прав" }).waitFor();
+    await accessible(page, "no rights");
+    assert.ok(!asked.includes("/v1/users") && !asked.includes("/v1/stats"), asked.join());
+    await page.reload();
+    await page.getByRole("heading", { name: "Нет прав" }).waitFor();
+    const admin = await gateway.signIn(ADMIN);
+    const me = await gateway.signIn(phone(1));
+    const body = { role: "moderator" };
+    await gateway.ask("PATCH", `/v1/users/${me.user.id}`, { token: admin.access_token, body });
+    await button(page, "Проверить ещё раз").click();
+    await page.getByText("Всего 2").waitFor();
+    // And rights that are taken away are taken away at once.
+    await gateway.ask("PATCH", `/v1/users/${me.user.id}`, { token: admin.access_token, body: { role: "user" } });
+    await button(page, "Обновить").click();
+    await page.getByRole("heading", { name: "Нет прав" }).waitFor();
+    await button(page, "Выйти").click();
+    await page.locator("input[name=phone]").waitFor();
+    assert.equal(await page.evaluate(() => sessionStorage.length), 0);
+  });
+
+  panel("a moderator reads and cannot write", {}, async (page, gateway) => {
+    const [alice, bob] = await people(gateway, 2);
+    const admin = await gateway.signIn(ADMIN);
+    const body = { role: "moderator" };
+    await gateway.ask("PATCH", `/v1/users/${bob.user.id}`, { token: admin.access_token, body });
+    const refused = [];
+    page.on("response", (answer) => answer.status() === 403 && refused.push(answer.url()));
+    await enter(page, gateway, bob.user.phone);
+    await page.getByText("3 in all").waitFor();
+    await page.getByRole("link", { name: alice.user.phone }).click();
+    await page.getByRole("link", { name: bob.user.phone }).waitFor();
+    const buttons = await page.locator("main").getByRole("button").allTextContents();
+    assert.deepEqual(buttons.filter(Boolean), []);
+    assert.equal(await page.locator("main :is(input, select)").count(), 0);
+    assert.deepEqual(refused, []);
+  });
+
+  panel("an account is deleted only when its number is typed", {}, async (page, gateway) => {
+    const [alice] = await people(gateway, 2);
+    await enter(page, gateway);
+    await page.getByText("3 in all").waitFor();
+    await page.getByRole("link", { name: alice.user.phone }).click();
+    await button(page, "Delete the account").click();
+    const dialog = page.getByRole("dialog");
+    const confirm = dialog.getByRole("button", { name: "Delete the account" });
+    assert.ok(await confirm.isDisabled());
+    await dialog.getByRole("textbox").fill(phone(2));
+    assert.ok(await confirm.isDisabled());
+    await page.keyboard.press("Enter");
+    await dialog.getByRole("button", { name: "Cancel" }).click();
+    await gateway.ask("GET", "/v1/users/me", { token: alice.access_token });
+
+    await button(page, "Delete the account").click();
+    await dialog.getByRole("textbox").fill(alice.user.phone);
+    await page.keyboard.press("Enter");
+    await page.getByText(`${alice.user.phone} is deleted.`).waitFor();
+    await page.getByText("2 in all").waitFor();
+    await assert.rejects(gateway.ask("GET", "/v1/users/me", { token: alice.access_token }), /session_ended/);
+    // Whose referrer is gone.
+    await page.getByRole("link", { name: phone(2) }).click();
+    await page.getByText("Somebody whose account is gone").waitFor();
+  });
+
+  panel("what people write is text, never markup", { width: "phone" }, async (page, gateway) => {
+    const [alice] = await people(gateway, 1, { device: HOSTILE });
+    await gateway.ask("PATCH", "/v1/users/me", { token: alice.access_token, body: { city: HOSTILE } });
+    await enter(page, gateway);
+    await page.locator("a.row", { hasText: HOSTILE }).waitFor();
+    await page.goto(`${gateway.url}/admin${address(alice)}`);
+    await page.locator(".device", { hasText: HOSTILE }).waitFor();
+    await page.locator("dd", { hasText: HOSTILE }).waitFor();
+    await button(page, `Sign out ${HOSTILE}`).click();
+    await page.getByRole("status").getByText(`Signed out: ${HOSTILE}.`).waitFor();
+    await page.goto(`${gateway.url}/admin#/users?phone=${encodeURIComponent(HOSTILE)}`);
+    await page.getByText("This is not a number that can be texted.").waitFor();
+    assert.equal(await page.locator("img").count(), 0);
+    assert.equal(await page.evaluate(() => globalThis.pwned), undefined);
+  });
+
+  panel("an admin promotes, lifts a ban, ends sessions, removes a picture", {}, async (page, gateway) => {
+    const [alice] = await people(gateway, 1, { device: "Pixel 8" });
+    await gateway.signIn(alice.user.phone, { device: "iPad" });
+    const picture = readFileSync(new URL("../local/tests/it/one-pixel.png", import.meta.url));
+    const token = alice.access_token;
+    await gateway.ask("PUT", "/v1/users/me/avatar", { token, body: new Uint8Array(picture), headers: { "content-type": "image/png" } });
+    const me = () => gateway.ask("GET", "/v1/users/me", { token });
+    await enter(page, gateway, ADMIN, address(alice));
+
+    await page.locator(".head img.portrait").waitFor();
+    await page.waitForFunction(() => document.querySelector(".head img").naturalWidth > 0);
+    await button(page, "Remove the picture").click();
+    await page.locator(".head span.portrait").waitFor();
+    assert.equal((await me()).avatar_url, null);
+
+    await page.getByLabel("Role").selectOption("moderator");
+    await button(page, "Save").last().click();
+    await page.locator(".head .moderator").waitFor();
+    assert.equal((await me()).role, "moderator");
+    await page.getByLabel("Role").selectOption("admin");
+    await button(page, "Save").last().click();
+    await page.getByRole("dialog").getByRole("button", { name: "Make an admin" }).click();
+    await page.locator(".head .admin").waitFor();
+    assert.equal((await me()).role, "admin");
+
+    await button(page, "Sign out iPad").click();
+    await page.getByRole("status").getByText("Signed out: iPad.").waitFor();
+    await page.locator("h2:focus", { hasText: "Signed in on" }).waitFor();
+    const { items } = await gateway.ask("GET", "/v1/users/me/sessions", { token });
+    assert.deepEqual(items.map(({ device }) => device), ["Pixel 8"]);
+
+    await button(page, "Ban").click();
+    await page.getByRole("dialog").getByRole("button", { name: "Ban" }).click();
+    await button(page, "Lift the ban").click();
+    await page.getByText("The ban is lifted.").waitFor();
+    await page.getByText("Not signed in anywhere.").waitFor();
+    await gateway.signIn(alice.user.phone);
+  });
+
+  panel("an admin limits, ends, revokes and redraws an invite code", { timezoneId: "Asia/Yekaterinburg" }, async (page, gateway) => {
+    const [alice] = await people(gateway, 3);
+    const admin = await gateway.signIn(ADMIN);
+    const terms = () =>
+      gateway.ask("PATCH", `/v1/users/${alice.user.id}/invite`, { token: admin.access_token, body: {} });
+    await enter(page, gateway, ADMIN, address(alice));
+    const card = page.locator("section", { has: page.getByRole("heading", { name: "Invite code" }) });
+    await card.getByText("Entered 2 times").waitFor();
+    await card.getByLabel("How often it may be entered").fill("2");
+    await card.getByLabel("Until").fill("2030-01-31T12:00");
+    await card.getByRole("button", { name: "Save" }).click();
+    await card.getByText("Used up").waitFor();
+    const { max_uses, expires_at } = await terms();
+    assert.deepEqual({ max_uses, expires_at }, { max_uses: 2, expires_at: "2030-01-31T07:00:00Z" });
+    assert.equal(await card.getByLabel("Until").inputValue(), "2030-01-31T12:00");
+
+    await card.getByLabel("How often it may be entered").fill("");
+    await card.getByRole("button", { name: "Save" }).click();
+    await card.getByText("In force").waitFor();
+    assert.deepEqual((await terms()).max_uses, null);
+    await card.getByRole("button", { name: "Revoke" }).click();
+    await card.getByText("Revoked").waitFor();
+    await card.getByRole("button", { name: "Put back in force" }).click();
+    await card.getByText("In force").waitFor();
+
+    await card.getByRole("button", { name: "Draw another" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Draw another" }).click();
+    await card.getByText("Entered 0 times").waitFor();
+    const now = (await terms()).invite_code;
+    assert.notEqual(now, alice.user.invite_code);
+    assert.equal(await card.locator(".invite-code").textContent(), now);
+    await card.getByLabel("How often it may be entered").fill("-1");
+    await card.getByRole("button", { name: "Save" }).click();
+    assert.equal((await terms()).max_uses, null);
+  });
+
+  panel("offline it says so, and goes on when asked", {}, async (page, gateway) => {
+    const [alice] = await people(gateway, 1);
+    await enter(page, gateway);
+    await page.getByText("2 in all").waitFor();
+    await page.context().setOffline(true);
+    await page.getByText("No connection. What you see may be out of date.").waitFor();
+    await page.getByRole("link", { name: alice.user.phone }).click();
+    await page.getByText("No connection to the server.").waitFor();
+    await accessible(page, "offline");
+    await page.context().setOffline(false);
+    await page.getByRole("button", { name: "Try again" }).click();
+    await button(page, "Ban").waitFor();
+    await page.context().setOffline(true);
+    await button(page, "Ban").click();
+    await page.getByRole("dialog").getByRole("button", { name: "Ban" }).click();
+    await page.getByRole("dialog").getByText("No connection to the server.").waitFor();
+    await page.context().setOffline(false);
+    await page.getByRole("dialog").getByRole("button", { name: "Ban" }).click();
+    await button(page, "Lift the ban").waitFor();
+  });
+
+  panel("a refusal for a time says for how long", { variables: { RESEND_COOLDOWN: "3" } }, async (page, gateway) => {
+    await page.goto(`${gateway.url}/admin`);
+    await page.locator("input[name=phone]").fill(ADMIN);
+    await page.keyboard.press("Enter");
+    const again = page.getByRole("button", { name: /^A new code in [123] s$/ });
+    await again.waitFor();
+    assert.ok(await again.isDisabled());
+    await button(page, "Use another number").click();
+    await page.keyboard.press("Enter");
+    await page.getByText(/A code was sent a moment ago\. Try again in [123] s\./).waitFor();
+
+    let refused = 0;
+    await page.route("**/v1/stats*", async (route) => {
+      if (refused > 0) return route.continue();
+      refused += 1;
+      const body = JSON.stringify({ code: "unavailable", status: 503, request_id: "abc" });
+      return route.fulfill({ status: 503, headers: { "retry-after": "2" }, contentType: "application/problem+json", body });
+    });
+    await page.waitForTimeout(3_000);
+    await page.keyboard.press("Enter");
+    await page.locator("input[name=code]").fill(await code(page, gateway, ADMIN));
+    await page.keyboard.press("Enter");
+    await page.getByText("The server cannot answer right now.").waitFor();
+    assert.ok(await page.getByRole("button", { name: /^Try again in [12] s$/ }).isDisabled());
+    await button(page, "Try again").click();
     await page.locator(".bars").nth(2).waitFor();
-  } finally {
-    stage.closeAllConnections();
-    stage.close();
-  }
+  });
+
+  panel("the language is chosen, kept, and loses nothing that was typed", { locale: "de" }, async (page, gateway) => {
+    await page.goto(`${gateway.url}/admin`);
+    await page.getByRole("heading", { name: "Sign in" }).waitFor();
+    await page.locator("input[name=phone]").fill(ADMIN);
+    await page.keyboard.press("Enter");
+    await page.locator("input[name=code]").waitFor();
+    await page.getByRole("button", { name: "RU" }).click();
+    await page.getByRole("heading", { name: "Введите код" }).waitFor();
+    await page.locator("button[lang=ru]:focus").waitFor();
+    await page.locator("input[name=code]").fill(await code(page, gateway, ADMIN));
+    await page.keyboard.press("Enter");
+    await page.getByText("Всего 1").waitFor();
+    await page.reload();
+    await page.getByText("Всего 1").waitFor();
+  });
+
+  test("both languages say the same things, and every problem of the API", () => {
+    const shape = (value) => (typeof value === "object" && !Array.isArray(value) ? Object.keys(value).sort() : null);
+    const places = (text) => [...new Set([text].flat().join().match(/\{\w+\}/g))].sort();
+    assert.deepEqual(shape(WORDS.en), shape(WORDS.ru));
+    for (const [key, text] of Object.entries(WORDS.en)) {
+      if (key !== "problems") assert.deepEqual(places(WORDS.ru[key]), places(text), key);
+    }
+    const errors = readFileSync(new URL("../docs/errors.md", import.meta.url), "utf8");
+    const codes = [...errors.matchAll(/<a id="(\w+)">/g)].map(([, code]) => code);
+    assert.ok(codes.length > 20);
+    const own = ["offline", "slow", "throttled", "broken"];
+    for (const language of Object.values(WORDS)) {
+      assert.deepEqual(Object.keys(language.problems).sort(), [...codes, ...own].sort());
+    }
+  });
+
+  test("its files are kept for ever under their version, its page is asked for anew", async () => {
+    const gateway = await start();
+    try {
+      const page = await fetch(`${gateway.url}/admin`);
+      assert.equal(page.headers.get("cache-control"), "no-cache");
+      const policy = page.headers.get("content-security-policy");
+      assert.match(policy, /^default-src 'none'; script-src 'self'; style-src 'self'; /);
+      assert.doesNotMatch(policy, /unsafe|\*|http/);
+      const html = await page.text();
+      assert.doesNotMatch(html, /<style|style=|\son\w+=|<script(?! type="module" src=)/);
+      const files = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, file]) => file);
+      assert.ok(files.length > 8);
+      let bytes = html.length;
+      for (const file of files) {
+        const answer = await fetch(`${gateway.url}/${file}`, { headers: { "accept-encoding": "gzip" } });
+        assert.equal(answer.status, 200, file);
+        assert.equal(answer.headers.get("cache-control"), "public, max-age=31536000, immutable");
+        assert.equal(answer.headers.get("content-encoding"), "gzip");
+        assert.ok((await answer.text()).length > 0);
+        bytes += Number(answer.headers.get("content-length"));
+      }
+      console.log(`the panel is ${bytes} bytes on the wire`);
+      const old = await fetch(`${gateway.url}/${files[0].replace(/admin\/\w+/, "admin/000000000000")}`);
+      assert.equal(old.status, 404);
+    } finally {
+      await gateway.stop();
+    }
+  });
+
+  panel("it works behind a stage of API Gateway", {}, async (page, gateway) => {
+    const stage = createServer((incoming, outgoing) => {
+      if (!incoming.url.startsWith("/prod/")) return outgoing.writeHead(404).end();
+      const target = new URL(incoming.url.slice("/prod".length), gateway.url);
+      const onward = request(target, { method: incoming.method, headers: incoming.headers }, (answer) => {
+        outgoing.writeHead(answer.statusCode, answer.headers);
+        answer.pipe(outgoing);
+      });
+      return incoming.pipe(onward);
+    });
+    await new Promise((resolve) => stage.listen(0, "127.0.0.1", resolve));
+    try {
+      const url = `http://127.0.0.1:${stage.address().port}/prod`;
+      await enter(page, { ...gateway, url });
+      await page.getByText("1 in all").waitFor();
+      await page.locator(".bars").nth(2).waitFor();
+    } finally {
+      stage.closeAllConnections();
+      stage.close();
+    }
+  });
 });
