@@ -65,17 +65,17 @@ fn admin(out: &Path) -> Result<(), Box<dyn Error>> {
         digest.update(&bytes);
         let mut packed = GzEncoder::new(Vec::new(), Compression::best());
         packed.write_all(&bytes)?;
-        let packed_path = out.join(format!("{name}.gz"));
-        fs::write(&packed_path, packed.finish()?)?;
-        writeln!(code, "({name:?}, {media_type:?}, include_bytes!({packed_path:?})),")?;
+        fs::write(out.join(format!("{name}.gz")), packed.finish()?)?;
+        writeln!(
+            code,
+            "({name:?}, {media_type:?}, include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{name}.gz\"))),"
+        )?;
     }
-    let version: String = digest.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-    let page_path = out.join(PAGE);
-    fs::write(&page_path, page.replace("{version}", &version))?;
-    writeln!(
-        code,
-        "];\nconst VERSION: &str = {version:?};\nconst PAGE: &str = include_str!({page_path:?});"
-    )?;
+    let version =
+        digest.finalize().iter().take(6).fold(String::new(), |version, byte| format!("{version}{byte:02x}"));
+    fs::write(out.join(PAGE), page.replace("{version}", &version))?;
+    writeln!(code, "];\nconst VERSION: &str = {version:?};")?;
+    writeln!(code, "const PAGE: &str = include_str!(concat!(env!(\"OUT_DIR\"), \"/{PAGE}\"));")?;
     fs::write(out.join("admin.rs"), code)?;
     Ok(())
 }

@@ -12,7 +12,7 @@ use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, StatusCode};
 use latchkey::domain::phone::{Phone, Region};
 use latchkey::http::answer::{ALL_OUR_OWN, Answer, Screen};
 use latchkey::texts::inbox::{Inbox, Message};
@@ -50,9 +50,9 @@ struct Reader {
 pub fn router(inbox: Arc<Inbox>, region: Region) -> Router {
     Router::new()
         .route("/local", get(page))
-        .route("/local/inbox.css", get(|| file("text/css", include_str!("../inbox/inbox.css"))))
-        .route("/local/inbox.js", get(|| file("text/javascript", include_str!("../inbox/inbox.js"))))
-        .route("/local/icon.svg", get(|| file("image/svg+xml", include_str!("../../admin/icon.svg"))))
+        .route("/local/inbox.css", get(file("text/css", include_str!("../inbox/inbox.css"))))
+        .route("/local/inbox.js", get(file("text/javascript", include_str!("../inbox/inbox.js"))))
+        .route("/local/icon.svg", get(file("image/svg+xml", include_str!("../../admin/icon.svg"))))
         .route("/local/messages", get(messages))
         .with_state(Reader { inbox, region })
 }
@@ -62,8 +62,8 @@ async fn page() -> Response {
     page.into_response().map(Body::from)
 }
 
-async fn file(media_type: &'static str, content: &'static str) -> Response {
-    ([(CONTENT_TYPE, media_type), (CACHE_CONTROL, "no-cache")], content).into_response()
+fn file(media_type: &'static str, content: &'static str) -> ([(HeaderName, &'static str); 2], &'static str) {
+    ([(CONTENT_TYPE, media_type), (CACHE_CONTROL, "no-cache")], content)
 }
 
 async fn messages(
