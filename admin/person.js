@@ -215,19 +215,22 @@ async function loaded(place, signal, ask, draw) {
 }
 
 function about(user, removesAvatar) {
-  const copy = h(
-    "button",
-    {
-      type: "button",
-      class: "quiet small",
-      "aria-label": t("copy_id"),
-      onclick: async () => {
-        await navigator.clipboard.writeText(user.id);
-        say(t("copied"));
+  // Over plain HTTP from another machine there is no clipboard.
+  const copy =
+    navigator.clipboard &&
+    h(
+      "button",
+      {
+        type: "button",
+        class: "quiet small",
+        "aria-label": t("copy_id"),
+        onclick: async () => {
+          await navigator.clipboard.writeText(user.id);
+          say(t("copied"));
+        },
       },
-    },
-    icon("M9 9h10v11H9zM5 15V4h10"),
-  );
+      icon("M9 9h10v11H9zM5 15V4h10"),
+    );
   const referrer = user.referrer
     ? h("a", { href: address(user.referrer.id), class: "phone" }, user.referrer.phone)
     : t(user.activated_invite_code ? "referrer_gone" : "nobody");
