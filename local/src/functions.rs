@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use latchkey::http::endpoint::OfEndpoint;
 use latchkey::http::function::{Function, Handler};
 use latchkey::lambda::StartError;
 use latchkey::setup::Setup;
 
 /// Every function, the issuing ones first: the others look for their keys.
-pub fn all() -> Vec<Function> {
+pub fn all<T: OfEndpoint>() -> Vec<Function<T>> {
     vec![
         exchange_code::function(),
         refresh_token::function(),
@@ -45,8 +46,8 @@ impl Functions {
         let mut handlers = HashMap::new();
         for function in all() {
             let handler = Arc::new(function.build(&setup(function.name())).await?);
-            for declaration in function.declarations() {
-                handlers.insert(declaration.route.to_string(), Arc::clone(&handler));
+            for route in handler.routes() {
+                handlers.insert(route.to_owned(), Arc::clone(&handler));
             }
         }
         Ok(Self(handlers))

@@ -8,6 +8,7 @@ pub mod engine;
 pub mod functions;
 pub mod gateway;
 pub mod inbox;
+pub mod openapi;
 pub mod parameters;
 pub mod promote;
 pub mod sam;

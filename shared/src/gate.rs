@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use http::header::AUTHORIZATION;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
 use crate::domain::refresh::RefreshToken;
@@ -37,7 +38,8 @@ impl From<RefreshToken> for Bearer {
 }
 
 /// `{user_id}` in a path: `me`, or anybody's.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(inline, with = "String", example = &"me")]
 pub enum UserRef {
     /// The caller.
     Me,
@@ -63,9 +65,9 @@ impl UserRef {
 }
 
 /// The path of all that belongs to a user.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub struct UserPath {
-    /// Whose.
+    /// Whose: `me`, or a user's identifier.
     pub user_id: UserRef,
 }
 

@@ -10,7 +10,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{BadParameter, Vars};
-use crate::http::function::Function;
+use crate::http::function::{Function, Mount};
 use crate::http::problem::Chain;
 use crate::setup::Setup;
 use crate::watch;
@@ -40,7 +40,7 @@ impl From<BadParameter> for StartError {
 
 /// Serves a function in Lambda until the runtime ends it. One thread: a
 /// function is given one request at a time.
-pub fn run(function: Function) -> ExitCode {
+pub fn run(function: Function<Mount>) -> ExitCode {
     let vars = Vars::of_process();
     let name = vars.raw("AWS_LAMBDA_FUNCTION_NAME").map(str::to_owned);
     watch::json(std::io::stdout, EnvFilter::new("info"), World::real(), name).init();
@@ -58,7 +58,7 @@ pub fn run(function: Function) -> ExitCode {
     }
 }
 
-async fn serve(function: Function, vars: Vars) -> Result<(), StartError> {
+async fn serve(function: Function<Mount>, vars: Vars) -> Result<(), StartError> {
     let setup = Setup::new(vars, World::real());
     let handler = Arc::new(function.build(&setup).await?);
     let service = service_fn(move |event: LambdaEvent<ApiGatewayV2httpRequest>| {

@@ -22,6 +22,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use p256::ecdsa::SigningKey;
 use p256::elliptic_curve::sec1::ToSec1Point;
 use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -57,13 +58,16 @@ const STALE_AFTER: i64 = 300;
 const TYPE: &str = "at+jwt";
 
 /// The public half of a signing key, as JWKS shows it (RFC 7517).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PublicKey {
     /// Its thumbprint (RFC 7638).
+    #[schemars(example = &"NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs")]
     pub kid: String,
     /// The point's first coordinate, base64url.
+    #[schemars(example = &"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU")]
     pub x: String,
     /// The point's second coordinate, base64url.
+    #[schemars(example = &"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0")]
     pub y: String,
 }
 
@@ -110,14 +114,23 @@ impl Names {
 }
 
 /// What a sign-in and a refresh answer with: a pair of tokens.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Tokens {
+    /// Goes into `Authorization: Bearer …`: a JWT (RFC 9068), which another backend checks by the keys at
+    /// `/.well-known/jwks.json`.
+    #[schemars(example = &"eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFUzI1NiIsImtpZCI6Im5Ca2sifQ.eyJzdWIiOiIwMWExIn0.c2lnbmF0dXJl")]
     access_token: String,
+    /// How the access token is sent.
+    #[schemars(extend("const" = "Bearer"))]
     token_type: &'static str,
-    /// Seconds.
+    /// Seconds until the access token expires.
+    #[schemars(example = 900)]
     expires_in: u32,
+    /// Trades for the next pair at `/v1/auth/refresh`. Keep it secret, and store the new one each time.
+    #[schemars(example = &"lkr.AZn72pigfAu850gUiXnMrA.Bw.AQ.c2VjcmV0")]
     refresh_token: String,
-    /// Seconds.
+    /// Seconds until the session ends unless it is refreshed.
+    #[schemars(example = 2_592_000)]
     refresh_expires_in: u64,
 }
 

@@ -1,5 +1,6 @@
 //! How users are shown: the shapes that several endpoints answer with.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::try_join;
 
@@ -18,27 +19,48 @@ use crate::tables::users::{Position, Users};
 use crate::world::Rfc3339;
 
 /// Somebody else in a profile.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Person {
     /// Who.
+    #[schemars(example = &"01a1fbc2-5d0e-7f8a-9b1c-2d3e4f5a6b7c")]
     pub id: UserId,
-    /// That person's number, as the viewer sees it.
+    /// That person's number, as the caller sees it: whole, or masked as in `+7900•••0009`.
+    #[schemars(example = &"+79000000009")]
     pub phone: String,
 }
 
 /// A user as lists show one.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ListedUser")]
 pub struct Listed {
+    /// Who.
     id: UserId,
+    /// The number that was proved, in E.164.
     phone: Phone,
+    /// The code for friends to enter.
     invite_code: InviteCode,
+    /// The friend's code that was entered; null before.
+    #[schemars(example = &"7Q2M4X")]
     activated_invite_code: Option<InviteCode>,
+    /// An e-mail address, as the user gave it; null until one is set.
+    #[schemars(example = &"alice@example.com")]
     email: Option<String>,
+    /// A city, as the user gave it; null until one is set.
+    #[schemars(example = &"Omsk")]
     city: Option<String>,
+    /// A Telegram name or number, as the user gave it; null until one is set.
+    #[schemars(example = &"@alice")]
     telegram_id: Option<String>,
+    /// Where the picture is, for whoever knows the address; null where there is none.
+    #[schemars(example = &"https://api.example.com/v1/avatars/9c1185a5c5e9fc54612808977ee8f548")]
     avatar_url: Option<String>,
+    /// What the user may do to others.
+    #[schemars(example = &"user")]
     role: Role,
+    /// Whether the user may sign in.
+    #[schemars(example = &"active")]
     status: Status,
+    /// When the user signed in first.
     created_at: Rfc3339,
 }
 
@@ -62,10 +84,12 @@ impl Listed {
 }
 
 /// A user as the answer to a sign-in shows one.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "SignedInUser")]
 pub struct Newcomer {
     #[serde(flatten)]
     user: Listed,
+    /// Whose code was entered; null before, and once that account is gone.
     referrer: Option<Person>,
 }
 
@@ -77,12 +101,19 @@ impl Newcomer {
 }
 
 /// A user as the API shows one.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "User")]
 pub struct Profile {
     #[serde(flatten)]
     user: Newcomer,
+    /// Numbers of those who entered this user's code, newest first: the first 50. Others' numbers are masked
+    /// where the deployment says so.
+    #[schemars(example = ["+79000000002", "+79000000003"])]
     referrals: Vec<String>,
+    /// `?cursor=` of `/v1/users/{user_id}/referrals` for those after them; null if there are none.
     referrals_cursor: Option<String>,
+    /// How many entered it in all.
+    #[schemars(example = 2)]
     referrals_count: u64,
 }
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use rand::CryptoRng;
 use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339 as Rfc3339Format;
@@ -48,8 +49,9 @@ impl Timestamp {
 }
 
 /// A day of UTC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Date(time::Date);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, JsonSchema)]
+#[schemars(inline, extend("format" = "date"), example = &"2026-11-21")]
+pub struct Date(#[schemars(with = "String")] time::Date);
 
 impl Date {
     /// The one that `at` is in.
@@ -118,8 +120,9 @@ impl fmt::Display for Month {
 }
 
 /// A [`Timestamp`] as the API shows it: RFC 3339, UTC, whole seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rfc3339(pub Timestamp);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema)]
+#[schemars(inline, extend("format" = "date-time"), example = &"2026-11-21T01:25:52Z")]
+pub struct Rfc3339(#[schemars(with = "String")] pub Timestamp);
 
 impl Serialize for Rfc3339 {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -7,7 +7,7 @@ use latchkey::domain::invite::{Entry, InviteCode, Refusal, judge};
 use latchkey::domain::limits::{DAY, LimitOf, Window};
 use latchkey::gate::{Bearer, Gate};
 use latchkey::http::answer::Json;
-use latchkey::http::endpoint::{Endpoint, Needs, Request, Route};
+use latchkey::http::endpoint::{Endpoint, Needs, OfEndpoint, Request, Route};
 use latchkey::http::function::Function;
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::request::{JsonBody, Nothing};
@@ -19,15 +19,21 @@ use latchkey::tables::transaction::{Committed, Tables, Transaction};
 use latchkey::tables::users::{Users, activated_code};
 use latchkey::views::{Person, Profiles};
 use latchkey::world::World;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::{join, try_join};
 
 /// The function.
-pub fn function() -> Function {
+pub fn function<T: OfEndpoint>() -> Function<T> {
     Function::new(env!("CARGO_PKG_NAME")).endpoint::<ActivateInvite>()
 }
 
-/// Enters a friend's invite code.
+/// Enters a friend's invite code, once.
+///
+/// The same code again gets the same answer. Two people cannot invite each other.
+///
+/// Limits, unless the deployment sets others: 20 wrong codes a day for one user.
+#[derive(JsonSchema)]
 pub struct ActivateInvite;
 
 /// A gate, the tables, and how many codes a user may try.
@@ -63,15 +69,22 @@ impl Needs for Needed {
 }
 
 /// The friend's code, as it is typed.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "InviteEntry")]
 pub struct Entered {
+    /// Six digits and letters; case does not matter, I and L are read as 1, O as 0.
+    #[schemars(example = &"7Q2M4X")]
     invite_code: String,
 }
 
 /// Whose code it was.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ActivatedInvite")]
 pub struct Activated {
+    /// The code that is activated now.
+    #[schemars(example = &"7Q2M4X")]
     activated_invite_code: InviteCode,
+    /// Whose it is; null once that account is gone.
     referrer: Option<Person>,
 }
 

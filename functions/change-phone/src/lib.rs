@@ -12,7 +12,7 @@ use latchkey::domain::user::User;
 use latchkey::gate::{Bearer, Gate};
 use latchkey::guesses::{Entry, Guesses};
 use latchkey::http::answer::Json;
-use latchkey::http::endpoint::{Endpoint, Needs, Request, Route};
+use latchkey::http::endpoint::{Endpoint, Needs, OfEndpoint, Request, Route};
 use latchkey::http::function::Function;
 use latchkey::http::problem::{Chain, Code, Problem};
 use latchkey::http::request::{Context, JsonBody, Nothing, Text};
@@ -27,15 +27,22 @@ use latchkey::texts::Sender;
 use latchkey::texts::wording::Wish;
 use latchkey::views::{Profile, Profiles};
 use latchkey::world::World;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::{join, try_join};
 
 /// The function.
-pub fn function() -> Function {
+pub fn function<T: OfEndpoint>() -> Function<T> {
     Function::new(env!("CARGO_PKG_NAME")).endpoint::<ChangePhone>()
 }
 
 /// Moves the account to a new number.
+///
+/// The code is one that `/v1/auth/code` texted to the new number with `purpose` `change_phone` and this account's
+/// access token. The old number is told by a text.
+///
+/// Limits are those of `/v1/auth/token`.
+#[derive(JsonSchema)]
 pub struct ChangePhone;
 
 /// A gate, guesses, users, and a sender for the notice.
@@ -79,11 +86,19 @@ impl Needs for Needed {
 }
 
 /// The new number, and what was texted to it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "PhoneChange")]
 pub struct Entered {
+    /// In E.164, or as a person of `region` types it, with blanks, brackets and hyphens.
+    #[schemars(example = &"+79000000005")]
     phone: String,
+    /// In whose way a phone without `+` is read: two letters of ISO 3166. Unless it is given, the deployment's.
     region: Option<Region>,
+    /// What was texted.
+    #[schemars(example = &"4071")]
     code: Text<64>,
+    /// What came with the code. One that is sent has to fit; some deployments ask for it.
+    #[schemars(example = &"5f3e9b1c7a2d4e6f8091a2b3c4d5e6f7")]
     challenge_id: Option<Text<64>>,
 }
 

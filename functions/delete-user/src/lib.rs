@@ -5,7 +5,7 @@ use std::sync::Arc;
 use latchkey::domain::user::Role;
 use latchkey::gate::{Bearer, Gate, UserPath};
 use latchkey::http::answer::NoContent;
-use latchkey::http::endpoint::{Endpoint, Needs, Request, Route};
+use latchkey::http::endpoint::{Endpoint, Needs, OfEndpoint, Request, Route};
 use latchkey::http::function::Function;
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::request::Nothing;
@@ -17,14 +17,19 @@ use latchkey::tables::sessions::Sessions;
 use latchkey::tables::transaction::{Committed, Tables, Transaction};
 use latchkey::tables::users::Users;
 use latchkey::world::World;
+use schemars::JsonSchema;
 use tokio::try_join;
 
 /// The function.
-pub fn function() -> Function {
+pub fn function<T: OfEndpoint>() -> Function<T> {
     Function::new(env!("CARGO_PKG_NAME")).endpoint::<DeleteUser>()
 }
 
 /// Removes an account and everything personal.
+///
+/// All at once, and for good. The number can sign in anew, as a different user; the invite code is never given to
+/// anybody else.
+#[derive(JsonSchema)]
 pub struct DeleteUser;
 
 /// How often it is drawn up anew when the user changed meanwhile.

@@ -12,7 +12,7 @@ use latchkey::domain::session::{Session, SessionId, slot_for_new};
 use latchkey::domain::user::{Role, Status, User, UserId};
 use latchkey::guesses::{Entry, Guesses};
 use latchkey::http::answer::Json;
-use latchkey::http::endpoint::{Anyone, Endpoint, Needs, Request, Route};
+use latchkey::http::endpoint::{Anyone, Endpoint, Needs, OfEndpoint, Request, Route};
 use latchkey::http::function::Function;
 use latchkey::http::idempotency::Idempotent;
 use latchkey::http::problem::{Code, Problem};
@@ -30,15 +30,24 @@ use latchkey::tables::users::Users;
 use latchkey::tokens::{Issuer, Tokens};
 use latchkey::views::{Newcomer, Profiles};
 use latchkey::world::World;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::try_join;
 
 /// The function.
-pub fn function() -> Function {
+pub fn function<T: OfEndpoint>() -> Function<T> {
     Function::new(env!("CARGO_PKG_NAME")).endpoint::<ExchangeCode>()
 }
 
-/// Trades a phone and its code for tokens.
+/// Trades a phone and its code for tokens; registers on first sight.
+///
+/// A code signs in once. A code of another phone, a wrong, expired, used or replaced one are refused alike, with
+/// `attempts_left`. An invite code that cannot be activated never keeps anybody out: the answer then says why in
+/// `invite_error`.
+///
+/// Limits, unless the deployment sets others: 5 guesses a code; 10 wrong guesses a day for one phone; 60 guesses
+/// an hour from one IPv4 address or IPv6 /64; 20 sessions a user, of which the oldest gives way.
+#[derive(JsonSchema)]
 pub struct ExchangeCode;
 
 /// How often the transaction is drawn up anew when something that it rests on
@@ -83,23 +92,39 @@ impl Needs for Needed {
 }
 
 /// A phone, and what was texted to it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "TokenRequest")]
 pub struct Entered {
+    /// In E.164, or as a person of `region` types it, with blanks, brackets and hyphens.
+    #[schemars(example = &"+79000000001")]
     phone: String,
+    /// In whose way a phone without `+` is read: two letters of ISO 3166. Unless it is given, the deployment's.
     region: Option<Region>,
+    /// What was texted.
+    #[schemars(example = &"4071")]
     code: Text<64>,
+    /// What came with the code. One that is sent has to fit; some deployments ask for it.
+    #[schemars(example = &"5f3e9b1c7a2d4e6f8091a2b3c4d5e6f7")]
     challenge_id: Option<Text<64>>,
+    /// The invite code of a friend, to be activated along the way, if none was before.
+    #[schemars(example = &"7Q2M4X")]
     invite_code: Option<String>,
+    /// What the device is called in the list of sessions.
+    #[schemars(example = &"Alice's phone")]
     device: Option<Text<64>>,
 }
 
 /// Tokens, and whose they are.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct SignedIn {
     #[serde(flatten)]
     tokens: Tokens,
+    /// Whether the account was made just now.
+    #[schemars(example = true)]
     is_new: bool,
+    /// Who signed in.
     user: Newcomer,
+    /// The `code` of the problem that kept the invite code from being activated.
     #[serde(skip_serializing_if = "Option::is_none")]
     invite_error: Option<String>,
 }

@@ -2,24 +2,30 @@
 
 use latchkey::domain::avatar::AvatarId;
 use latchkey::http::answer::Immutable;
-use latchkey::http::endpoint::{Anyone, Endpoint, Request, Route};
+use latchkey::http::endpoint::{Anyone, Endpoint, OfEndpoint, Request, Route};
 use latchkey::http::function::Function;
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::request::Nothing;
 use latchkey::tables::users::Users;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// The function.
-pub fn function() -> Function {
+pub fn function<T: OfEndpoint>() -> Function<T> {
     Function::new(env!("CARGO_PKG_NAME")).endpoint::<GetAvatar>()
 }
 
-/// An avatar.
+/// Serves an avatar, for whoever knows its identifier.
+///
+/// It never changes under its address and may be kept for ever.
+#[derive(JsonSchema)]
 pub struct GetAvatar;
 
 /// Which.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub struct AvatarPath {
+    /// Which: 32 digits that cannot be guessed.
+    #[schemars(example = &"9c1185a5c5e9fc54612808977ee8f548")]
     avatar_id: String,
 }
 

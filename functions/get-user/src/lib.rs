@@ -3,19 +3,21 @@
 use latchkey::domain::user::Role;
 use latchkey::gate::{Bearer, Gate, UserPath};
 use latchkey::http::answer::Json;
-use latchkey::http::endpoint::{Endpoint, Request, Route};
+use latchkey::http::endpoint::{Endpoint, OfEndpoint, Request, Route};
 use latchkey::http::function::Function;
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::request::Nothing;
 use latchkey::views::{Profile, Profiles};
+use schemars::JsonSchema;
 use tokio::join;
 
 /// The function.
-pub fn function() -> Function {
+pub fn function<T: OfEndpoint>() -> Function<T> {
     Function::new(env!("CARGO_PKG_NAME")).endpoint::<GetUser>()
 }
 
-/// The profile, with the first page of referrals.
+/// Gets a profile, with the first page of referrals.
+#[derive(JsonSchema)]
 pub struct GetUser;
 
 impl Endpoint for GetUser {

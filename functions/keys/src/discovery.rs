@@ -5,15 +5,25 @@ use latchkey::http::endpoint::{Anyone, Endpoint, Request, Route};
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::request::Nothing;
 use latchkey::tokens::Names;
+use schemars::JsonSchema;
 use serde::Serialize;
 
-/// Who issues, and where the keys are.
+/// Tells who issues access tokens, and where the keys are.
+///
+/// The part of OpenID Connect Discovery that checks of tokens read; this is no OpenID provider.
+#[derive(JsonSchema)]
+#[schemars(rename = "GetIssuer")]
 pub(crate) struct Discovery;
 
 /// The two of them.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "IssuerConfiguration")]
 pub(crate) struct Configuration {
+    /// The `iss` of access tokens.
+    #[schemars(example = &"https://api.example.com")]
     issuer: String,
+    /// Where the keys are.
+    #[schemars(example = &"https://api.example.com/.well-known/jwks.json")]
     jwks_uri: String,
 }
 

@@ -6,24 +6,39 @@ use latchkey::http::problem::{Code, Problem};
 use latchkey::http::request::Nothing;
 use latchkey::tables::keyset::Keyset;
 use latchkey::tokens::PublicKey;
+use schemars::JsonSchema;
 use serde::Serialize;
 
-/// The public keys.
+/// Gives the public keys by which another backend checks access tokens (RFC 7517).
+///
+/// They may be kept for five minutes; look again for a `kid` that is not among them.
+#[derive(JsonSchema)]
+#[schemars(rename = "GetKeys")]
 pub(crate) struct Jwks;
 
 /// A set of keys.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "KeySet")]
 pub(crate) struct Set {
+    /// Those that sign now, or did a while ago.
     keys: Vec<Key>,
 }
 
 /// One of them.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Key {
+    /// The kind of key.
+    #[schemars(extend("const" = "EC"))]
     kty: &'static str,
+    /// The curve.
+    #[schemars(extend("const" = "P-256"))]
     crv: &'static str,
+    /// What it is for.
     #[serde(rename = "use")]
+    #[schemars(extend("const" = "sig"))]
     usage: &'static str,
+    /// The algorithm.
+    #[schemars(extend("const" = "ES256"))]
     alg: &'static str,
     #[serde(flatten)]
     public: PublicKey,

@@ -5,9 +5,10 @@
 mod discovery;
 mod jwks;
 
+use latchkey::http::endpoint::OfEndpoint;
 use latchkey::http::function::Function;
 
 /// The function.
-pub fn function() -> Function {
+pub fn function<T: OfEndpoint>() -> Function<T> {
     Function::new(env!("CARGO_PKG_NAME")).endpoint::<jwks::Jwks>().endpoint::<discovery::Discovery>()
 }

@@ -4,7 +4,7 @@
 use latchkey::domain::user::{Role, UserId};
 use latchkey::gate::{Bearer, Gate, UserPath};
 use latchkey::http::answer::Json;
-use latchkey::http::endpoint::{Endpoint, Request, Route};
+use latchkey::http::endpoint::{Endpoint, OfEndpoint, Request, Route};
 use latchkey::http::function::Function;
 use latchkey::http::page::{Page, PageQuery, read_cursor};
 use latchkey::http::problem::{Code, Problem};
@@ -12,22 +12,32 @@ use latchkey::http::request::Nothing;
 use latchkey::tables::users::{Position, Users};
 use latchkey::views::{Profiles, referrals_cursor, referrals_list};
 use latchkey::world::Rfc3339;
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::join;
 
 /// The function.
-pub fn function() -> Function {
+pub fn function<T: OfEndpoint>() -> Function<T> {
     Function::new(env!("CARGO_PKG_NAME")).endpoint::<ListReferrals>()
 }
 
-/// A user's referrals.
+/// Lists who entered a user's invite code.
+///
+/// Newest first, a page at a time; may lag a second behind.
+#[derive(JsonSchema)]
 pub struct ListReferrals;
 
 /// One who entered the code.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Referral")]
 pub struct Item {
+    /// Who.
+    #[schemars(example = &"01a1fc07-1c2d-7e3f-8a4b-5c6d7e8f9a0b")]
     id: UserId,
+    /// That person's number, as the caller sees it: whole, or masked as in `+7900•••0002`.
+    #[schemars(example = &"+79000000002")]
     phone: String,
+    /// When the code was entered.
     activated_at: Rfc3339,
 }
 

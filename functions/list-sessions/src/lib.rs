@@ -6,32 +6,47 @@ use latchkey::domain::session::{Session, SessionId};
 use latchkey::domain::user::Role;
 use latchkey::gate::{Bearer, Gate, UserPath};
 use latchkey::http::answer::Json;
-use latchkey::http::endpoint::{Endpoint, Request, Route};
+use latchkey::http::endpoint::{Endpoint, OfEndpoint, Request, Route};
 use latchkey::http::function::Function;
 use latchkey::http::page::Page;
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::request::Nothing;
 use latchkey::tables::sessions::Sessions;
 use latchkey::world::{Rfc3339, World};
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::join;
 
 /// The function.
-pub fn function() -> Function {
+pub fn function<T: OfEndpoint>() -> Function<T> {
     Function::new(env!("CARGO_PKG_NAME")).endpoint::<ListSessions>()
 }
 
-/// The devices that a user is signed in on.
+/// Lists the devices that a user is signed in on.
+///
+/// Newest first, 20 at most, on one page.
+#[derive(JsonSchema)]
 pub struct ListSessions;
 
 /// One of them.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Session")]
 pub struct Item {
+    /// Which.
     id: SessionId,
+    /// What the device is called, if it said so.
+    #[schemars(example = &"Alice's phone")]
     device: Option<String>,
+    /// When somebody signed in on it.
     created_at: Rfc3339,
+    /// When its tokens were refreshed last.
+    #[schemars(example = &"2026-11-21T09:12:40Z")]
     last_seen_at: Rfc3339,
+    /// The network that it was seen in last: the /24 of an IPv4 address, the /48 of an IPv6 one.
+    #[schemars(example = &"203.0.113.0/24")]
     ip: String,
+    /// Whether it is the caller's own.
+    #[schemars(example = true)]
     current: bool,
 }
 

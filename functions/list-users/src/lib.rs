@@ -9,7 +9,7 @@ use latchkey::domain::phone::{Phone, Region};
 use latchkey::domain::user::{Role, Status, User};
 use latchkey::gate::{Bearer, Gate};
 use latchkey::http::answer::Json;
-use latchkey::http::endpoint::{Endpoint, Needs, Request, Route};
+use latchkey::http::endpoint::{Endpoint, Needs, OfEndpoint, Request, Route};
 use latchkey::http::function::Function;
 use latchkey::http::page::{Limit, Page, cursor, read_cursor};
 use latchkey::http::problem::{Code, Problem};
@@ -21,15 +21,20 @@ use latchkey::tables::keyset::Keyset;
 use latchkey::tables::users::{Position, Roll, Users};
 use latchkey::views::Listed;
 use latchkey::world::{Month, World};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::join;
 
 /// The function.
-pub fn function() -> Function {
+pub fn function<T: OfEndpoint>() -> Function<T> {
     Function::new(env!("CARGO_PKG_NAME")).endpoint::<ListUsers>()
 }
 
-/// All users, or those that a query finds.
+/// Lists all users, or those that a query finds.
+///
+/// Newest first, a page at a time; may lag a second behind. `phone` and `invite_code` find one user at most, and at
+/// once.
+#[derive(JsonSchema)]
 pub struct ListUsers;
 
 /// A gate, users, and since when there are any.
@@ -58,14 +63,20 @@ impl Needs for Needed {
 }
 
 /// Whom to find, and which page.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub struct Query {
+    /// Who has this number, in E.164 or as a person types it.
     phone: Option<String>,
+    /// Who owns this invite code.
     invite_code: Option<String>,
+    /// Who has this role.
     role: Option<Role>,
+    /// Who is active, or banned.
     status: Option<Status>,
+    /// How many items at most.
     #[serde(default)]
     limit: Limit,
+    /// The `cursor` of the page before.
     cursor: Option<String>,
 }
 

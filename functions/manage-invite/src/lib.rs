@@ -7,41 +7,53 @@ use latchkey::domain::invite::{Invite, InviteCode};
 use latchkey::domain::user::{Change, Role, User};
 use latchkey::gate::{Bearer, Gate, UserPath};
 use latchkey::http::answer::Json;
-use latchkey::http::endpoint::{Endpoint, Request, Route};
+use latchkey::http::endpoint::{Endpoint, OfEndpoint, Request, Route};
 use latchkey::http::function::Function;
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::request::{JsonBody, Nothing};
 use latchkey::tables::transaction::{Committed, Tables, Transaction};
 use latchkey::tables::users::{InviteChange, Users};
 use latchkey::world::{Rfc3339, World};
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use tokio::join;
 
 /// The function.
-pub fn function() -> Function {
+pub fn function<T: OfEndpoint>() -> Function<T> {
     Function::new(env!("CARGO_PKG_NAME")).endpoint::<ManageInvite>()
 }
 
 /// Limits, ends, revokes or redraws a user's invite code.
+///
+/// A merge patch (RFC 7396): what is absent stays, null clears. A code that was redrawn never belongs to anybody
+/// else.
+#[derive(JsonSchema)]
 pub struct ManageInvite;
 
 /// How often another code is drawn when one is taken.
 const TRIES: u32 = 8;
 
 /// What to change (RFC 7396): what is absent stays, null clears.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "InviteUpdate")]
 pub struct Wanted {
     #[serde(default)]
+    /// How often it may be entered in all; null for no limit.
     max_uses: Change<MaxUses>,
     #[serde(default)]
+    /// Until when; null for ever.
+    #[schemars(example = &"2026-12-31T23:59:59Z")]
     expires_at: Change<Rfc3339>,
+    /// Whether it is taken out of use.
     revoked: Option<bool>,
     #[serde(default)]
+    /// Whether the user gets another code, to which the other fields apply then.
     redraw: bool,
 }
 
 /// 0 to 1,000,000,000.
-#[derive(Debug)]
+#[derive(Debug, JsonSchema)]
+#[schemars(inline, extend("maximum" = 1_000_000_000), example = 100)]
 struct MaxUses(u32);
 
 impl<'de> Deserialize<'de> for MaxUses {
@@ -52,12 +64,22 @@ impl<'de> Deserialize<'de> for MaxUses {
 }
 
 /// The code and its terms.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Invite")]
 pub struct Managed {
+    /// The code.
     invite_code: InviteCode,
+    /// How often it may be entered in all; null for no limit.
+    #[schemars(example = 100)]
     max_uses: Option<u32>,
+    /// Until when; null for ever.
+    #[schemars(example = &"2026-12-31T23:59:59Z")]
     expires_at: Option<Rfc3339>,
+    /// Whether it is taken out of use.
+    #[schemars(example = false)]
     revoked: bool,
+    /// How often it was entered.
+    #[schemars(example = 2)]
     uses: u64,
 }
 

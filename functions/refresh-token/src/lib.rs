@@ -7,7 +7,7 @@ use latchkey::domain::refresh::RefreshToken;
 use latchkey::domain::session::{Late, Session, judge_late};
 use latchkey::domain::user::{Status, User};
 use latchkey::http::answer::Json;
-use latchkey::http::endpoint::{Anyone, Endpoint, Needs, Request, Route};
+use latchkey::http::endpoint::{Anyone, Endpoint, Needs, OfEndpoint, Request, Route};
 use latchkey::http::function::Function;
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::request::{JsonBody, Nothing};
@@ -18,15 +18,22 @@ use latchkey::tables::sessions::{Rotation, Sessions};
 use latchkey::tables::users::Users;
 use latchkey::tokens::{Issuer, Tokens};
 use latchkey::world::World;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::try_join;
 
 /// The function.
-pub fn function() -> Function {
+pub fn function<T: OfEndpoint>() -> Function<T> {
     Function::new(env!("CARGO_PKG_NAME")).endpoint::<Refresh>()
 }
 
-/// Rotates a session's tokens.
+/// Trades a refresh token for the next pair of tokens.
+///
+/// Store the new refresh token. If the answer was lost, ask again with the same one: within 30 seconds, unless the
+/// deployment sets another time, it gets the same new one. Later it ends the session, since somebody else may
+/// have used it.
+#[derive(JsonSchema)]
+#[schemars(rename = "RefreshTokens")]
 pub struct Refresh;
 
 /// Users, sessions, and what issues tokens.
@@ -51,8 +58,11 @@ impl Needs for Needed {
 }
 
 /// The refresh token.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "RefreshRequest")]
 pub struct Sent {
+    /// The last one that was given out.
+    #[schemars(example = &"lkr.AZn72pigfAu850gUiXnMrA.Bw.AQ.c2VjcmV0")]
     refresh_token: String,
 }
 

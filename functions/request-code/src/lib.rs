@@ -12,7 +12,7 @@ use latchkey::domain::pepper::Pepper;
 use latchkey::domain::phone::{Countries, Phone, Region};
 use latchkey::gate::{Bearer, Gate};
 use latchkey::http::answer::Accepted;
-use latchkey::http::endpoint::{Anyone, Endpoint, Needs, Request, Route};
+use latchkey::http::endpoint::{Anyone, Endpoint, Needs, OfEndpoint, Request, Route};
 use latchkey::http::function::Function;
 use latchkey::http::idempotency::{Idempotent, RequestKey};
 use latchkey::http::problem::{Chain, Code, Problem};
@@ -29,15 +29,27 @@ use latchkey::tables::stats::{Sent, Stats};
 use latchkey::texts::wording::Wish;
 use latchkey::texts::{Sender, reveals_code};
 use latchkey::world::{Timestamp, World};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::{join, try_join};
 
 /// The function.
-pub fn function() -> Function {
+pub fn function<T: OfEndpoint>() -> Function<T> {
     Function::new(env!("CARGO_PKG_NAME")).endpoint::<RequestCode>()
 }
 
 /// Texts a one-time code.
+///
+/// The code is good for `expires_in` seconds and voids the one before. Trade it for tokens at `/v1/auth/token`.
+/// The answer is the same whether or not the phone has an account.
+///
+/// With `purpose` `change_phone` it proves a new number for the caller's account, at `PUT /v1/users/me/phone`;
+/// only then an access token is needed.
+///
+/// Limits, unless the deployment sets others: one text a minute, 5 an hour and 10 a day to one phone; 60 an hour
+/// from one IPv4 address or IPv6 /64; 10,000 a day in all. Texts to a country or a range of numbers are paused
+/// where hardly any of their codes are entered.
+#[derive(JsonSchema)]
 pub struct RequestCode;
 
 /// A gate for those who change their phone, codes, a sender, how phones are
@@ -89,20 +101,31 @@ impl Needs for Needed {
 }
 
 /// Whom to text, and how.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "CodeRequest")]
 pub struct Wanted {
+    /// In E.164, or as a person of `region` types it, with blanks, brackets and hyphens.
+    #[schemars(example = &"+79000000001")]
     phone: String,
+    /// In whose way a phone without `+` is read: two letters of ISO 3166. Unless it is given, the deployment's.
     region: Option<Region>,
+    /// The language of the text, such as `ru` or `en-GB`; else that of `Accept-Language`, else the country's.
+    #[schemars(example = &"ru")]
     locale: Option<Text<35>>,
+    /// The hash of an Android app, by which the app reads the code out of the text (SMS Retriever). It is put
+    /// into the text if the deployment lists it.
     app_hash: Option<Text<64>>,
+    /// What the code is for.
     #[serde(default)]
     purpose: For,
 }
 
 /// What the code is for.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "Purpose")]
 enum For {
+    /// Signing in.
     #[default]
     SignIn,
     /// Moving the caller's account to the phone.
@@ -110,13 +133,24 @@ enum For {
 }
 
 /// What was texted, without the code.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "CodeTexted")]
 pub struct Texted {
+    /// Goes with the code to `/v1/auth/token`, so that only who asked for it can use it.
+    #[schemars(example = &"5f3e9b1c7a2d4e6f8091a2b3c4d5e6f7")]
     challenge_id: String,
+    /// The phone as it was read.
     phone: Phone,
+    /// Seconds for which the code can be entered.
+    #[schemars(example = 300)]
     expires_in: u64,
+    /// Seconds after which another can be asked for.
+    #[schemars(example = 60)]
     resend_in: u64,
+    /// How many digits it has.
+    #[schemars(example = 4)]
     code_length: usize,
+    /// The code, only where a test deployment says so (`REVEAL_CODE`).
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<String>,
 }

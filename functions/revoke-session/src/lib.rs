@@ -4,25 +4,32 @@ use latchkey::domain::session::SessionId;
 use latchkey::domain::user::Role;
 use latchkey::gate::{Bearer, Gate, UserRef};
 use latchkey::http::answer::NoContent;
-use latchkey::http::endpoint::{Endpoint, Request, Route};
+use latchkey::http::endpoint::{Endpoint, OfEndpoint, Request, Route};
 use latchkey::http::function::Function;
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::request::Nothing;
 use latchkey::tables::sessions::Sessions;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// The function.
-pub fn function() -> Function {
+pub fn function<T: OfEndpoint>() -> Function<T> {
     Function::new(env!("CARGO_PKG_NAME")).endpoint::<RevokeSession>()
 }
 
 /// Signs a device out.
+///
+/// Its access tokens stop working at once.
+#[derive(JsonSchema)]
 pub struct RevokeSession;
 
 /// Whose session, and which.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub struct SessionPath {
+    /// Whose: `me`, or a user's identifier.
     user_id: UserRef,
+    /// Which.
+    #[schemars(example = &"07-0-4f1d2a9c6b3e58d7a1c0e9f2b4d68357")]
     session_id: String,
 }
 

@@ -6,7 +6,7 @@ use latchkey::domain::pepper::Pepper;
 use latchkey::domain::refresh::RefreshToken;
 use latchkey::gate::{Bearer, Gate};
 use latchkey::http::answer::NoContent;
-use latchkey::http::endpoint::{Anyone, Endpoint, Needs, Request, Route};
+use latchkey::http::endpoint::{Anyone, Endpoint, Needs, OfEndpoint, Request, Route};
 use latchkey::http::function::Function;
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::request::{JsonOrNothing, Nothing};
@@ -17,15 +17,20 @@ use latchkey::tables::sessions::Sessions;
 use latchkey::tables::transaction::{Committed, Tables, Transaction};
 use latchkey::tables::users::Users;
 use latchkey::world::World;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::join;
 
 /// The function.
-pub fn function() -> Function {
+pub fn function<T: OfEndpoint>() -> Function<T> {
     Function::new(env!("CARGO_PKG_NAME")).endpoint::<SignOut>()
 }
 
 /// Ends this session, the others, or all.
+///
+/// Whose session it is, an access token says, or the `refresh_token` in the body. Access tokens of an ended session
+/// stop working at once. It may be repeated.
+#[derive(JsonSchema)]
 pub struct SignOut;
 
 /// How often the others are looked up anew when one of them changed.
@@ -56,14 +61,18 @@ impl Needs for Needed {
 }
 
 /// What to end; and whose, where no access token says so.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "SignOutRequest")]
 pub struct Wanted {
     #[serde(default)]
+    /// What to end.
+    #[schemars(extend("default" = "local"))]
     scope: Scope,
+    /// A refresh token of the session, where there is no access token.
     refresh_token: Option<String>,
 }
 
-#[derive(Clone, Copy, Default, Deserialize)]
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Scope {
     /// This session.

@@ -5,11 +5,16 @@ use latchkey::http::answer::{ALL_OUR_OWN, Asset, Screen};
 use latchkey::http::endpoint::{Anyone, Endpoint, Request, Route};
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::request::Nothing;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 include!(concat!(env!("OUT_DIR"), "/admin.rs"));
 
-/// The admin panel.
+/// Shows the admin panel.
+///
+/// It holds no data: what it shows it asks this API for, by the token of whoever signed in.
+#[derive(JsonSchema)]
+#[schemars(rename = "ShowAdminPanel")]
 pub(crate) struct Panel;
 
 impl Endpoint for Panel {
@@ -28,13 +33,21 @@ impl Endpoint for Panel {
     }
 }
 
-/// One of its files.
+/// Serves a file of the admin panel.
+///
+/// Always packed with gzip; it never changes under its address and may be kept for ever.
+#[derive(JsonSchema)]
+#[schemars(rename = "GetAdminPanelFile")]
 pub(crate) struct PanelFile;
 
 /// Of which version, and which.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct FilePath {
+    /// The version of all of them.
+    #[schemars(example = &"0123456789ab")]
     version: String,
+    /// Which.
+    #[schemars(example = &"main.js")]
     file: String,
 }
 

@@ -8,14 +8,22 @@ use latchkey::http::problem::{Code, Problem};
 use latchkey::http::request::Nothing;
 use latchkey::lambda::StartError;
 use latchkey::setup::Setup;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// `GET /.well-known/apple-app-site-association` (Apple, "Supporting associated
-/// domains").
+/// Lets apps for iPhones open share links and fill in codes.
+///
+/// In the shape of Apple's "Supporting associated domains".
+#[derive(JsonSchema)]
+#[schemars(rename = "GetAppleAssociation")]
 pub(crate) struct Apple;
 
-/// `GET /.well-known/assetlinks.json` (Google, "Digital Asset Links").
+/// Lets apps for Android open share links.
+///
+/// In the shape of Google's "Digital Asset Links".
+#[derive(JsonSchema)]
+#[schemars(rename = "GetAndroidAssociation")]
 pub(crate) struct Android;
 
 /// The apps for iPhones: `<team>.<bundle>`.
@@ -85,32 +93,44 @@ fn android_apps(vars: &Vars) -> Result<BTreeMap<String, Vec<String>>, BadParamet
 }
 
 /// Apple's file.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct AppleFile {
+    /// What opens in the app.
     applinks: AppLinks,
+    /// The apps that codes and passwords of this host are filled into.
     webcredentials: WebCredentials,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct AppLinks {
+    /// One, of all apps.
     details: [Detail; 1],
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AppLinkDetail")]
 struct Detail {
     #[serde(rename = "appIDs")]
+    /// `<team>.<bundle>` each.
+    #[schemars(example = ["ABCDE12345.com.example.app"])]
     app_ids: Vec<String>,
+    /// Which paths.
     components: [Component; 1],
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AppLinkComponent")]
 struct Component {
     #[serde(rename = "/")]
+    /// All share links.
+    #[schemars(extend("const" = "/i/*"))]
     path: &'static str,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct WebCredentials {
+    /// `<team>.<bundle>` each.
+    #[schemars(example = ["ABCDE12345.com.example.app"])]
     apps: Vec<String>,
 }
 
@@ -138,16 +158,27 @@ impl Endpoint for Apple {
 }
 
 /// A statement of Google's file.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AssetStatement")]
 pub(crate) struct Statement {
+    /// What is allowed.
+    #[schemars(example = ["delegate_permission/common.handle_all_urls"])]
     relation: [&'static str; 1],
+    /// To which app.
     target: Target,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AssetTarget")]
 struct Target {
+    /// What kind of app.
+    #[schemars(extend("const" = "android_app"))]
     namespace: &'static str,
+    /// Its name.
+    #[schemars(example = &"com.example.app")]
     package_name: String,
+    /// Fingerprints of the certificates that it may be signed with.
+    #[schemars(example = ["14:6D:E9:83:C5:73:06:50:D8:EE:B9:95:2F:34:FC:64:16:A0:83:42:E6:1D:BE:A8:8A:04:96:B2:3F:CF:44:E5"])]
     sha256_cert_fingerprints: Vec<String>,
 }
 

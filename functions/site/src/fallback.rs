@@ -5,11 +5,13 @@ use std::convert::Infallible;
 use latchkey::http::endpoint::{Anyone, Endpoint, Request, Route};
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::request::Nothing;
+use schemars::JsonSchema;
 
 /// Each path of the deployment with its methods.
 const ROUTES: &[(&str, &[&str])] = include!(concat!(env!("OUT_DIR"), "/routes.rs"));
 
 /// All that no other route takes.
+#[derive(JsonSchema)]
 pub(crate) struct Fallback;
 
 impl Endpoint for Fallback {

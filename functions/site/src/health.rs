@@ -4,14 +4,20 @@ use latchkey::http::answer::Json;
 use latchkey::http::endpoint::{Anyone, Endpoint, Request, Route};
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::request::Nothing;
+use schemars::JsonSchema;
 use serde::Serialize;
 
-/// That the API is up.
+/// Says that the API is up.
+#[derive(JsonSchema)]
+#[schemars(rename = "GetHealth")]
 pub(crate) struct Health;
 
 /// `{"status": "ok"}`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Health")]
 pub(crate) struct Report {
+    /// `ok`.
+    #[schemars(extend("const" = "ok"))]
     status: &'static str,
 }
 

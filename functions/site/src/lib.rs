@@ -7,10 +7,11 @@ mod fallback;
 mod health;
 mod share;
 
+use latchkey::http::endpoint::OfEndpoint;
 use latchkey::http::function::Function;
 
 /// The function.
-pub fn function() -> Function {
+pub fn function<T: OfEndpoint>() -> Function<T> {
     Function::new(env!("CARGO_PKG_NAME"))
         .endpoint::<health::Health>()
         .endpoint::<share::ShareLink>()

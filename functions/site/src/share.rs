@@ -11,9 +11,14 @@ use latchkey::lambda::StartError;
 use latchkey::setup::Setup;
 use latchkey::texts::wording::Wording;
 use maud::{DOCTYPE, Markup, html};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Shows an invite code and sends on to the app.
+///
+/// A page for people; JSON for who asks for it by `Accept`. It never says whether the code exists.
+#[derive(JsonSchema)]
+#[schemars(rename = "OpenInvite")]
 pub(crate) struct ShareLink;
 
 /// The app's name, and where its people are sent.
@@ -56,22 +61,33 @@ fn link(vars: &Vars, parameter: &Parameter) -> Result<Option<String>, BadParamet
 const PLACE: &str = "{invite_code}";
 
 /// The code in the path.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct InvitePath {
+    /// Six digits and letters; case does not matter, I and L are read as 1, O as 0.
+    #[schemars(example = &"K5J3RW")]
     invite_code: String,
 }
 
 /// The code, and where to go with it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Share")]
 pub(crate) struct Share {
+    /// The code as it was read.
     invite_code: InviteCode,
+    /// Where to go with it.
     links: Links,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Links {
+    /// On an iPhone; null where the deployment has no such link, as the others.
+    #[schemars(example = &"https://apps.example.com/ios?invite=K5J3RW")]
     ios: Option<String>,
+    /// On Android.
+    #[schemars(example = &"https://apps.example.com/android?invite=K5J3RW")]
     android: Option<String>,
+    /// Elsewhere.
+    #[schemars(example = &"https://www.example.com/join?invite=K5J3RW")]
     web: Option<String>,
 }
 

@@ -3,33 +3,39 @@
 use latchkey::domain::user::Role;
 use latchkey::gate::{Bearer, Gate};
 use latchkey::http::answer::Json;
-use latchkey::http::endpoint::{Endpoint, Request, Route};
+use latchkey::http::endpoint::{Endpoint, OfEndpoint, Request, Route};
 use latchkey::http::function::Function;
 use latchkey::http::page::Page;
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::request::Nothing;
 use latchkey::tables::stats::{KEPT, Numbers, Stats};
 use latchkey::world::Date;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use tokio::join;
 
 /// The function.
-pub fn function() -> Function {
+pub fn function<T: OfEndpoint>() -> Function<T> {
     Function::new(env!("CARGO_PKG_NAME")).endpoint::<GetStats>()
 }
 
-/// Numbers per day.
+/// Counts sign-ups, codes and referrals per day.
+///
+/// The last days, today among them, newest first.
+#[derive(JsonSchema)]
 pub struct GetStats;
 
 /// For how many days, today among them.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub struct Query {
     #[serde(default)]
+    /// How many days.
     days: Days,
 }
 
 /// 1 to 90, 30 unless asked.
-#[derive(Debug)]
+#[derive(Debug, JsonSchema)]
+#[schemars(inline, extend("minimum" = 1, "maximum" = KEPT, "default" = 30))]
 struct Days(u16);
 
 impl Default for Days {
@@ -47,8 +53,10 @@ impl<'de> Deserialize<'de> for Days {
 }
 
 /// One day (UTC).
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "DayOfNumbers")]
 pub struct Item {
+    /// Which, of UTC.
     date: Date,
     #[serde(flatten)]
     numbers: Numbers,

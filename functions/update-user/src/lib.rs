@@ -7,7 +7,7 @@ use latchkey::domain::profile::{Email, TelegramId};
 use latchkey::domain::user::{Change, Role, Status};
 use latchkey::gate::{Bearer, Gate, UserPath};
 use latchkey::http::answer::Json;
-use latchkey::http::endpoint::{Endpoint, Needs, Request, Route};
+use latchkey::http::endpoint::{Endpoint, Needs, OfEndpoint, Request, Route};
 use latchkey::http::function::Function;
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::request::{JsonBody, Text};
@@ -16,15 +16,20 @@ use latchkey::setup::Setup;
 use latchkey::tables::transaction::Tables;
 use latchkey::tables::users::{UserChange, Users};
 use latchkey::views::{Profile, Profiles};
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use tokio::{join, try_join};
 
 /// The function.
-pub fn function() -> Function {
+pub fn function<T: OfEndpoint>() -> Function<T> {
     Function::new(env!("CARGO_PKG_NAME")).endpoint::<UpdateUser>()
 }
 
 /// Changes a profile.
+///
+/// A merge patch (RFC 7396): what is absent stays, null clears. Only an admin changes `role` and `status`; a ban
+/// ends all sessions at once.
+#[derive(JsonSchema)]
 pub struct UpdateUser;
 
 /// A gate, users, and the numbers that never get a role.
@@ -53,17 +58,26 @@ impl Needs for Needed {
 }
 
 /// What to change (RFC 7396): what is absent stays, null clears.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "UserUpdate")]
 pub struct Wanted {
     #[serde(default)]
+    /// An e-mail address, as far as its shape tells.
     email: Change<Email>,
     #[serde(default)]
+    /// A city.
+    #[schemars(example = &"Omsk")]
     city: Change<Text<100>>,
     #[serde(default)]
+    /// A Telegram name, with or without `@`, or a number.
     telegram_id: Change<TelegramId>,
     #[serde(default)]
+    /// Only null, which removes the picture; `PUT /v1/users/me/avatar` sets one.
+    #[schemars(with = "()")]
     avatar_url: Change<NotSet>,
+    /// For admins: what the user may do to others.
     role: Option<Role>,
+    /// For admins: whether the user may sign in.
     status: Option<Status>,
 }
 

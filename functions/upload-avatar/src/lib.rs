@@ -5,7 +5,7 @@ use std::sync::Arc;
 use latchkey::domain::avatar::{Avatar, AvatarId};
 use latchkey::gate::{Bearer, Gate};
 use latchkey::http::answer::Json;
-use latchkey::http::endpoint::{Endpoint, Request, Route};
+use latchkey::http::endpoint::{Endpoint, OfEndpoint, Request, Route};
 use latchkey::http::function::Function;
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::request::{Nothing, Upload};
@@ -13,22 +13,30 @@ use latchkey::tables::transaction::{Committed, Tables, Transaction};
 use latchkey::tables::users::Users;
 use latchkey::views::avatar_url;
 use latchkey::world::World;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The function.
-pub fn function() -> Function {
+pub fn function<T: OfEndpoint>() -> Function<T> {
     Function::new(env!("CARGO_PKG_NAME")).endpoint::<UploadAvatar>()
 }
 
 /// Takes one image as the body.
+///
+/// A JPEG, PNG or WebP by its content, whatever its type says, of at most 256 KiB and 4,096 by 4,096 pixels. It is
+/// drawn anew, turned upright and cut to 512 pixels, without anything else that the file held.
+#[derive(JsonSchema)]
 pub struct UploadAvatar;
 
 /// How often it is stored anew when the user changed meanwhile.
 const TRIES: u32 = 8;
 
 /// Where the avatar is.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "StoredAvatar")]
 pub struct Stored {
+    /// Where it is, for whoever knows the address.
+    #[schemars(example = &"https://api.example.com/v1/avatars/9c1185a5c5e9fc54612808977ee8f548")]
     avatar_url: String,
 }
 

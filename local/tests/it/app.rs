@@ -27,6 +27,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use crate::faults::Faults;
+use crate::openapi;
 
 /// The clock of a test: it stands still until it is told.
 #[derive(Clone)]
@@ -217,9 +218,11 @@ impl App {
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes().to_vec();
+        openapi::check(&method, &path, parts.status.as_u16(), &parts.headers, &body);
         Answer { status: parts.status.as_u16(), headers: parts.headers, body }
     }
 

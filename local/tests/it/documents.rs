@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use http::Method;
 use latchkey::config::PARAMETERS;
+use latchkey::http::endpoint::Declaration;
+use latchkey::http::function::Mount;
 use latchkey::http::problem::Code;
 use latchkey_local::functions;
 use latchkey_local::parameters::DEFAULTS;
@@ -25,7 +27,7 @@ const ADMIN: &str = "+79990000000";
 
 #[test]
 fn routes_in_code_and_template_are_equal() {
-    let mut declared: Vec<_> = functions::all()
+    let mut declared: Vec<_> = functions::all::<Declaration>()
         .iter()
         .flat_map(|function| {
             function.declarations().map(|declaration| {
@@ -49,7 +51,8 @@ fn every_function_is_a_package_and_in_the_template() {
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
-    let declared: BTreeSet<_> = functions::all().iter().map(|function| function.name().to_owned()).collect();
+    let declared: BTreeSet<_> =
+        functions::all::<Declaration>().iter().map(|function| function.name().to_owned()).collect();
     let deployed: BTreeSet<_> = Template::of_checkout().functions().into_iter().collect();
     assert_eq!(folders, declared);
     assert_eq!(folders, deployed);
@@ -204,7 +207,7 @@ async fn policies_are_as_narrow_as_what_is_called() {
     assert_eq!(app.raw(Method::DELETE, "/v1/users/me", Some(&carol.token), vec![]).await.status, 204);
 
     // Whichever starts first after a rotation publishes the keys.
-    for function in functions::all() {
+    for function in functions::all::<Mount>() {
         let setup = app.setup_with(function.name(), &[("SIGNING_SECRET", function.name())]);
         function.build(&setup).await.unwrap();
     }

@@ -4,8 +4,8 @@
 use axum::body::Body;
 use http::{Method, Request};
 use latchkey::http::answer::NoContent;
-use latchkey::http::endpoint::{Anyone, Endpoint, Route};
-use latchkey::http::function::Function;
+use latchkey::http::endpoint::{Anyone, Declaration, Endpoint, OfEndpoint as _, Route};
+use latchkey::http::function::{Function, Mount};
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::request::Nothing;
 use latchkey_local::cors;
@@ -201,6 +201,7 @@ async fn a_bad_parameter_stops_the_start_and_is_named() {
 }
 
 /// An endpoint with nothing to say, as signing out will be.
+#[derive(schemars::JsonSchema)]
 struct Quiet;
 
 impl Endpoint for Quiet {
@@ -220,20 +221,20 @@ impl Endpoint for Quiet {
     }
 }
 
-#[derive(serde::Deserialize)]
+#[derive(serde::Deserialize, schemars::JsonSchema)]
 struct Named {
     name: String,
 }
 
 #[tokio::test]
 async fn an_endpoint_may_have_nothing_to_say() {
-    let function = Function::new("quiet").endpoint::<Quiet>();
-    let declared = function.declarations().next().unwrap().clone();
+    let declared = Declaration::of::<Quiet>();
     assert_eq!((declared.status.as_u16(), declared.needs_token), (204, false));
     assert!(declared.media_types.is_empty());
     assert_eq!(declared.problems, []);
 
     let app = App::new().await;
+    let function = Function::<Mount>::new("quiet").endpoint::<Quiet>();
     let handler = function.build(&app.setup("quiet")).await.unwrap();
     let event = json!({
         "version": "2.0",

@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use std::io::Write;
 use std::sync::OnceLock;
 
+use latchkey::http::endpoint::Declaration;
 use latchkey::watch;
 use latchkey::world::World;
 use serde_json::Value;
@@ -44,7 +45,7 @@ impl<'a> MakeWriter<'a> for Keeper {
 pub(crate) fn keep() {
     static INSTALLED: OnceLock<()> = OnceLock::new();
     INSTALLED.get_or_init(|| {
-        let ours: Vec<_> = latchkey_local::functions::all()
+        let ours: Vec<_> = latchkey_local::functions::all::<Declaration>()
             .iter()
             .map(|function| format!(",{}=trace", function.name().replace('-', "_")))
             .collect();

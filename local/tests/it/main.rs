@@ -14,6 +14,7 @@ mod edge;
 mod idempotency;
 mod limits;
 mod malformed;
+mod openapi;
 mod people;
 mod pumping;
 mod races;

@@ -1,6 +1,7 @@
 //! Malformed input at every endpoint that takes a body: 4xx, never 5xx.
 
 use http::Method;
+use latchkey::http::endpoint::Declaration;
 use latchkey::http::function::Function;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -35,7 +36,7 @@ fn endpoints(person: &Person) -> Vec<(Method, &'static str, Option<&str>, Value)
         ),
         (Method::POST, SIGN_OUT, token, json!({ "scope": "local" })),
     ];
-    let declared = latchkey_local::functions::all();
+    let declared = latchkey_local::functions::all::<Declaration>();
     let with_body =
         declared.iter().flat_map(Function::declarations).filter(|of| of.media_types == ["application/json"]);
     assert_eq!(with_body.count(), known.len(), "an endpoint with a body is missing here");

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::Method;
 use latchkey::domain::user::Role;
+use latchkey::http::endpoint::Declaration;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -837,7 +838,7 @@ async fn permissions_are_one_table() {
         ("PUT /v1/users/me/phone", [true, true, true, true]),
         ("PUT /v1/users/me/referrer", [true, true, true, true]),
     ];
-    let declared: BTreeSet<_> = latchkey_local::functions::all()
+    let declared: BTreeSet<_> = latchkey_local::functions::all::<Declaration>()
         .iter()
         .flat_map(|function| {
             function

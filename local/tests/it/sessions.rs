@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use http::Method;
+use latchkey::http::endpoint::Declaration;
 use latchkey::http::function::Function;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -377,7 +378,7 @@ async fn who_is_shut_out_is_shut_out_everywhere_at_once() {
             }
             _ => app.delete_user(&out.id).await,
         }
-        for function in latchkey_local::functions::all() {
+        for function in latchkey_local::functions::all::<Declaration>() {
             for declaration in function.declarations().filter(|declaration| declaration.needs_token) {
                 let answer = call(&app, &out.token, &declaration.route.to_string()).await;
                 answer.problem(expected.0, expected.1);
@@ -400,7 +401,7 @@ async fn who_is_shut_out_is_shut_out_everywhere_at_once() {
         }
         app.me(&admin).await;
     }
-    let declared = latchkey_local::functions::all();
+    let declared = latchkey_local::functions::all::<Declaration>();
     let with_token = declared.iter().flat_map(Function::declarations).filter(|of| of.needs_token).count();
     assert!(with_token >= 5);
     assert_eq!(cells, ways.len() * with_token);

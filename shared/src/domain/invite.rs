@@ -3,6 +3,7 @@
 use std::fmt;
 
 use rand::{CryptoRng, RngExt};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::user::{User, UserId};
@@ -16,8 +17,9 @@ const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const LENGTH: usize = 6;
 
 /// A code that one user owns and others may enter once.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
+#[schemars(inline, extend("pattern" = "^[0-9A-HJKMNP-TV-Z]{6}$"), example = &"K5J3RW")]
 pub struct InviteCode(String);
 
 impl InviteCode {

@@ -4,13 +4,15 @@ use std::fmt;
 use std::str::FromStr;
 
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, PhoneNumberType};
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::config::{self, BadParameter, Vars};
 
 /// A region in whose way numbers are read: two letters of ISO 3166.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Region(rlibphonenumber::Region);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema)]
+#[schemars(inline, extend("pattern" = "^[A-Za-z]{2}$"), example = &"RU")]
+pub struct Region(#[schemars(with = "String")] rlibphonenumber::Region);
 
 impl FromStr for Region {
     type Err = String;
@@ -68,8 +70,9 @@ impl Countries {
 /// A number that can exist, in E.164: `+` and 7 to 15 digits (ITU-T E.164).
 ///
 /// `Debug` shows it masked, so that none reaches a log whole.
-#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
+#[schemars(inline, extend("pattern" = r"^\+[0-9]{7,15}$"), example = &"+79000000001")]
 pub struct Phone(String);
 
 impl fmt::Debug for Phone {

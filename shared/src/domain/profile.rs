@@ -1,5 +1,6 @@
 //! What users say about themselves, bounded and of the right shape.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
 /// How long an address may be, in characters (RFC 5321, section 4.5.3.1.3, less
@@ -8,7 +9,12 @@ const LONGEST_EMAIL: usize = 254;
 
 /// An e-mail address, as far as its shape tells: whether it is anybody's, only a
 /// mail would.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
+#[schemars(
+    inline,
+    extend("maxLength" = LONGEST_EMAIL, "pattern" = r"^[^@\s\u0000-\u001F\u007F-\u009F]+@[^@\s.\u0000-\u001F\u007F-\u009F]+(\.[^@\s.\u0000-\u001F\u007F-\u009F]+)+$"),
+    example = &"alice@example.com"
+)]
 pub struct Email(pub String);
 
 impl<'de> Deserialize<'de> for Email {
@@ -27,7 +33,8 @@ impl<'de> Deserialize<'de> for Email {
 }
 
 /// A Telegram account: its number, or its name with or without `@`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
+#[schemars(inline, extend("pattern" = "^@?[A-Za-z0-9_]{1,32}$"), example = &"@alice")]
 pub struct TelegramId(pub String);
 
 impl<'de> Deserialize<'de> for TelegramId {

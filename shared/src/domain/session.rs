@@ -3,6 +3,7 @@
 use std::fmt;
 
 use rand::{CryptoRng, RngExt};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::user::UserId;
@@ -14,8 +15,9 @@ pub const SLOTS: u8 = 20;
 /// A session's identifier, the `sid` of its tokens: the slot it is stored in,
 /// the user's epoch when it began, and a random part, such as `07-0-4f1d…`. The
 /// slot lets one read find it; the epoch lets one write end all of its epoch.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
+#[schemars(inline, example = &"07-0-4f1d2a9c6b3e58d7a1c0e9f2b4d68357")]
 pub struct SessionId(String);
 
 impl SessionId {

@@ -1,7 +1,9 @@
 //! Users.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::avatar::AvatarId;
@@ -10,8 +12,9 @@ use super::phone::Phone;
 use crate::world::Timestamp;
 
 /// A user's identifier. Any text may be asked for; ours are UUIDs.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
+#[schemars(inline, example = &"01a1fbdf-98a0-7c0b-bce7-48148979ccac")]
 pub struct UserId(pub String);
 
 impl fmt::Display for UserId {
@@ -21,8 +24,9 @@ impl fmt::Display for UserId {
 }
 
 /// What a user may do to others. The item in the table decides, never a token.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(description = "What a user may do to others.")]
 pub enum Role {
     /// Nothing.
     #[default]
@@ -45,7 +49,7 @@ impl Role {
 }
 
 /// Whether a user may sign in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Yes.
@@ -86,6 +90,20 @@ impl<T> Change<T> {
             Self::Clear => Change::Clear,
             Self::Set(value) => Change::Set(into(value)),
         }
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Change<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        <Option<T>>::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        <Option<T>>::json_schema(generator)
     }
 }
 

@@ -5,12 +5,16 @@ use http::header::{
     CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, VARY,
 };
 use http::{HeaderValue, Response, StatusCode};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
 /// What an endpoint answers when it does as asked.
 pub trait Answer: Send {
     /// Its status.
     const STATUS: StatusCode;
+
+    /// Its media types, each with the schema of what it holds.
+    fn schemas(generator: &mut SchemaGenerator) -> Vec<(&'static str, Schema)>;
 
     /// The answer on the wire.
     fn into_response(self) -> Response<Bytes>;
@@ -81,16 +85,24 @@ pub enum HtmlOrJson<T> {
     Json(Json<T>),
 }
 
-impl<T: Serialize + Send> Answer for Json<T> {
+impl<T: Serialize + JsonSchema + Send> Answer for Json<T> {
     const STATUS: StatusCode = StatusCode::OK;
+
+    fn schemas(generator: &mut SchemaGenerator) -> Vec<(&'static str, Schema)> {
+        vec![("application/json", generator.subschema_for::<T>())]
+    }
 
     fn into_response(self) -> Response<Bytes> {
         json(Self::STATUS, &self.0)
     }
 }
 
-impl<T: Serialize + Send> Answer for Cached<T> {
+impl<T: Serialize + JsonSchema + Send> Answer for Cached<T> {
     const STATUS: StatusCode = StatusCode::OK;
+
+    fn schemas(generator: &mut SchemaGenerator) -> Vec<(&'static str, Schema)> {
+        vec![("application/json", generator.subschema_for::<T>())]
+    }
 
     fn into_response(self) -> Response<Bytes> {
         let mut response = json(Self::STATUS, &self.0);
@@ -101,6 +113,11 @@ impl<T: Serialize + Send> Answer for Cached<T> {
 
 impl Answer for Immutable {
     const STATUS: StatusCode = StatusCode::OK;
+
+    /// What is kept under such names are avatars.
+    fn schemas(_: &mut SchemaGenerator) -> Vec<(&'static str, Schema)> {
+        ["image/jpeg", "image/png"].map(|media_type| (media_type, binary())).to_vec()
+    }
 
     fn into_response(self) -> Response<Bytes> {
         let mut response = with_status(Self::STATUS, self.bytes.into());
@@ -114,6 +131,10 @@ impl Answer for Immutable {
 
 impl Answer for Asset {
     const STATUS: StatusCode = StatusCode::OK;
+
+    fn schemas(_: &mut SchemaGenerator) -> Vec<(&'static str, Schema)> {
+        ["image/svg+xml", "text/css", "text/javascript"].map(|of| (of, text())).to_vec()
+    }
 
     fn into_response(self) -> Response<Bytes> {
         let mut response = with_status(Self::STATUS, Bytes::from_static(self.gzip));
@@ -129,6 +150,10 @@ impl Answer for Asset {
 impl Answer for Screen {
     const STATUS: StatusCode = StatusCode::OK;
 
+    fn schemas(_: &mut SchemaGenerator) -> Vec<(&'static str, Schema)> {
+        vec![("text/html", text())]
+    }
+
     fn into_response(self) -> Response<Bytes> {
         let mut response = with_status(Self::STATUS, Bytes::from_static(self.html.as_bytes()));
         let headers = response.headers_mut();
@@ -140,8 +165,12 @@ impl Answer for Screen {
     }
 }
 
-impl<T: Serialize + Send> Answer for Accepted<T> {
+impl<T: Serialize + JsonSchema + Send> Answer for Accepted<T> {
     const STATUS: StatusCode = StatusCode::ACCEPTED;
+
+    fn schemas(generator: &mut SchemaGenerator) -> Vec<(&'static str, Schema)> {
+        vec![("application/json", generator.subschema_for::<T>())]
+    }
 
     fn into_response(self) -> Response<Bytes> {
         json(Self::STATUS, &self.0)
@@ -151,6 +180,10 @@ impl<T: Serialize + Send> Answer for Accepted<T> {
 impl Answer for NoContent {
     const STATUS: StatusCode = StatusCode::NO_CONTENT;
 
+    fn schemas(_: &mut SchemaGenerator) -> Vec<(&'static str, Schema)> {
+        Vec::new()
+    }
+
     fn into_response(self) -> Response<Bytes> {
         with_status(Self::STATUS, Bytes::new())
     }
@@ -158,6 +191,10 @@ impl Answer for NoContent {
 
 impl Answer for Html {
     const STATUS: StatusCode = StatusCode::OK;
+
+    fn schemas(_: &mut SchemaGenerator) -> Vec<(&'static str, Schema)> {
+        vec![("text/html", text())]
+    }
 
     fn into_response(self) -> Response<Bytes> {
         let mut response = with_status(Self::STATUS, self.0.into());
@@ -175,8 +212,12 @@ impl Answer for Html {
     }
 }
 
-impl<T: Serialize + Send> Answer for HtmlOrJson<T> {
+impl<T: Serialize + JsonSchema + Send> Answer for HtmlOrJson<T> {
     const STATUS: StatusCode = StatusCode::OK;
+
+    fn schemas(generator: &mut SchemaGenerator) -> Vec<(&'static str, Schema)> {
+        [Json::<T>::schemas(generator), Html::schemas(generator)].concat()
+    }
 
     fn into_response(self) -> Response<Bytes> {
         let mut response = match self {
@@ -192,9 +233,23 @@ impl<T: Serialize + Send> Answer for HtmlOrJson<T> {
 impl Answer for std::convert::Infallible {
     const STATUS: StatusCode = StatusCode::NOT_FOUND;
 
+    fn schemas(_: &mut SchemaGenerator) -> Vec<(&'static str, Schema)> {
+        Vec::new()
+    }
+
     fn into_response(self) -> Response<Bytes> {
         match self {}
     }
+}
+
+/// The schema of a text.
+fn text() -> Schema {
+    json_schema!({ "type": "string" })
+}
+
+/// The schema of a file.
+pub(crate) fn binary() -> Schema {
+    json_schema!({ "type": "string", "format": "binary" })
 }
 
 fn json(status: StatusCode, value: &impl Serialize) -> Response<Bytes> {

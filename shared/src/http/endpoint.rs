@@ -6,6 +6,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use http::{Method, StatusCode};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 
 use super::answer::Answer;
@@ -63,8 +64,10 @@ impl fmt::Display for Route {
     }
 }
 
-/// One endpoint.
-pub trait Endpoint: Send + Sync + 'static {
+/// One endpoint. Its name and its doc comment stand in the API's description,
+/// which is what `JsonSchema` is derived for: the first paragraph is the
+/// summary, the others say more.
+pub trait Endpoint: JsonSchema + Send + Sync + 'static {
     /// Where it is reached.
     const ROUTE: Route;
     /// The roles that may do it to others; everybody may to themselves.
@@ -76,9 +79,9 @@ pub trait Endpoint: Send + Sync + 'static {
     /// Who may call: [`Anyone`] or a [`Bearer`] of an access token.
     type Caller: Caller;
     /// The path's parameters.
-    type Path: DeserializeOwned + Send;
+    type Path: DeserializeOwned + JsonSchema + Send;
     /// The query's parameters.
-    type Query: DeserializeOwned + Send;
+    type Query: DeserializeOwned + JsonSchema + Send;
     /// The body.
     type Body: Body;
     /// What it answers; the type fixes the status.
@@ -204,6 +207,12 @@ impl Caller for Bearer {
     }
 }
 
+/// What can be made of any endpoint.
+pub trait OfEndpoint: Sized {
+    /// That of `E`.
+    fn of<E: Endpoint>() -> Self;
+}
+
 /// An endpoint's declaration, as checks and documents read it.
 #[derive(Clone, Debug)]
 pub struct Declaration {
@@ -219,11 +228,58 @@ pub struct Declaration {
     pub media_types: &'static [&'static str],
     /// Every problem that it can answer, sorted.
     pub problems: Vec<Code>,
+    /// What goes in and out, in words and schemas.
+    pub describe: fn(&mut Schemas) -> Description,
 }
 
-impl Declaration {
-    /// That of `E`.
-    pub fn of<E: Endpoint>() -> Self {
+/// The schemas of what comes in and of what goes out; they collect those that
+/// have a name.
+pub struct Schemas {
+    /// Of paths, queries and bodies, as they are read.
+    pub input: SchemaGenerator,
+    /// Of answers, as they are written.
+    pub output: SchemaGenerator,
+}
+
+/// What goes in and out of an endpoint.
+pub struct Description {
+    /// The name of its type.
+    pub name: String,
+    /// What its doc comment says.
+    pub text: String,
+    /// An object with the path's parameters.
+    pub path: Schema,
+    /// An object with the query's parameters.
+    pub query: Schema,
+    /// An object with the headers that are read.
+    pub headers: Schema,
+    /// The body; none where it takes none.
+    pub body: Option<Schema>,
+    /// Whether the body may not be left out.
+    pub needs_body: bool,
+    /// The media types of what it answers, each with its schema.
+    pub answers: Vec<(&'static str, Schema)>,
+}
+
+impl Description {
+    fn of<E: Endpoint>(schemas: &mut Schemas) -> Self {
+        let text = E::json_schema(&mut schemas.input);
+        let text = text.get("description").and_then(|text| text.as_str()).unwrap_or_default();
+        Self {
+            name: E::schema_name().into_owned(),
+            text: text.to_owned(),
+            path: E::Path::json_schema(&mut schemas.input),
+            query: E::Query::json_schema(&mut schemas.input),
+            headers: <E::Body as Body>::headers(&mut schemas.input),
+            body: <E::Body as Body>::schema(&mut schemas.input),
+            needs_body: <E::Body as Body>::IS_REQUIRED,
+            answers: <E::Output as Answer>::schemas(&mut schemas.output),
+        }
+    }
+}
+
+impl OfEndpoint for Declaration {
+    fn of<E: Endpoint>() -> Self {
         let mut problems: Vec<_> = [
             E::PROBLEMS,
             <E::Caller as Caller>::PROBLEMS,
@@ -240,6 +296,7 @@ impl Declaration {
             status: <E::Output as Answer>::STATUS,
             media_types: <E::Body as Body>::MEDIA_TYPES,
             problems,
+            describe: Description::of::<E>,
         }
     }
 }

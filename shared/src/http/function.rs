@@ -14,7 +14,7 @@ use http::{HeaderName, HeaderValue, Response};
 use tracing::Instrument as _;
 
 use super::answer::Answer;
-use super::endpoint::{Caller, Declaration, Endpoint, Needs, Request};
+use super::endpoint::{Caller, Declaration, Endpoint, Needs, OfEndpoint, Request, Route};
 use super::problem::{Code, Problem};
 use super::request::Incoming;
 use crate::config::{self, BadParameter};
@@ -27,13 +27,27 @@ pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 type Build = fn(&Setup) -> BoxFuture<'_, Result<Arc<dyn Mounted>, StartError>>;
 
-/// A function as declared: its name and its endpoints.
-pub struct Function {
+/// A function as declared: its name, and of each of its endpoints a `T`: a
+/// [`Mount`] where it is served, a [`Declaration`] where it is described. So a
+/// binary that serves links nothing that describes.
+pub struct Function<T> {
     name: &'static str,
-    endpoints: Vec<(Declaration, Build)>,
+    endpoints: Vec<T>,
 }
 
-impl Function {
+/// What serves an endpoint, once what it needs is built.
+pub struct Mount {
+    route: Route,
+    build: Build,
+}
+
+impl OfEndpoint for Mount {
+    fn of<E: Endpoint>() -> Self {
+        Self { route: E::ROUTE, build: |setup| Box::pin(mount::<E>(setup)) }
+    }
+}
+
+impl<T: OfEndpoint> Function<T> {
     /// One without endpoints yet. The name is its package's.
     pub const fn new(name: &'static str) -> Self {
         Self { name, endpoints: Vec::new() }
@@ -42,7 +56,7 @@ impl Function {
     /// With `E` too.
     #[must_use]
     pub fn endpoint<E: Endpoint>(mut self) -> Self {
-        self.endpoints.push((Declaration::of::<E>(), |setup| Box::pin(mount::<E>(setup))));
+        self.endpoints.push(T::of::<E>());
         self
     }
 
@@ -50,20 +64,24 @@ impl Function {
     pub const fn name(&self) -> &'static str {
         self.name
     }
+}
 
+impl Function<Declaration> {
     /// What its endpoints declare.
     pub fn declarations(&self) -> impl Iterator<Item = &Declaration> {
-        self.endpoints.iter().map(|(declaration, _)| declaration)
+        self.endpoints.iter()
     }
+}
 
+impl Function<Mount> {
     /// Builds what its endpoints need, once.
     ///
     /// # Errors
     /// What keeps it from starting.
     pub async fn build(&self, setup: &Setup) -> Result<Handler, StartError> {
         let mut endpoints = HashMap::new();
-        for (declaration, build) in &self.endpoints {
-            endpoints.insert(declaration.route.to_string(), build(setup).await?);
+        for Mount { route, build } in &self.endpoints {
+            endpoints.insert(route.to_string(), build(setup).await?);
         }
         let public_url = setup.vars.optional(config::PUBLIC_URL).map(public_url).transpose()?;
         Ok(Handler { endpoints, public_url })
@@ -87,6 +105,11 @@ pub struct Handler {
 }
 
 impl Handler {
+    /// The route keys that it answers.
+    pub fn routes(&self) -> impl Iterator<Item = &str> {
+        self.endpoints.keys().map(String::as_str)
+    }
+
     /// Answers one event of API Gateway (payload format 2.0). All that is
     /// logged meanwhile carries the request's identifier.
     pub async fn handle(&self, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {

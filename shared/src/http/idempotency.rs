@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use http::HeaderName;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::DeserializeOwned;
 
 use super::problem::{Code, Problem};
@@ -31,7 +32,7 @@ pub struct Idempotent<T> {
     pub key: Option<RequestKey>,
 }
 
-impl<T: DeserializeOwned + Send> Body for Idempotent<T> {
+impl<T: DeserializeOwned + JsonSchema + Send> Body for Idempotent<T> {
     const MEDIA_TYPES: &'static [&'static str] = JsonBody::<T>::MEDIA_TYPES;
     const PROBLEMS: &'static [Code] = &[
         Code::MalformedJson,
@@ -40,6 +41,26 @@ impl<T: DeserializeOwned + Send> Body for Idempotent<T> {
         Code::InvalidRequest,
         Code::IdempotencyMismatch,
     ];
+
+    fn schema(generator: &mut SchemaGenerator) -> Option<Schema> {
+        JsonBody::<T>::schema(generator)
+    }
+
+    fn headers(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "properties": {
+                "Idempotency-Key": {
+                    "description": "Draw one for each request, and send the same with the same body to repeat \
+                        it after a lost answer: it is done once. With another body it is refused.",
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": LONGEST,
+                    "pattern": "^[ -~]+$",
+                    "examples": ["7f0c9a52-6f0e-4c52-9c53-0e4c2a4a6d11"],
+                },
+            },
+        })
+    }
 
     fn read(context: &Context, body: Bytes) -> Result<Self, Problem> {
         let value = JsonBody::<T>::parse(context, &body)?;

@@ -2,22 +2,24 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::problem::{Code, Problem};
 
 /// The query of a list: `?limit=` and `?cursor=`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub struct PageQuery {
     /// How many items at most.
     #[serde(default)]
     pub limit: Limit,
-    /// Where the page before ended.
+    /// The `cursor` of the page before.
     pub cursor: Option<String>,
 }
 
 /// 1 to 100 items a page, 50 unless asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema)]
+#[schemars(inline, extend("minimum" = 1, "maximum" = 100, "default" = 50))]
 pub struct Limit(pub u32);
 
 impl Default for Limit {
@@ -37,11 +39,12 @@ impl<'de> Deserialize<'de> for Limit {
 }
 
 /// A page of a list. Only a null cursor ends the list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "PageOf{T}")]
 pub struct Page<T> {
-    /// What is on it.
+    /// What is on it. A page may be short, or even empty, and not be the last.
     pub items: Vec<T>,
-    /// How to ask for the next.
+    /// `?cursor=` of the next page; null on the last.
     pub cursor: Option<String>,
 }
 

@@ -1,5 +1,6 @@
 //! Requests: API Gateway's events, read into what an endpoint declares.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -9,10 +10,12 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, Method};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::answer::binary;
 use super::problem::{Code, Problem};
 use crate::domain::avatar::UPLOAD_LIMIT;
 
@@ -155,8 +158,18 @@ fn invalid_request<E: std::fmt::Display>(error: serde_path_to_error::Error<E>) -
 pub trait Body: Sized + Send {
     /// The media types that it takes; none where it takes no body.
     const MEDIA_TYPES: &'static [&'static str];
+    /// Whether it may not be left out.
+    const IS_REQUIRED: bool = true;
     /// The problems that reading it can end in.
     const PROBLEMS: &'static [Code];
+
+    /// The schema of what it holds; none where it takes no body.
+    fn schema(generator: &mut SchemaGenerator) -> Option<Schema>;
+
+    /// An object with the headers that are read with it.
+    fn headers(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({})
+    }
 
     /// Reads it.
     ///
@@ -166,12 +179,17 @@ pub trait Body: Sized + Send {
 }
 
 /// No path, no query parameters or no body: whatever is sent is ignored.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub struct Nothing {}
 
 impl Body for Nothing {
     const MEDIA_TYPES: &'static [&'static str] = &[];
+    const IS_REQUIRED: bool = false;
     const PROBLEMS: &'static [Code] = &[];
+
+    fn schema(_: &mut SchemaGenerator) -> Option<Schema> {
+        None
+    }
 
     fn read(_: &Context, _: Bytes) -> Result<Self, Problem> {
         Ok(Self {})
@@ -182,10 +200,14 @@ impl Body for Nothing {
 #[derive(Debug)]
 pub struct JsonBody<T>(pub T);
 
-impl<T: DeserializeOwned + Send> Body for JsonBody<T> {
+impl<T: DeserializeOwned + JsonSchema + Send> Body for JsonBody<T> {
     const MEDIA_TYPES: &'static [&'static str] = &["application/json"];
     const PROBLEMS: &'static [Code] =
         &[Code::MalformedJson, Code::BodyTooLarge, Code::UnsupportedMediaType, Code::InvalidRequest];
+
+    fn schema(generator: &mut SchemaGenerator) -> Option<Schema> {
+        Some(generator.subschema_for::<T>())
+    }
 
     fn read(context: &Context, body: Bytes) -> Result<Self, Problem> {
         Self::of(Self::parse(context, &body)?)
@@ -221,9 +243,14 @@ impl<T: DeserializeOwned> JsonBody<T> {
 #[derive(Debug)]
 pub struct JsonOrNothing<T>(pub T);
 
-impl<T: DeserializeOwned + Send> Body for JsonOrNothing<T> {
+impl<T: DeserializeOwned + JsonSchema + Send> Body for JsonOrNothing<T> {
     const MEDIA_TYPES: &'static [&'static str] = JsonBody::<T>::MEDIA_TYPES;
+    const IS_REQUIRED: bool = false;
     const PROBLEMS: &'static [Code] = JsonBody::<T>::PROBLEMS;
+
+    fn schema(generator: &mut SchemaGenerator) -> Option<Schema> {
+        JsonBody::<T>::schema(generator)
+    }
 
     fn read(context: &Context, body: Bytes) -> Result<Self, Problem> {
         let body = if body.is_empty() { Bytes::from_static(b"{}") } else { body };
@@ -239,6 +266,10 @@ pub struct Upload(pub Bytes);
 impl Body for Upload {
     const MEDIA_TYPES: &'static [&'static str] = &["image/jpeg", "image/png", "image/webp"];
     const PROBLEMS: &'static [Code] = &[Code::BodyTooLarge];
+
+    fn schema(_: &mut SchemaGenerator) -> Option<Schema> {
+        Some(binary())
+    }
 
     fn read(_: &Context, body: Bytes) -> Result<Self, Problem> {
         if body.len() > UPLOAD_LIMIT {
@@ -261,6 +292,25 @@ fn is_json(headers: &HeaderMap) -> bool {
 /// A text of 1 to `MOST` characters, none of them a control character.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text<const MOST: usize>(pub String);
+
+impl<const MOST: usize> JsonSchema for Text<MOST> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("Text{MOST}").into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "minLength": 1,
+            "maxLength": MOST,
+            "pattern": r"^[^\u0000-\u001F\u007F-\u009F]+$",
+        })
+    }
+}
 
 impl<'de, const MOST: usize> Deserialize<'de> for Text<MOST> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use rand::RngExt;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::transaction::Write;
@@ -58,16 +59,20 @@ pub enum Sent {
 }
 
 /// The numbers of one day.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Numbers {
     /// Accounts made.
+    #[schemars(example = 12)]
     pub sign_ups: i64,
     /// Texts with codes that left.
+    #[schemars(example = 31)]
     pub codes_texted: i64,
     /// Codes entered.
+    #[schemars(example = 29)]
     pub codes_entered: i64,
     /// Invite codes activated.
+    #[schemars(example = 4)]
     pub referrals: i64,
 }
 

@@ -1,0 +1,488 @@
+//! The API's description (OpenAPI 3.1), made from what the endpoints declare.
+//!
+//! Checked in as `openapi.json`: `cargo run --example openapi` writes it anew.
+
+use std::collections::BTreeMap;
+
+use http::StatusCode;
+use latchkey::domain::user::Role;
+use latchkey::http::endpoint::{Declaration, Description, Route, Schemas};
+use latchkey::http::problem::Code;
+use schemars::Schema;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+
+use crate::functions;
+
+/// When each problem is answered, in its last column.
+const ERRORS: &str = include_str!("../../docs/errors.md");
+
+/// What the whole is, for who reads it first.
+const ABOUT: &str = "\
+Phone-number sign-in and invites for mobile apps.
+
+Ask for a code at `POST /v1/auth/code`, trade it for tokens at `POST /v1/auth/token`, and send the access token as \
+`Authorization: Bearer …`. When it expires, trade the refresh token for the next pair at `POST /v1/auth/refresh`.
+
+Bodies are JSON in snake_case, of at most 64 KiB; unknown fields are ignored. Times are RFC 3339 in UTC, phones leave \
+as E.164. `me` stands for the caller wherever a path has `{user_id}`.
+
+What goes wrong is answered as `application/problem+json` (RFC 9457) with a stable `code`, which apps translate. A 429 \
+and a 503 say in `Retry-After` and `retry_after` when to try again. No input gives a 500. The gateway in front answers \
+by itself a body over 10 MB (413), headers over 10 KB (431) and what its own throttle refuses (429), as \
+`{\"message\": \"…\"}`.";
+
+/// The first part of paths below `/v1`, and what is behind it.
+const TAGS: &[(&str, &str)] = &[
+    ("auth", "Codes, tokens, signing out."),
+    ("users", "Profiles, sessions, invites."),
+    ("avatars", "Pictures of users."),
+    ("stats", "Numbers per day."),
+    ("site", "Keys for other backends, pages, and files that phones fetch."),
+];
+
+/// The description of all functions.
+///
+/// # Panics
+/// If two types go by one name, or a problem is not in `docs/errors.md`.
+pub fn document() -> Value {
+    let settings =
+        || SchemaSettings::draft2020_12().with(|with| with.definitions_path = "/components/schemas".into());
+    let mut schemas = Schemas {
+        input: settings().for_deserialize().into_generator(),
+        output: settings().for_serialize().into_generator(),
+    };
+    let mut operations = BTreeMap::<_, Map<String, Value>>::new();
+    for function in functions::all::<Declaration>() {
+        for declaration in function.declarations() {
+            if let Route::Path(method, path) = &declaration.route {
+                let described = (declaration.describe)(&mut schemas);
+                let method = method.as_str().to_lowercase();
+                operations
+                    .entry((*path).to_owned())
+                    .or_default()
+                    .insert(method, operation(declaration, described));
+            }
+        }
+    }
+    let mut named = schemas.input.take_definitions(true);
+    for (name, mut schema) in schemas.output.take_definitions(true) {
+        leave_out_rather_than_null(&mut schema);
+        if let Some(other) = named.insert(name.clone(), schema.clone()) {
+            assert_eq!(other, schema, "two types go by the name {name}");
+        }
+    }
+    named.insert("Problem".to_owned(), problem_schema());
+    named.sort_keys();
+    let mut document = json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Latchkey",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": ABOUT,
+            "license": { "name": "MIT or Apache-2.0", "identifier": "MIT OR Apache-2.0" },
+        },
+        "servers": [{ "url": "/", "description": "Where this description is served." }],
+        "tags": TAGS.iter().map(|(name, about)| json!({ "name": name, "description": about })).collect::<Vec<_>>(),
+        "paths": operations,
+        "components": {
+            "securitySchemes": {
+                "access_token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "The `access_token` of a sign-in or a refresh.",
+                },
+            },
+            "headers": headers(),
+            "schemas": named,
+            "examples": problem_examples(),
+        },
+    });
+    tidy(&mut document);
+    let names = document["components"]["schemas"].clone();
+    add_examples(&mut document["paths"], &names);
+    document
+}
+
+fn operation(declaration: &Declaration, described: Description) -> Value {
+    let Route::Path(_, path) = &declaration.route else { unreachable!("only paths are described") };
+    let (summary, text) = described.text.split_once("\n\n").unwrap_or((&described.text, ""));
+    let text = [text.to_owned(), who_may(declaration, path)].join("\n\n").trim().to_owned();
+    let mut parameters = parameters("path", described.path);
+    parameters.extend(self::parameters("query", described.query));
+    parameters.extend(self::parameters("header", described.headers));
+    let mut operation = json!({
+        "operationId": described.name[..1].to_lowercase() + &described.name[1..],
+        "tags": [tag(path)],
+        "summary": unwrapped(summary).trim_end_matches('.'),
+        "responses": responses(declaration, described.answers),
+    });
+    if !text.is_empty() {
+        operation["description"] = text.into();
+    }
+    if !parameters.is_empty() {
+        operation["parameters"] = parameters.into();
+    }
+    if let Some(schema) = described.body {
+        let content = declaration
+            .media_types
+            .iter()
+            .map(|media_type| ((*media_type).to_owned(), json!({ "schema": schema })));
+        operation["requestBody"] = json!({
+            "required": described.needs_body,
+            "content": content.collect::<Map<_, _>>(),
+        });
+    }
+    if declaration.needs_token {
+        operation["security"] = json!([{ "access_token": [] }]);
+    } else if declaration.problems.contains(&Code::MissingToken) {
+        // Whether it is needed, the body decides.
+        operation["security"] = json!([{ "access_token": [] }, {}]);
+    }
+    operation
+}
+
+fn tag(path: &str) -> &str {
+    path.strip_prefix("/v1/").map_or("site", |path| path.split('/').next().unwrap_or_default())
+}
+
+/// Which roles may do it to others.
+fn who_may(declaration: &Declaration, path: &str) -> String {
+    let roles: Vec<_> =
+        declaration.staff.iter().copied().map(Role::as_str).map(|role| format!("`{role}`")).collect();
+    match (roles.is_empty(), path.contains("{user_id}")) {
+        (true, _) => String::new(),
+        (false, true) => format!("Of other users than oneself: role {}.", roles.join(" or ")),
+        (false, false) => format!("Role {}.", roles.join(" or ")),
+    }
+}
+
+/// The properties of an object as parameters.
+fn parameters(place: &str, object: Schema) -> Vec<Value> {
+    let mut object = object.to_value();
+    let required: Vec<_> = list(&object["required"]).cloned().collect();
+    let Value::Object(properties) = object["properties"].take() else { return Vec::new() };
+    properties
+        .into_iter()
+        .map(|(name, schema)| {
+            let mut schema = without_null(schema);
+            let mut parameter = json!({
+                "name": name,
+                "in": place,
+                "required": place == "path" || required.contains(&Value::from(&*name)),
+                "schema": {},
+            });
+            if let Some(schema) = schema.as_object_mut() {
+                if let Some(text) = schema.remove("description") {
+                    parameter["description"] = text;
+                }
+                if let Some(examples) = schema.remove("examples") {
+                    parameter["example"] = examples[0].clone();
+                }
+            }
+            parameter["schema"] = schema;
+            parameter
+        })
+        .collect()
+}
+
+/// An answer that may lack a member never has it as null.
+fn leave_out_rather_than_null(schema: &mut Value) {
+    let required: Vec<_> = list(&schema["required"]).cloned().collect();
+    for (name, member) in schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten() {
+        if !required.contains(&Value::from(&**name)) {
+            *member = without_null(member.take());
+        }
+    }
+}
+
+/// What is left out is not null: a path, a query and a header have no null.
+fn without_null(mut schema: Value) -> Value {
+    let null = json!({ "type": "null" });
+    if let Some(types) = schema["type"].as_array() {
+        let other = types.iter().find(|of| **of != "null").cloned();
+        schema["type"] = other.unwrap_or_default();
+    }
+    if let Some(any) = schema["anyOf"].as_array() {
+        let other = any.iter().find(|of| **of != null).cloned().unwrap_or_default();
+        if let (Some(schema), Value::Object(other)) = (schema.as_object_mut(), other) {
+            schema.remove("anyOf");
+            schema.extend(other);
+        }
+    }
+    schema.as_object_mut().map(|schema| schema.retain(|_, value| !value.is_null()));
+    schema
+}
+
+fn responses(declaration: &Declaration, answers: Vec<(&'static str, Schema)>) -> Value {
+    let mut responses = Map::new();
+    let content: Map<_, _> = answers
+        .into_iter()
+        .map(|(media_type, schema)| (media_type.to_owned(), json!({ "schema": schema })))
+        .collect();
+    let mut done = json!({
+        "description": match declaration.status {
+            StatusCode::ACCEPTED => "Under way.",
+            StatusCode::NO_CONTENT => "Done; there is nothing to say.",
+            _ => "Done.",
+        },
+        "headers": { "x-request-id": reference("headers", "x-request-id") },
+    });
+    if !content.is_empty() {
+        done["content"] = content.into();
+    }
+    responses.insert(declaration.status.as_str().to_owned(), done);
+    let mut by_status = BTreeMap::<_, Vec<_>>::new();
+    for code in &declaration.problems {
+        by_status.entry(code.status()).or_default().push(*code);
+    }
+    for (status, codes) in by_status {
+        responses.insert(status.as_str().to_owned(), problems(status, &codes));
+    }
+    responses.into()
+}
+
+/// The answer with one of several problems of a status.
+fn problems(status: StatusCode, codes: &[Code]) -> Value {
+    let names: Vec<_> = codes.iter().map(|code| code.as_str()).collect();
+    let mut properties = json!({ "status": { "const": status.as_u16() }, "code": { "enum": names } });
+    let mut required = Vec::new();
+    for code in codes {
+        for (name, schema, _) in extras(*code) {
+            properties[name] = schema;
+        }
+    }
+    let mut headers = json!({ "x-request-id": reference("headers", "x-request-id") });
+    if is_for_a_while(status) {
+        properties["retry_after"] = retry_after();
+        required.push("retry_after");
+        headers["Retry-After"] = reference("headers", "Retry-After");
+    }
+    if status == StatusCode::UNAUTHORIZED {
+        headers["WWW-Authenticate"] = reference("headers", "WWW-Authenticate");
+    }
+    let mut schema =
+        json!({ "allOf": [reference("schemas", "Problem")], "type": "object", "properties": properties });
+    if !required.is_empty() {
+        schema["required"] = required.into();
+    }
+    let examples: Map<_, _> =
+        names.iter().map(|name| ((*name).to_owned(), reference("examples", name))).collect();
+    let text: Vec<_> = codes.iter().map(|code| format!("- `{}`: {}.", code.as_str(), code.title())).collect();
+    json!({
+        "description": text.join("\n"),
+        "headers": headers,
+        "content": { "application/problem+json": { "schema": schema, "examples": examples } },
+    })
+}
+
+fn is_for_a_while(status: StatusCode) -> bool {
+    matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
+}
+
+fn reference(kind: &str, name: &str) -> Value {
+    json!({ "$ref": format!("#/components/{kind}/{name}") })
+}
+
+fn retry_after() -> Value {
+    json!({ "type": "integer", "minimum": 1, "description": "Seconds, the same as in the header." })
+}
+
+fn headers() -> Value {
+    json!({
+        "x-request-id": {
+            "description": "Identifies the request; tell it when you report a fault.",
+            "required": true,
+            "schema": { "type": "string" },
+        },
+        "Retry-After": {
+            "description": "After how many seconds to try again.",
+            "required": true,
+            "schema": { "type": "integer", "minimum": 1 },
+        },
+        "WWW-Authenticate": {
+            "description": "`Bearer`, as RFC 6750 has it.",
+            "required": true,
+            "schema": { "type": "string" },
+        },
+    })
+}
+
+/// What all problems have.
+fn problem_schema() -> Value {
+    let member = |about: &str| json!({ "type": "string", "description": about });
+    let mut kind = member("Where the problem is explained: `/docs#` and its code.");
+    kind["format"] = "uri".into();
+    json!({
+        "type": "object",
+        "description": "What cannot be done (RFC 9457).",
+        "required": ["type", "title", "status", "detail", "code", "request_id"],
+        "properties": {
+            "type": kind,
+            "title": member("One English sentence, the same for every occurrence."),
+            "status": { "type": "integer", "description": "The HTTP status." },
+            "detail": member("English words for this occurrence; they may change."),
+            "code": member("Stable: translate it in the app."),
+            "request_id": member("The same as in the header `x-request-id`."),
+        },
+    })
+}
+
+/// What a problem holds besides, each with a schema and an example.
+fn extras(code: Code) -> Vec<(&'static str, Value, Value)> {
+    match code {
+        Code::InvalidRequest => {
+            let text = json!({ "type": "string" });
+            let error = json!({
+                "type": "object",
+                "required": ["field", "message"],
+                "properties": { "field": text, "message": text },
+            });
+            let about = "With `invalid_request`: the fields at fault, named as in the request.";
+            let schema = json!({ "type": "array", "minItems": 1, "items": error, "description": about });
+            vec![(
+                "errors",
+                schema,
+                json!([{ "field": "region", "message": "is to be a region of two letters that has phones, such as RU" }]),
+            )]
+        }
+        Code::InvalidCode => {
+            let about =
+                "With `invalid_code`: 0 where only a new code helps, null where guesses are not limited.";
+            vec![(
+                "attempts_left",
+                json!({ "type": ["integer", "null"], "minimum": 0, "description": about }),
+                json!(4),
+            )]
+        }
+        Code::InviteAlreadyActivated => {
+            let about = "With `invite_already_activated`: the code that was entered before.";
+            vec![(
+                "activated_invite_code",
+                json!({ "type": "string", "description": about }),
+                json!("7Q2M4X"),
+            )]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// An example of each problem, with the words of `docs/errors.md`.
+fn problem_examples() -> Value {
+    let rows: BTreeMap<_, _> = ERRORS
+        .lines()
+        .filter(|line| line.starts_with("| <a id="))
+        .filter_map(|line| Some((line.split('`').nth(1)?, line.trim_end_matches(" |").rsplit(" | ").next()?)))
+        .collect();
+    let mut examples = Map::new();
+    for code in Code::ALL {
+        let name = code.as_str();
+        let when = rows.get(name).unwrap_or_else(|| panic!("{name} is not in docs/errors.md"));
+        let mut value = json!({
+            "type": format!("https://api.example.com/docs#{name}"),
+            "title": code.title(),
+            "status": code.status().as_u16(),
+            "detail": code.title(),
+            "code": name,
+            "request_id": "01a1fbdf-98a0-7c0b-bce7-48148979ccac",
+        });
+        if is_for_a_while(code.status()) {
+            value["retry_after"] = if *code == Code::ResendTooSoon { 42 } else { 1 }.into();
+        }
+        for (name, _, example) in extras(*code) {
+            value[name] = example;
+        }
+        examples
+            .insert(name.to_owned(), json!({ "summary": code.title(), "description": when, "value": value }));
+    }
+    examples.into()
+}
+
+/// Doc comments are wrapped at the width of the code, and a list of constants
+/// that are each explained is an enum to most readers.
+fn tidy(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(tidy),
+        Value::Object(members) => {
+            if let Some(Value::String(text)) = members.get_mut("description") {
+                *text = unwrapped(text);
+            }
+            if let Some(choices) = members.get("oneOf").and_then(Value::as_array)
+                && choices.iter().all(|choice| choice["const"].is_string())
+            {
+                let values: Vec<_> = choices.iter().map(|choice| choice["const"].clone()).collect();
+                let mut lines: Vec<_> = members
+                    .get("description")
+                    .and_then(Value::as_str)
+                    .map(|text| text.to_owned() + "\n")
+                    .into_iter()
+                    .collect();
+                lines.extend(choices.iter().map(|choice| {
+                    let about = choice["description"].as_str().unwrap_or_default();
+                    format!("- `{}`: {about}", choice["const"].as_str().unwrap_or_default())
+                }));
+                members.remove("oneOf");
+                members.insert("type".to_owned(), "string".into());
+                members.insert("enum".to_owned(), values.into());
+                members.insert("description".to_owned(), lines.join("\n").into());
+            }
+            members.values_mut().for_each(tidy);
+        }
+        _ => {}
+    }
+}
+
+/// A text whose paragraphs are one line each; items of lists stay lines.
+fn unwrapped(text: &str) -> String {
+    let paragraphs = text.split("\n\n").map(|paragraph| {
+        paragraph.lines().fold(String::new(), |text, line| match (text.is_empty(), line.starts_with("- ")) {
+            (true, _) => line.to_owned(),
+            (false, true) => format!("{text}\n{line}"),
+            (false, false) => format!("{text} {line}"),
+        })
+    });
+    paragraphs.collect::<Vec<_>>().join("\n\n")
+}
+
+/// Puts together an example of each JSON body from those of its fields.
+fn add_examples(value: &mut Value, names: &Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| add_examples(item, names)),
+        Value::Object(members) => {
+            if let Some(media) = members.get_mut("application/json")
+                && let Some(example) = example(&media["schema"], names)
+            {
+                media["example"] = example;
+            }
+            members.values_mut().for_each(|member| add_examples(member, names));
+        }
+        _ => {}
+    }
+}
+
+/// An example of a schema; none where nothing says what it could be.
+fn example(schema: &Value, names: &Value) -> Option<Value> {
+    if let Some(example) = schema["examples"].get(0).or_else(|| schema.get("const")) {
+        return Some(example.clone());
+    }
+    if let Some(name) = schema["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
+        return example(&names[name], names);
+    }
+    if let Some(some) = list(&schema["anyOf"]).next() {
+        return example(some, names);
+    }
+    if let Some(properties) = schema["properties"].as_object() {
+        let members = properties.iter().filter_map(|(name, property)| {
+            let is_required = list(&schema["required"]).any(|required| required == name);
+            let value = example(property, names).or_else(|| is_required.then_some(Value::Null))?;
+            Some((name.clone(), value))
+        });
+        return Some(Value::Object(members.collect()));
+    }
+    (schema["type"] == "array").then(|| example(&schema["items"], names).into_iter().collect())
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
