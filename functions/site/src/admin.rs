@@ -29,7 +29,7 @@ impl Endpoint for Panel {
     type Needs = ();
 
     async fn call((): &(), _: Request<Self>) -> Result<Screen, Problem> {
-        Ok(Screen { html: PAGE, policy: ALL_OUR_OWN })
+        Ok(Screen { html: INDEX, policy: ALL_OUR_OWN })
     }
 }
 

@@ -1,8 +1,9 @@
 //! What needs no data: health, the share link and the files that let apps open
-//! it, the admin panel, and 404 and 405 for all that no other route takes.
+//! it, the admin panel, the API described, and 404 and 405 for all that no other route takes.
 
 mod admin;
 mod association;
+mod docs;
 mod fallback;
 mod health;
 mod share;
@@ -17,6 +18,11 @@ pub fn function<T: OfEndpoint>() -> Function<T> {
         .endpoint::<share::ShareLink>()
         .endpoint::<admin::Panel>()
         .endpoint::<admin::PanelFile>()
+        .endpoint::<docs::GetDescription>()
+        .endpoint::<docs::ShowDocs>()
+        .endpoint::<docs::ShowSwagger>()
+        .endpoint::<docs::ShowRedoc>()
+        .endpoint::<docs::GetDocsFile>()
         .endpoint::<association::Apple>()
         .endpoint::<association::Android>()
         .endpoint::<fallback::Fallback>()

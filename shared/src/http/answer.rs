@@ -58,6 +58,15 @@ pub struct Screen {
     pub policy: &'static str,
 }
 
+/// 200 with the description of the API, which anyone may keep for five minutes.
+#[derive(Debug)]
+pub enum Description {
+    /// As JSON.
+    Plain(&'static str),
+    /// The same, packed with gzip.
+    Packed(&'static [u8]),
+}
+
 /// The policy of a page that runs, loads and asks for nothing but what is ours,
 /// and makes nothing of text that could be markup.
 pub const ALL_OUR_OWN: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
@@ -143,6 +152,30 @@ impl Answer for Asset {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'"));
+        response
+    }
+}
+
+impl Answer for Description {
+    const STATUS: StatusCode = StatusCode::OK;
+
+    fn schemas(_: &mut SchemaGenerator) -> Vec<(&'static str, Schema)> {
+        vec![("application/json", json_schema!({ "type": "object", "examples": [{ "openapi": "3.1.0" }] }))]
+    }
+
+    fn into_response(self) -> Response<Bytes> {
+        let (body, is_packed) = match self {
+            Self::Plain(text) => (text.as_bytes(), false),
+            Self::Packed(bytes) => (bytes, true),
+        };
+        let mut response = with_status(Self::STATUS, Bytes::from_static(body));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+        headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+        if is_packed {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
         response
     }
 }

@@ -8,7 +8,7 @@ use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, Method};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -69,6 +69,16 @@ impl Context {
     /// Whether the caller wants JSON rather than a page: `Accept` names it.
     pub fn prefers_json(&self) -> bool {
         self.header(ACCEPT.as_str()).is_some_and(|accept| accept.contains("application/json"))
+    }
+
+    /// Whether the caller unpacks gzip: `Accept-Encoding` names it, and not to
+    /// refuse it.
+    pub fn takes_gzip(&self) -> bool {
+        let codings = self.header(ACCEPT_ENCODING.as_str()).unwrap_or_default().split(',');
+        codings.filter_map(|coding| coding.trim().strip_prefix("gzip")).any(|weight| {
+            let weight = weight.trim_start().trim_start_matches(';').trim_start();
+            !matches!(weight.strip_prefix("q="), Some("0" | "0.0" | "0.00" | "0.000"))
+        })
     }
 
     /// A header as text.

@@ -1,0 +1,125 @@
+//! `GET /openapi.json` and the pages that show it: Swagger UI, which also calls
+//! the API, and Redoc.
+
+use latchkey::http::answer::{Asset, Description, Screen};
+use latchkey::http::endpoint::{Anyone, Endpoint, Request, Route};
+use latchkey::http::problem::{Code, Problem};
+use latchkey::http::request::Nothing;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+include!(concat!(env!("OUT_DIR"), "/docs.rs"));
+
+/// What both pages need: nothing from elsewhere, no script and no handler in
+/// the page, but styles that Swagger UI and Redoc write while they draw, and
+/// pictures that are part of their styles.
+macro_rules! policy {
+    ($more:literal) => {
+        concat!(
+            "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; ",
+            "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+            $more
+        )
+    };
+}
+
+/// Gives this description.
+///
+/// OpenAPI 3.1, as JSON; packed with gzip where `Accept-Encoding` has it. It may be kept for five minutes.
+#[derive(JsonSchema)]
+pub(crate) struct GetDescription;
+
+impl Endpoint for GetDescription {
+    const ROUTE: Route = Route::get("/openapi.json");
+    const PROBLEMS: &'static [Code] = &[];
+
+    type Caller = Anyone;
+    type Path = Nothing;
+    type Query = Nothing;
+    type Body = Nothing;
+    type Output = Description;
+    type Needs = ();
+
+    async fn call((): &(), request: Request<Self>) -> Result<Description, Problem> {
+        Ok(if request.context.takes_gzip() {
+            Description::Packed(include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json.gz")))
+        } else {
+            Description::Plain(include_str!("../../../openapi.json"))
+        })
+    }
+}
+
+macro_rules! pages {
+    ($($(#[$about:meta])* $name:ident $path:literal $html:ident $policy:expr;)*) => {
+        $(
+            $(#[$about])*
+            #[derive(JsonSchema)]
+            pub(crate) struct $name;
+
+            impl Endpoint for $name {
+                const ROUTE: Route = Route::get($path);
+                const PROBLEMS: &'static [Code] = &[];
+
+                type Caller = Anyone;
+                type Path = Nothing;
+                type Query = Nothing;
+                type Body = Nothing;
+                type Output = Screen;
+                type Needs = ();
+
+                async fn call((): &(), _: Request<Self>) -> Result<Screen, Problem> {
+                    Ok(Screen { html: $html, policy: $policy })
+                }
+            }
+        )*
+    };
+}
+
+pages! {
+    /// Shows this description in Swagger UI.
+    ///
+    /// It also calls the API: "Authorize" takes an access token. `/docs#` and the code of a problem explains it.
+    ShowDocs "/docs" DOCS policy!("");
+    /// Shows this description in Swagger UI, as `/docs` does.
+    ShowSwagger "/swagger" DOCS policy!("");
+    /// Shows this description in Redoc, for reading.
+    // Its search runs beside the page, in a worker that it makes itself.
+    ShowRedoc "/redoc" REDOC policy!("; worker-src blob:");
+}
+
+/// Serves a file of the pages of documentation.
+///
+/// Always packed with gzip; it never changes under its address and may be kept for ever.
+#[derive(JsonSchema)]
+pub(crate) struct GetDocsFile;
+
+/// Of which version, and which.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct FilePath {
+    /// The version of all of them.
+    #[schemars(example = &"0123456789ab")]
+    version: String,
+    /// Which.
+    #[schemars(example = &"swagger-ui.css")]
+    file: String,
+}
+
+impl Endpoint for GetDocsFile {
+    const ROUTE: Route = Route::get("/docs/{version}/{file}");
+    const PROBLEMS: &'static [Code] = &[Code::NotFound];
+
+    type Caller = Anyone;
+    type Path = FilePath;
+    type Query = Nothing;
+    type Body = Nothing;
+    type Output = Asset;
+    type Needs = ();
+
+    async fn call((): &(), request: Request<Self>) -> Result<Asset, Problem> {
+        let FilePath { version, file } = request.path;
+        let named = |(name, ..): &&(&str, _, _)| *name == file;
+        let (_, media_type, gzip) =
+            FILES.iter().filter(|_| version == VERSION).find(named).ok_or(Code::NotFound)?;
+        Ok(Asset { media_type, gzip })
+    }
+}
