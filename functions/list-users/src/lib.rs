@@ -66,6 +66,7 @@ impl Needs for Needed {
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct Query {
     /// Who has this number, in E.164 or as a person types it.
+    #[schemars(extend("format" = "phone"))]
     phone: Option<String>,
     /// Who owns this invite code.
     invite_code: Option<String>,

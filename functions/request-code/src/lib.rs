@@ -105,7 +105,7 @@ impl Needs for Needed {
 #[schemars(rename = "CodeRequest")]
 pub struct Wanted {
     /// In E.164, or as a person of `region` types it, with blanks, brackets and hyphens.
-    #[schemars(example = &"+79000000001")]
+    #[schemars(extend("format" = "phone"), example = &"+79000000001")]
     phone: String,
     /// In whose way a phone without `+` is read: two letters of ISO 3166. Unless it is given, the deployment's.
     region: Option<Region>,

@@ -2,7 +2,8 @@
 SwaggerUIBundle({
   url: new URL("openapi.json", location).pathname,
   dom_id: "#swagger-ui",
-  deepLinking: true,
+  // It would take the code of a problem for an operation of its own.
+  deepLinking: !/^#[^/]/.test(location.hash),
   defaultModelsExpandDepth: 0,
   displayRequestDuration: true,
   validatorUrl: null,

@@ -10,18 +10,16 @@ use serde::Deserialize;
 
 include!(concat!(env!("OUT_DIR"), "/docs.rs"));
 
-/// What both pages need: nothing from elsewhere, no script and no handler in
-/// the page, but styles that Swagger UI and Redoc write while they draw, and
-/// pictures that are part of their styles.
-macro_rules! policy {
-    ($more:literal) => {
-        concat!(
-            "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; ",
-            "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-            $more
-        )
-    };
-}
+/// Of Swagger UI: nothing from elsewhere and nothing in the page itself, but
+/// pictures that are part of its styles.
+const SWAGGER_UI: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+                          connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// Of Redoc, which writes its styles while it draws, and searches in a worker
+/// that it makes itself.
+const REDOC_ITSELF: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+                            img-src 'self' data:; connect-src 'self'; worker-src blob:; base-uri 'none'; \
+                            form-action 'none'; frame-ancestors 'none'";
 
 /// Gives this description.
 ///
@@ -50,7 +48,7 @@ impl Endpoint for GetDescription {
 }
 
 macro_rules! pages {
-    ($($(#[$about:meta])* $name:ident $path:literal $html:ident $policy:expr;)*) => {
+    ($($(#[$about:meta])* $name:ident $path:literal $html:ident $policy:ident;)*) => {
         $(
             $(#[$about])*
             #[derive(JsonSchema)]
@@ -79,12 +77,11 @@ pages! {
     /// Shows this description in Swagger UI.
     ///
     /// It also calls the API: "Authorize" takes an access token. `/docs#` and the code of a problem explains it.
-    ShowDocs "/docs" DOCS policy!("");
+    ShowDocs "/docs" DOCS SWAGGER_UI;
     /// Shows this description in Swagger UI, as `/docs` does.
-    ShowSwagger "/swagger" DOCS policy!("");
+    ShowSwagger "/swagger" DOCS SWAGGER_UI;
     /// Shows this description in Redoc, for reading.
-    // Its search runs beside the page, in a worker that it makes itself.
-    ShowRedoc "/redoc" REDOC policy!("; worker-src blob:");
+    ShowRedoc "/redoc" REDOC REDOC_ITSELF;
 }
 
 /// Serves a file of the pages of documentation.
