@@ -100,8 +100,8 @@ pub fn document() -> Value {
         },
     });
     tidy(&mut document);
-    let names = document["components"]["schemas"].clone();
-    add_examples(&mut document["paths"], &names);
+    let schemas = document["components"]["schemas"].clone();
+    add_examples(&mut document["paths"], &schemas);
     document
 }
 
@@ -211,7 +211,9 @@ fn without_null(mut schema: Value) -> Value {
             schema.extend(other);
         }
     }
-    schema.as_object_mut().map(|schema| schema.retain(|_, value| !value.is_null()));
+    if let Some(schema) = schema.as_object_mut() {
+        schema.retain(|_, value| !value.is_null());
+    }
     schema
 }
 

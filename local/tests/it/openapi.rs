@@ -5,10 +5,13 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 use http::{HeaderMap, Method};
 use jsonschema::{Draft, Validator};
+use latchkey::http::problem::Code;
 use latchkey_local::openapi::document;
 use latchkey_template::Template;
 use matchit::Router;
 use serde_json::{Value, json};
+
+use crate::app::App;
 
 const CHECKED_IN: &str = include_str!("../../../openapi.json");
 
@@ -42,7 +45,7 @@ pub(crate) fn check(method: &Method, path: &str, status: u16, headers: &HeaderMa
     assert_eq!(response["content"].is_object(), media_type.is_some(), "{called}");
     let Some(media_type) = media_type else { return assert!(body.is_empty(), "{called}") };
     assert!(response["content"][media_type].is_object(), "{called}: {media_type} is not described");
-    if media_type.ends_with("json") {
+    if media_type.ends_with("json") && !headers.contains_key("content-encoding") {
         let place = ["paths", found.value, &method.as_str().to_lowercase(), "responses", &status.to_string()];
         let body = serde_json::from_slice(body).unwrap();
         validate(&[&place[..], &["content", media_type, "schema"]].concat(), &body, &called);
@@ -156,4 +159,62 @@ fn an_answer_that_is_not_described_is_found() {
     let headers =
         headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
     check(&Method::GET, "/v1/avatars/x", 404, &headers, body.to_string().as_bytes());
+}
+
+/// As it is checked in, packed only for who says to unpack it.
+#[tokio::test]
+async fn the_description_is_served_plain_or_packed() {
+    let app = App::new().await;
+    for (accepts, packed) in [
+        (None, false),
+        (Some("gzip, deflate, br"), true),
+        (Some("br;q=1, gzip ; q=0.5"), true),
+        (Some("identity"), false),
+        (Some("gzip;q=0"), false),
+    ] {
+        let headers: Vec<_> = accepts.map(|accepts| ("accept-encoding", accepts)).into_iter().collect();
+        let answer = app.from("203.0.113.77", Method::GET, "/openapi.json", None, &headers, vec![]).await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.header("content-encoding"), if packed { "gzip" } else { "" }, "{accepts:?}");
+        assert_eq!(answer.header("vary"), "accept-encoding");
+        assert_eq!(answer.header("cache-control"), "public, max-age=300");
+        if packed {
+            assert!(answer.body.starts_with(&[0x1f, 0x8b]) && answer.body.len() * 5 < CHECKED_IN.len());
+        } else {
+            assert!(answer.body == CHECKED_IN.as_bytes());
+        }
+    }
+}
+
+/// Pages run nothing but files of ours, which are kept for ever under an
+/// address that changes with them.
+#[tokio::test]
+async fn pages_of_documentation_name_files_of_their_version() {
+    let app = App::new().await;
+    let mut files = BTreeSet::new();
+    for path in ["/docs", "/swagger", "/redoc"] {
+        let page = app.raw(Method::GET, path, None, vec![]).await;
+        let policy = page.header("content-security-policy");
+        assert!(policy.contains("default-src 'none'; script-src 'self'; style-src 'self'"), "{policy}");
+        assert_eq!(policy.contains("unsafe-inline"), path == "/redoc", "{policy}");
+        assert_eq!(
+            (page.header("cache-control"), page.header("x-content-type-options")),
+            ("no-cache", "nosniff")
+        );
+        let html = String::from_utf8(page.body).unwrap();
+        assert!(!html.contains("{version}") && !html.contains("{problems}"));
+        let addresses = html.split('"').filter(|text| text.starts_with("docs/"));
+        files.extend(addresses.map(|address| format!("/{address}")));
+        for code in Code::ALL.iter().filter(|_| path != "/redoc") {
+            assert!(html.contains(&format!("<section id=\"{}\"", code.as_str())), "{code:?}");
+        }
+    }
+    assert_eq!(files.len(), 6, "{files:?}");
+    for file in files {
+        let answer = app.raw(Method::GET, &file, None, vec![]).await;
+        assert_eq!((answer.status, answer.header("content-encoding")), (200, "gzip"), "{file}");
+        assert_eq!(answer.header("cache-control"), "public, max-age=31536000, immutable");
+        let other = file.replace("/docs/", "/docs/0");
+        app.raw(Method::GET, &other, None, vec![]).await.problem(404, "not_found");
+    }
 }
