@@ -14,6 +14,11 @@ mod app;
 #[path = "../local/tests/it/faults.rs"]
 mod faults;
 
+/// Tests hold every answer to its description; here that would be timed too.
+mod openapi {
+    pub(crate) fn check(_: &http::Method, _: &str, _: u16, _: &http::HeaderMap, _: &[u8]) {}
+}
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};

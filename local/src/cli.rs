@@ -90,7 +90,7 @@ impl Log {
                     .with_ansi(std::io::stderr().is_terminal() && !plain)
                     .init();
             }
-            Self::Json => watch::json(std::io::stderr, filter("info"), World::real()).init(),
+            Self::Json => watch::json(std::io::stderr, filter("info"), World::real(), None).init(),
         }
     }
 }
