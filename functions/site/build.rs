@@ -119,7 +119,7 @@ fn pack(out: &Path, name: &str, files: BTreeMap<String, Vec<u8>>) -> Result<(), 
     let (pages, files): (BTreeMap<_, _>, BTreeMap<_, _>) =
         files.into_iter().partition(|(file, _)| Path::new(file).extension().is_some_and(|of| of == "html"));
     let mut digest = Sha256::new();
-    let mut code = "const FILES: &[(&str, &str, &[u8])] = &[\n".to_owned();
+    let mut code = "const FILES: &[File] = &[\n".to_owned();
     for (file, bytes) in files {
         let media_type = match Path::new(&file).extension().and_then(|extension| extension.to_str()) {
             Some("js") => "text/javascript; charset=utf-8",
@@ -131,7 +131,10 @@ fn pack(out: &Path, name: &str, files: BTreeMap<String, Vec<u8>>) -> Result<(), 
         digest.update(&bytes);
         fs::write(folder.join(format!("{file}.gz")), gzip(&bytes)?)?;
         let place = format!("concat!(env!(\"OUT_DIR\"), \"/{name}/{file}.gz\")");
-        writeln!(code, "({file:?}, {media_type:?}, include_bytes!({place})),")?;
+        writeln!(
+            code,
+            "File {{ name: {file:?}, media_type: {media_type:?}, gzip: include_bytes!({place}) }},"
+        )?;
     }
     let version =
         digest.finalize().iter().take(6).fold(String::new(), |version, byte| format!("{version}{byte:02x}"));

@@ -6,7 +6,8 @@ use latchkey::http::endpoint::{Anyone, Endpoint, Request, Route};
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::request::Nothing;
 use schemars::JsonSchema;
-use serde::Deserialize;
+
+use crate::files::{File, FilePath};
 
 include!(concat!(env!("OUT_DIR"), "/admin.rs"));
 
@@ -40,17 +41,6 @@ impl Endpoint for Panel {
 #[schemars(rename = "GetAdminPanelFile")]
 pub(crate) struct PanelFile;
 
-/// Of which version, and which.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub(crate) struct FilePath {
-    /// The version of all of them.
-    #[schemars(example = &"0123456789ab")]
-    version: String,
-    /// Which.
-    #[schemars(example = &"main.js")]
-    file: String,
-}
-
 impl Endpoint for PanelFile {
     const ROUTE: Route = Route::get("/admin/{version}/{file}");
     const PROBLEMS: &'static [Code] = &[Code::NotFound];
@@ -63,10 +53,6 @@ impl Endpoint for PanelFile {
     type Needs = ();
 
     async fn call((): &(), request: Request<Self>) -> Result<Asset, Problem> {
-        let FilePath { version, file } = request.path;
-        let named = |(name, ..): &&(&str, _, _)| *name == file;
-        let (_, media_type, gzip) =
-            FILES.iter().filter(|_| version == VERSION).find(named).ok_or(Code::NotFound)?;
-        Ok(Asset { media_type, gzip })
+        request.path.among(FILES, VERSION)
     }
 }

@@ -6,7 +6,8 @@ use latchkey::http::endpoint::{Anyone, Endpoint, Request, Route};
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::request::Nothing;
 use schemars::JsonSchema;
-use serde::Deserialize;
+
+use crate::files::{File, FilePath};
 
 include!(concat!(env!("OUT_DIR"), "/docs.rs"));
 
@@ -90,17 +91,6 @@ pages! {
 #[derive(JsonSchema)]
 pub(crate) struct GetDocsFile;
 
-/// Of which version, and which.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub(crate) struct FilePath {
-    /// The version of all of them.
-    #[schemars(example = &"0123456789ab")]
-    version: String,
-    /// Which.
-    #[schemars(example = &"swagger-ui.css")]
-    file: String,
-}
-
 impl Endpoint for GetDocsFile {
     const ROUTE: Route = Route::get("/docs/{version}/{file}");
     const PROBLEMS: &'static [Code] = &[Code::NotFound];
@@ -113,10 +103,6 @@ impl Endpoint for GetDocsFile {
     type Needs = ();
 
     async fn call((): &(), request: Request<Self>) -> Result<Asset, Problem> {
-        let FilePath { version, file } = request.path;
-        let named = |(name, ..): &&(&str, _, _)| *name == file;
-        let (_, media_type, gzip) =
-            FILES.iter().filter(|_| version == VERSION).find(named).ok_or(Code::NotFound)?;
-        Ok(Asset { media_type, gzip })
+        request.path.among(FILES, VERSION)
     }
 }

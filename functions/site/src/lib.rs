@@ -5,6 +5,7 @@ mod admin;
 mod association;
 mod docs;
 mod fallback;
+mod files;
 mod health;
 mod share;
 
