@@ -19,6 +19,7 @@ use latchkey::world::World;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::engine::Engine;
@@ -90,7 +91,10 @@ impl Log {
                     .with_ansi(std::io::stderr().is_terminal() && !plain)
                     .init();
             }
-            Self::Json => watch::json(std::io::stderr, filter("info"), World::real(), None).init(),
+            Self::Json => {
+                let log = watch::json(std::io::stderr, World::real(), None);
+                tracing_subscriber::registry().with(filter("info")).with(log).init();
+            }
         }
     }
 }

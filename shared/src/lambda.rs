@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_runtime::{LambdaEvent, service_fn};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{BadParameter, Vars};
@@ -43,7 +44,9 @@ impl From<BadParameter> for StartError {
 pub fn run(function: Function<Mount>) -> ExitCode {
     let vars = Vars::of_process();
     let name = vars.raw("AWS_LAMBDA_FUNCTION_NAME").map(str::to_owned);
-    watch::json(std::io::stdout, EnvFilter::new("info"), World::real(), name).init();
+    // A filter by target would bring a third of a megabyte of regular expressions.
+    let log = watch::json(std::io::stdout, World::real(), name);
+    tracing_subscriber::registry().with(LevelFilter::INFO).with(log).init();
     let served = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

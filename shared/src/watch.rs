@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::json;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::Layer;
 use tracing_subscriber::fmt::format::{Format, Json, JsonFields, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::registry::LookupSpan;
@@ -21,23 +21,17 @@ const NAMESPACE: &str = "Latchkey";
 /// What Lambda's log takes: one JSON object a line, an event or a metric.
 /// Events carry the request's identifier, metrics the name of the deployed
 /// function, by which those of one stack are told from another's.
-pub fn json<W>(
-    writer: W,
-    filter: EnvFilter,
-    world: Arc<World>,
-    function: Option<String>,
-) -> impl Subscriber + Send + Sync
+pub fn json<S, W>(writer: W, world: Arc<World>, function: Option<String>) -> impl Layer<S> + Send + Sync
 where
+    S: Subscriber + for<'a> LookupSpan<'a>,
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let events =
         tracing_subscriber::fmt::format().json().flatten_event(true).with_span_list(false).without_time();
-    tracing_subscriber::fmt()
+    tracing_subscriber::fmt::layer()
         .fmt_fields(JsonFields::new())
         .event_format(Lines { events, world, function })
-        .with_env_filter(filter)
         .with_writer(writer)
-        .finish()
 }
 
 /// Events as JSON, counts in CloudWatch's embedded metric format (CloudWatch

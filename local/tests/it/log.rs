@@ -12,6 +12,7 @@ use latchkey::world::World;
 use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
 
 thread_local! {
     static KEPT: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
@@ -50,13 +51,9 @@ pub(crate) fn keep() {
             .map(|function| format!(",{}=trace", function.name().replace('-', "_")))
             .collect();
         let filter = EnvFilter::new(format!("info,latchkey=trace{}", ours.concat()));
-        tracing::subscriber::set_global_default(watch::json(
-            Keeper,
-            filter,
-            World::real(),
-            Some("a-function".to_owned()),
-        ))
-        .unwrap();
+        let log = watch::json(Keeper, World::real(), Some("a-function".to_owned()));
+        tracing::subscriber::set_global_default(tracing_subscriber::registry().with(filter).with(log))
+            .unwrap();
     });
     KEPT.set(Some(Vec::new()));
 }
