@@ -101,7 +101,6 @@ def broken_rules(values):
 
 def transformed(values):
     source = template()
-    del source["Globals"]["Function"]["CodeUri"]
     for resource in source["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = "s3://artefacts/bootstrap.zip"
