@@ -61,6 +61,28 @@ export function notice(failure, retry) {
   );
 }
 
+/**
+ * A button that does `more`, which answers how much it put into `list`; then the
+ * focus goes to the next such button in `foot`, or to the first of what came.
+ */
+export function showMore(more, { list, foot, ...attributes }) {
+  const button = h(
+    "button",
+    {
+      type: "button",
+      ...attributes,
+      onclick: () =>
+        once(button, async () => {
+          const added = await more();
+          say(t("added", { count: added }));
+          (foot.querySelector("button") ?? list.children[list.children.length - added]?.firstChild)?.focus();
+        }),
+    },
+    t("show_more"),
+  );
+  return button;
+}
+
 /** A button that can be pressed after `seconds`, and says so till then. */
 export function countDown(button, seconds, name, waitingName) {
   const until = Date.now() + (seconds ?? 0) * 1_000;

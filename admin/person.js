@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { field, h, icon, select } from "./dom.js";
-import { ask, during, notice, once, say } from "./feedback.js";
+import { ask, during, notice, once, say, showMore } from "./feedback.js";
 import { address, badges, portrait, update } from "./users.js";
 import { ago, t, time } from "./words.js";
 
@@ -279,17 +279,7 @@ function referrals(place, { id, signal, total }) {
         ),
       );
       const count = list.children.length;
-      const next = h("button", {
-        type: "button",
-        class: "quiet",
-        onclick: () =>
-          once(next, async () => {
-            const added = await more();
-            say(t("added", { count: added }));
-            (foot.querySelector("button") ?? list.children[list.children.length - added]?.firstChild)?.focus();
-          }),
-      });
-      next.textContent = t("show_more");
+      const next = showMore(more, { list, foot, class: "quiet" });
       if (count === 0 && cursor === null) {
         place.replaceChildren(h("p", { class: "muted" }, t("referrals_none")));
       } else if (cursor !== null) {

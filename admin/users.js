@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { charts } from "./charts.js";
 import { h, icon, select } from "./dom.js";
-import { during, notice, once, say } from "./feedback.js";
+import { during, notice, showMore } from "./feedback.js";
 import { ago, t, time } from "./words.js";
 
 const PAGE = 50;
@@ -80,16 +80,7 @@ export function users({ me, query, signal, go }) {
       foot.replaceChildren(empty(looked));
       return;
     }
-    const next = h("button", {
-      type: "button",
-      onclick: () =>
-        once(next, async () => {
-          const added = await more();
-          say(t("added", { count: added }));
-          (foot.querySelector("button") ?? list.children[list.children.length - added]?.firstChild)?.focus();
-        }),
-    });
-    next.textContent = t("show_more");
+    const next = showMore(more, { list, foot });
     foot.replaceChildren(
       h("p", { class: "muted" }, t(state.cursor === null ? "shown_all" : "shown", { count })),
       ...(state.cursor === null ? [] : [next]),
