@@ -9,8 +9,6 @@ stack, and that its SNS receives our texts.
 
 import base64
 import json
-import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -27,41 +25,7 @@ EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 sys.path.insert(0, str(EXAMPLES))
 import verify_token  # noqa: E402
 
-NOTHING_ELSE = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "TMPDIR")}
-
-
-class Gateway:
-    """`latchkey --in-memory` on a free port, ended by its id."""
-
-    def __init__(self, binary, folder=None, **variables):
-        where = ["--data-dir", folder] if folder else ["--in-memory"]
-        self.process = subprocess.Popen(
-            [binary, *where, "--port", "0"],
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**NOTHING_ELSE, **variables},
-        )
-        for line in self.process.stdout:
-            if found := re.search(r"http://127\.0\.0\.1:\d+", line):
-                self.url = found.group()
-                return
-        raise SystemExit("the gateway did not start")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.terminate()
-        self.process.wait(10)
-
-    def ask(self, path, body=None, token=None):
-        data = None if body is None else json.dumps(body).encode()
-        headers = {"content-type": "application/json"}
-        if token:
-            headers["authorization"] = f"Bearer {token}"
-        request = urllib.request.Request(self.url + path, data, headers)
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return json.load(answer)
+from gateway import NOTHING_ELSE, Gateway  # noqa: E402
 
 
 class Refused(Exception):
@@ -145,7 +109,7 @@ def promote_here(binary):
         status, said = promote(binary, "+79000000001", "--data-dir", folder)
         assert status == 1 and "sign in first" in said, said
         # While the gateway runs: the role is there at once, in the session of before.
-        with Gateway(binary, folder=folder, REVEAL_CODE="true") as gateway:
+        with Gateway(binary, "--data-dir", folder, REVEAL_CODE="true") as gateway:
             code = gateway.ask("/v1/auth/code", {"phone": "+79000000001"})["code"]
             token = gateway.ask("/v1/auth/token", {"phone": "+79000000001", "code": code})["access_token"]
             assert gateway.ask("/v1/users/me", token=token)["role"] == "user"

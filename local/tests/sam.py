@@ -30,10 +30,11 @@ from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider
 from samcli.local.apigw.local_apigw_service import LocalApigwService
 from werkzeug.serving import make_server
 
+from gateway import NOTHING_ELSE, Gateway
+
 ROOT = Path(__file__).parents[2]
 LOOPBACK = "127.0.0.1"
 ADMIN, ALICE, BOB = "+79000000001", "+79000000002", "+79000000003"
-NOTHING_ELSE = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "TMPDIR")}
 
 
 def free_port():
@@ -99,10 +100,16 @@ class Functions(LocalLambdaRunner):
         with urllib.request.urlopen(urllib.request.Request(url, event.encode()), timeout=30) as answer:
             stdout.write_str(answer.read().decode())
 
-    def end(self):
-        for process, _ in self.running.values():
+    def __enter__(self):
+        return self
+
+    def __exit__(self, failure, *_):
+        for process, _port in self.running.values():
             process.terminate()
             process.wait(10)
+        if failure:
+            self.log.seek(0)
+            print(self.log.read()[-4000:])
 
 
 class Api:
@@ -134,8 +141,7 @@ class Api:
 
 
 def last_code(gateway, phone):
-    with urllib.request.urlopen(f"{gateway}/local/messages?to={phone}", timeout=10) as answer:
-        return re.match(r"\d+", json.load(answer)[-1]["body"]).group()
+    return re.match(r"\d+", gateway.ask(f"/local/messages?to={phone}")[-1]["body"]).group()
 
 
 def story(api, gateway):
@@ -207,37 +213,33 @@ def refuses_what_is_for_laptops(binaries):
         assert done.returncode != 0 and name in done.stdout, (name, done.stdout, done.stderr)
 
 
+def get_what_they_need(functions, dynamodb):
+    """Tables by logical id, the engine, the secrets, the inbox, and what the gateway was started with."""
+    for function in functions.provider.get_all():
+        given = functions.variables(function)
+        for table in ["UsersTable", "CodesTable", "SessionsTable"]:
+            assert table in given.values(), (function.name, table)
+        assert given["AWS_ENDPOINT_URL_DYNAMODB"] == f"http://{LOOPBACK}:{dynamodb}"
+        assert given["SMS_PROVIDER"] == "inbox" and given["SIGNING_SECRET"] and given["PEPPER_SECRET"]
+        assert given["ADMIN_PHONES"] == ADMIN and given["CODES_PER_IP_HOUR"] == "0"
+
+
 def main():
     latchkey, binaries = sys.argv[1:]
     (stacks, _) = SamLocalStackProvider.get_stacks(str(ROOT / "template.yaml"))
     provider = SamFunctionProvider(stacks)
     dynamodb = free_port()
-    with tempfile.TemporaryDirectory() as folder:
-        gateway = subprocess.Popen(
-            [latchkey, "--data-dir", folder, "--port", "0", "--dynamodb-port", str(dynamodb)],
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**NOTHING_ELSE, "ADMIN_PHONES": ADMIN, "RESEND_COOLDOWN": "0"},
-        )
-        functions = None
-        try:
-            url = next(found.group() for line in gateway.stdout if (found := re.search(r"http://[\d.]+:\d+", line)))
-            threading.Thread(target=gateway.stdout.read, daemon=True).start()
-            file = Path(folder) / "sam.env.json"
-            while not file.exists():
-                time.sleep(0.05)
-            assert file.stat().st_mode & 0o077 == 0, "others can read the secrets"
-            variables = json.loads(file.read_text())
-            functions = Functions(provider, variables, binaries)
-
-            for function in provider.get_all():
-                given = functions.variables(function)
-                for table in ["UsersTable", "CodesTable", "SessionsTable"]:
-                    assert table in given.values(), (function.name, table)
-                assert given["AWS_ENDPOINT_URL_DYNAMODB"] == f"http://{LOOPBACK}:{dynamodb}"
-                assert given["SMS_PROVIDER"] == "inbox" and given["SIGNING_SECRET"] and given["PEPPER_SECRET"]
-                assert given["ADMIN_PHONES"] == ADMIN and given["CODES_PER_IP_HOUR"] == "0"
-
+    variables = {"ADMIN_PHONES": ADMIN, "RESEND_COOLDOWN": "0"}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Gateway(latchkey, "--data-dir", folder, "--dynamodb-port", str(dynamodb), **variables) as gateway,
+    ):
+        file = Path(folder) / "sam.env.json"
+        while not file.exists():
+            time.sleep(0.05)
+        assert file.stat().st_mode & 0o077 == 0, "others can read the secrets"
+        with Functions(provider, json.loads(file.read_text()), binaries) as functions:
+            get_what_they_need(functions, dynamodb)
             api = ApiProvider(stacks, cwd=str(ROOT)).api
             # An HTTP API hands every picture over in base64; SAM's copy of it only those of a REST API's list.
             api.binary_media_types_set.add("image/png")
@@ -245,21 +247,11 @@ def main():
             service.create()
             server = make_server(LOOPBACK, 0, service._app)
             threading.Thread(target=server.serve_forever, daemon=True).start()
-            try:
-                story(Api(f"http://{LOOPBACK}:{server.server_port}"), url)
-            except BaseException:
-                functions.log.seek(0)
-                print(functions.log.read()[-4000:])
-                raise
+            story(Api(f"http://{LOOPBACK}:{server.server_port}"), gateway)
             server.shutdown()
             called, all_of_them = set(functions.running), {function.name for function in provider.get_all()}
             assert called == all_of_them, all_of_them - called
             print(f"  the story was told through {len(called)} functions in the runtime emulator")
-        finally:
-            if functions:
-                functions.end()
-            gateway.terminate()
-            gateway.wait(10)
     refuses_what_is_for_laptops(binaries)
     print("  what is for laptops is refused in Lambda")
 

@@ -3,11 +3,13 @@ admin: python run.py <latchkey> [more options of schemathesis]"""
 
 import os
 import pathlib
-import re
 import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+from gateway import Gateway  # noqa: E402
+
 ADMINS = ",".join(f"+7905{number:07}" for number in range(200))
 OFF = [
     "MAX_ATTEMPTS", "RESEND_COOLDOWN", "CODES_PER_PHONE_HOUR", "CODES_PER_PHONE_DAY", "GUESSES_PER_PHONE_DAY",
@@ -18,28 +20,20 @@ OFF = [
 
 def run(binary, role, more):
     variables = {name: "0" for name in OFF} | {"REVEAL_CODE": "true", "ADMIN_PHONES": ADMINS}
-    with subprocess.Popen(
-        [binary, "--in-memory", "--port", "0"], env=variables, stdout=subprocess.PIPE, text=True
-    ) as gateway:
-        try:
-            url = re.search(r"http://127\.0\.0\.1:\d+", gateway.stdout.readline()).group()
-            # Nobody reads on, and it must not wait for them.
-            drain = subprocess.Popen(["cat"], stdin=gateway.stdout, stdout=subprocess.DEVNULL)
-            command = [
-                str(pathlib.Path(sys.executable).parent / "schemathesis"),
-                "--config-file", str(HERE / "schemathesis.toml"),
-                "run", f"{url}/openapi.json",
-                "--checks", "all", "--mode", "all", "--generation-deterministic", "--no-color",
-                "--continue-on-failure",
-                *more,
-            ]
-            env = os.environ | {
-                "LATCHKEY": url, "LATCHKEY_ROLE": role, "LATCHKEY_ADMINS": ADMINS,
-                "SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(HERE), "PYTHONDONTWRITEBYTECODE": "1",
-            }
-            return subprocess.run(command, env=env).returncode
-        finally:
-            gateway.terminate()
+    with Gateway(binary, **variables) as gateway:
+        command = [
+            str(pathlib.Path(sys.executable).parent / "schemathesis"),
+            "--config-file", str(HERE / "schemathesis.toml"),
+            "run", f"{gateway.url}/openapi.json",
+            "--checks", "all", "--mode", "all", "--generation-deterministic", "--no-color",
+            "--continue-on-failure",
+            *more,
+        ]
+        env = os.environ | {
+            "LATCHKEY": gateway.url, "LATCHKEY_ROLE": role, "LATCHKEY_ADMINS": ADMINS,
+            "SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(HERE), "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        return subprocess.run(command, env=env).returncode
 
 
 binary, *more = sys.argv[1:]
