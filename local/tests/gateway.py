@@ -33,6 +33,9 @@ class Gateway:
         return self
 
     def __exit__(self, *_):
+        self.end()
+
+    def end(self):
         self.process.terminate()
         self.process.wait(10)
 
