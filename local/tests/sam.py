@@ -104,12 +104,13 @@ class Functions(LocalLambdaRunner):
         return self
 
     def __exit__(self, failure, *_):
-        for process, _port in self.running.values():
-            process.terminate()
-            process.wait(10)
+        # Before they end, which they log at length.
         if failure:
             self.log.seek(0)
             print(self.log.read()[-4000:])
+        for process, _port in self.running.values():
+            process.terminate()
+            process.wait(10)
 
 
 class Api:
