@@ -7,6 +7,7 @@ pub mod limits;
 pub mod numbers;
 pub mod pepper;
 pub mod phone;
+mod plans;
 pub mod profile;
 pub mod pumping;
 pub mod refresh;

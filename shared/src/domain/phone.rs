@@ -3,10 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, PhoneNumberType};
+use rlibphonenumber::{PhoneNumber, PhoneNumberFormat, PhoneNumberType, PhoneNumberUtil};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::plans;
 use crate::config::{self, BadParameter, Vars};
 
 /// A region in whose way numbers are read: two letters of ISO 3166.
@@ -21,7 +22,7 @@ impl FromStr for Region {
         text.to_ascii_uppercase()
             .parse()
             .ok()
-            .filter(|region| PHONE_NUMBER_UTIL.get_country_code_for_region(*region).is_some())
+            .filter(|region| plans::has_region(*region))
             .map(Self)
             .ok_or_else(|| "is to be a region of two letters that has phones, such as RU".to_owned())
     }
@@ -118,15 +119,30 @@ impl Phone {
     /// # Errors
     /// [`PhoneError::NotMobile`].
     pub fn reachable(&self) -> Result<(), PhoneError> {
-        match PHONE_NUMBER_UTIL.parse(&self.0, None).map(|number| number.get_type()) {
-            Ok(PhoneNumberType::Mobile | PhoneNumberType::FixedLineOrMobile) => Ok(()),
+        match self.in_plan().map(|(plan, number)| plan.get_number_type(&number)) {
+            Some(PhoneNumberType::Mobile | PhoneNumberType::FixedLineOrMobile) => Ok(()),
             _ => Err(PhoneError::NotMobile),
         }
     }
 
+    /// What the one plan that `typed` seems to be of makes of it, all of them
+    /// would too; those that it makes nothing of, such as `810 44 …` dialled in
+    /// Russia, are for all of them.
     fn valid(typed: &str, region: Region) -> Option<Self> {
-        let number = PHONE_NUMBER_UTIL.parse(typed, Some(region.0)).ok()?;
-        number.is_valid().then(|| Self(number.format_as(PhoneNumberFormat::E164).into_owned()))
+        let read = |plan: &PhoneNumberUtil| {
+            let number = plan.parse(typed, Some(region.0)).ok()?;
+            let valid = plan.is_valid_number(&number);
+            valid.then(|| Self(plan.format(&number, PhoneNumberFormat::E164).into_owned()))
+        };
+        let number = typed.trim_start_matches(|c: char| c != '+' && !c.is_ascii_digit());
+        let plan = if number.starts_with('+') { plans::of_code(number) } else { plans::of_region(region.0) };
+        plan.and_then(read).or_else(|| read(plans::all()))
+    }
+
+    /// The plan that the number is of, and what it is there.
+    fn in_plan(&self) -> Option<(&'static PhoneNumberUtil, PhoneNumber)> {
+        let plan = plans::of_code(&self.0)?;
+        Some((plan, plan.parse(&self.0, None).ok()?))
     }
 
     /// The number in E.164.
@@ -141,8 +157,8 @@ impl Phone {
 
     /// The country that the number belongs to. `None` for numbers of no country, such as those of satellites.
     pub fn country(&self) -> Option<Region> {
-        let number = PHONE_NUMBER_UTIL.parse(&self.0, None).ok()?;
-        let region = number.get_region_code()?;
+        let (plan, number) = self.in_plan()?;
+        let region = plan.get_region_for_number(&number)?;
         (region != rlibphonenumber::Region::World).then_some(Region(region))
     }
 
@@ -190,6 +206,61 @@ mod tests {
         ] {
             assert_eq!(parse(typed, region).as_deref(), Some(e164), "{typed} in {region}");
         }
+    }
+
+    #[test]
+    fn one_plan_reads_what_all_of_them_read() {
+        use rand::rngs::StdRng;
+        use rand::{RngExt, SeedableRng};
+        use rlibphonenumber::PHONE_NUMBER_UTIL as ALL;
+
+        let by_all = |typed: &str, region| {
+            let number = ALL.parse(typed, Some(region)).ok()?;
+            ALL.is_valid_number(&number).then(|| {
+                let e164 = ALL.format(&number, PhoneNumberFormat::E164).into_owned();
+                (e164, ALL.get_number_type(&number), ALL.get_region_for_number(&number))
+            })
+        };
+        let by_one = |typed: &str, region| {
+            let phone = Phone::valid(typed, Region(region))?;
+            let (plan, number) = phone.in_plan()?;
+            Some((phone.0, plan.get_number_type(&number), plan.get_region_for_number(&number)))
+        };
+        let chance = &mut StdRng::seed_from_u64(1);
+        let (mut valid, mut compared) = (0, 0);
+        let mut regions: Vec<_> = ALL.get_supported_regions().collect();
+        regions.sort_by_key(ToString::to_string);
+        for &region in &regions {
+            let elsewhere = regions[chance.random_range(0..regions.len())];
+            for kind in [PhoneNumberType::Mobile, PhoneNumberType::FixedLine, PhoneNumberType::TollFree] {
+                let Ok(number) = ALL.get_example_number_for_type_and_region(region, kind) else { continue };
+                let mut typed = vec![
+                    ALL.format(&number, PhoneNumberFormat::E164).into_owned(),
+                    ALL.format(&number, PhoneNumberFormat::National).into_owned(),
+                    format!("({})", ALL.format(&number, PhoneNumberFormat::International)),
+                    ALL.format_out_of_country_calling_number(&number, elsewhere).into_owned(),
+                ];
+                let mut changed = typed[0].clone().into_bytes();
+                let at = chance.random_range(1..changed.len());
+                changed[at] = chance.random_range(b'0'..=b'9');
+                let changed = String::from_utf8(changed).unwrap();
+                let codeless = format!("+{}", number.national_number);
+                typed.extend([changed[1..].to_owned(), changed, codeless]);
+                for typed in typed {
+                    for region in [region, elsewhere] {
+                        let whole = by_all(&typed, region);
+                        assert_eq!(by_one(&typed, region), whole, "{typed} in {region}");
+                        compared += 1;
+                        valid += u32::from(whole.is_some());
+                    }
+                }
+            }
+        }
+        assert!(
+            regions.len() > 240 && valid > compared / 2,
+            "{valid} of {compared}, {} regions",
+            regions.len()
+        );
     }
 
     #[test]
