@@ -83,7 +83,7 @@ fn of_folder(folder: &Path, vars: Vars) -> Result<Setup, StartError> {
 /// The tables of a deployed stack, by the credentials of whoever runs this.
 async fn of_stack(stack: &str, vars: Vars) -> Result<Setup, StartError> {
     let shared = aws_config::defaults(aws_config::BehaviorVersion::latest())
-        .http_client(latchkey::aws::https_client())
+        .http_client(latchkey::aws::https_client_of_machine())
         .load()
         .await;
     let client = aws_sdk_dynamodb::Client::new(&shared);

@@ -3,9 +3,10 @@
 
 use std::fmt;
 
-use crate::config::{self, BadParameter, Parameter, Vars};
+use crate::config::{self, BadParameter, Parameter};
 use crate::domain::pepper::Pepper;
 use crate::lambda::StartError;
+use crate::setup::Setup;
 use crate::world::Timestamp;
 
 /// A secret of one or more entries. `Debug` never shows them.
@@ -48,10 +49,11 @@ impl Secret {
     ///
     /// # Errors
     /// If neither is set, or the secret cannot be fetched.
-    pub async fn load(vars: &Vars, value: &Parameter, arn: &Parameter) -> Result<Self, StartError> {
+    pub async fn load(setup: &Setup, value: &Parameter, arn: &Parameter) -> Result<Self, StartError> {
+        let vars = &setup.vars;
         let (text, version_at) = match (vars.optional(value), vars.optional(arn)) {
             (Some(text), _) => (text.to_owned(), None),
-            (None, Some(id)) => fetch(vars, id).await?,
+            (None, Some(id)) => fetch(setup, id).await?,
             (None, None) => {
                 return Err(BadParameter { name: arn.name, problem: "is to be set".to_owned() }.into());
             }
@@ -65,23 +67,12 @@ impl Secret {
 ///
 /// # Errors
 /// If it is not set or cannot be fetched.
-pub async fn pepper(vars: &Vars) -> Result<Pepper, StartError> {
-    Ok(Pepper::new(&Secret::load(vars, config::PEPPER_SECRET, config::PEPPER_SECRET_ARN).await?))
+pub async fn pepper(setup: &Setup) -> Result<Pepper, StartError> {
+    Ok(Pepper::new(&Secret::load(setup, config::PEPPER_SECRET, config::PEPPER_SECRET_ARN).await?))
 }
 
-async fn fetch(vars: &Vars, id: &str) -> Result<(String, Option<Timestamp>), StartError> {
-    let shared = crate::aws::shared_config(vars);
-    let builder = aws_sdk_secretsmanager::Config::builder()
-        .behavior_version(aws_sdk_secretsmanager::config::BehaviorVersion::latest())
-        .region(shared.region)
-        .credentials_provider(shared.credentials)
-        .http_client(crate::aws::https_client());
-    // The SDKs' own variable, for an emulator.
-    let config = match vars.raw("AWS_ENDPOINT_URL_SECRETS_MANAGER") {
-        Some(url) => builder.endpoint_url(url),
-        None => builder,
-    };
-    let secret = aws_sdk_secretsmanager::Client::from_conf(config.build())
+async fn fetch(setup: &Setup, id: &str) -> Result<(String, Option<Timestamp>), StartError> {
+    let secret = crate::aws::secrets_manager(&setup.vars, setup.http_client())
         .get_secret_value()
         .secret_id(id)
         .send()

@@ -15,7 +15,7 @@ pub struct Setup {
     pub vars: Vars,
     /// Time and chance.
     pub world: Arc<World>,
-    http: Option<SharedHttpClient>,
+    http: OnceLock<SharedHttpClient>,
     tables: Option<SharedHttpClient>,
     dynamodb: OnceLock<Client>,
 }
@@ -24,7 +24,7 @@ impl Setup {
     /// Over the network, to the region's DynamoDB or to the one that
     /// `AWS_ENDPOINT_URL_DYNAMODB` names.
     pub const fn new(vars: Vars, world: Arc<World>) -> Self {
-        Self { vars, world, http: None, tables: None, dynamodb: OnceLock::new() }
+        Self { vars, world, http: OnceLock::new(), tables: None, dynamodb: OnceLock::new() }
     }
 
     /// With the tables reached through an HTTP client of one's own: an engine in
@@ -47,13 +47,13 @@ impl Setup {
     /// injects faults.
     #[must_use]
     pub fn through(mut self, http: SharedHttpClient) -> Self {
-        self.http = Some(http);
+        self.http = OnceLock::from(http);
         self
     }
 
-    /// What clients send their requests through.
+    /// What clients send their requests through: one pool of connections.
     pub fn http_client(&self) -> SharedHttpClient {
-        self.http.clone().unwrap_or_else(crate::aws::https_client)
+        self.http.get_or_init(|| crate::aws::https_client(&self.vars)).clone()
     }
 
     /// The client of DynamoDB.

@@ -161,16 +161,20 @@ impl Issuer {
             let problem = format!("is to be at least {} ({access_ttl})", config::ACCESS_TTL.name);
             return Err(BadParameter { name: config::REFRESH_TTL.name, problem }.into());
         }
-        let (secret, pepper) = tokio::try_join!(
-            Secret::load(vars, config::SIGNING_SECRET, config::SIGNING_SECRET_ARN),
-            secrets::pepper(vars),
-        )?;
+        let keyset = Keyset::new(setup);
+        let (secret, pepper, published) = tokio::join!(
+            Secret::load(setup, config::SIGNING_SECRET, config::SIGNING_SECRET_ARN),
+            secrets::pepper(setup),
+            keyset.published(),
+        );
+        let (secret, pepper) = (secret?, pepper?);
         let keys: Vec<_> = secret.entries().map(derive).collect();
         let public: Vec<_> = keys.iter().map(public_half).collect();
-        Keyset::new(setup)
-            .publish(&public, secret.version_at())
+        let unpublished = |error| StartError::new("the keyset cannot be published", error);
+        keyset
+            .publish(&published.map_err(unpublished)?, &public, secret.version_at())
             .await
-            .map_err(|error| StartError::new("the keyset cannot be published", error))?;
+            .map_err(unpublished)?;
         install_cryptography();
         Ok(Self {
             names: Names::read(vars),

@@ -64,7 +64,7 @@ impl Needs for Needed {
     async fn build(setup: &Setup) -> Result<Self, StartError> {
         let vars = &setup.vars;
         let region = vars.parsed(config::DEFAULT_REGION)?;
-        let (gate, pepper) = try_join!(Gate::build(setup), secrets::pepper(vars))?;
+        let (gate, pepper) = try_join!(Gate::build(setup), secrets::pepper(setup))?;
         Ok(Self {
             gate,
             guesses: Guesses::new(setup, pepper)?,

@@ -79,7 +79,7 @@ impl Needs for Needed {
         let (testers, reveals_code) = (TestPhones::read(vars, region)?, reveals_code(vars)?);
         let (guard, sender) = (Guard::new(setup)?, Sender::build(setup)?);
         // Bad parameters are told before anything is asked for.
-        let (gate, pepper) = try_join!(Gate::build(setup), secrets::pepper(vars))?;
+        let (gate, pepper) = try_join!(Gate::build(setup), secrets::pepper(setup))?;
         let codes = Codes::new(setup, pepper.clone())?;
         Ok(Self {
             gate,

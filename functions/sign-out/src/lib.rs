@@ -48,7 +48,7 @@ pub struct Needed {
 
 impl Needs for Needed {
     async fn build(setup: &Setup) -> Result<Self, StartError> {
-        let (gate, pepper) = tokio::try_join!(Gate::build(setup), secrets::pepper(&setup.vars))?;
+        let (gate, pepper) = tokio::try_join!(Gate::build(setup), secrets::pepper(setup))?;
         Ok(Self {
             gate,
             users: Users::new(setup),

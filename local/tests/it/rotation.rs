@@ -119,10 +119,14 @@ async fn an_older_version_never_takes_the_place_of_a_later_one() {
     let keyset = Keyset::new(&app.setup("tests"));
     let keys = |kid: &str| vec![PublicKey { kid: kid.to_owned(), x: String::new(), y: String::new() }];
     let at = |millis| Some(Timestamp::from_millis(millis));
-    keyset.publish(&keys("new"), at(2_000)).await.unwrap();
-    keyset.publish(&keys("old"), at(1_000)).await.unwrap();
+    let publish = async |kid, version_at| {
+        let published = keyset.published().await.unwrap();
+        keyset.publish(&published, &keys(kid), version_at).await.unwrap();
+    };
+    publish("new", at(2_000)).await;
+    publish("old", at(1_000)).await;
     assert_eq!(keyset.read().await.unwrap()[0].kid, "new");
-    keyset.publish(&keys("newer"), at(2_001)).await.unwrap();
+    publish("newer", at(2_001)).await;
     assert_eq!(keyset.read().await.unwrap()[0].kid, "newer");
 }
 

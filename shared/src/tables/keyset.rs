@@ -17,7 +17,7 @@ use crate::world::{Timestamp, World};
 const KEY: &str = "keyset";
 
 /// The keys, and of which version of the secret they are.
-#[derive(PartialEq, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct KeysetItem {
     pk: String,
     keys: Vec<PublicKey>,
@@ -26,6 +26,10 @@ struct KeysetItem {
     /// When the first keys were published: no user is older.
     since: Timestamp,
 }
+
+/// What was published when it was read.
+#[derive(Debug)]
+pub struct Published(Option<KeysetItem>);
 
 /// The keyset.
 pub struct Keyset {
@@ -67,18 +71,30 @@ impl Keyset {
         Ok(self.item().await?.map_or_else(|| self.world.now(), |item| item.since))
     }
 
+    /// What [`Keyset::publish`] goes by.
+    ///
+    /// # Errors
+    /// If the table does not answer.
+    pub async fn published(&self) -> Result<Published, StoreError> {
+        self.item().await.map(Published)
+    }
+
     async fn item(&self) -> Result<Option<KeysetItem>, StoreError> {
         get(&self.client, &self.table, [("pk", KEY)]).await
     }
 
-    /// Makes these the keys, where they are not. Those of a version of the
+    /// Makes these the keys, where `published` are others. Those of a version of the
     /// secret never take the place of a later one's: an instance that was slow
     /// to start undoes no rotation.
     ///
     /// # Errors
     /// If the table does not answer.
-    pub async fn publish(&self, keys: &[PublicKey], version_at: Option<Timestamp>) -> Result<(), StoreError> {
-        let present = self.item().await?;
+    pub async fn publish(
+        &self,
+        Published(present): &Published,
+        keys: &[PublicKey],
+        version_at: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
         let since = present.as_ref().map_or_else(|| self.world.now(), |item| item.since);
         let item = KeysetItem { pk: KEY.to_owned(), keys: keys.to_vec(), version_at, since };
         if present.as_ref() == Some(&item) {
