@@ -6,8 +6,8 @@
 //! other function reads at its start.
 //!
 //! `jsonwebtoken` writes, reads and validates; the cryptography below it is
-//! chosen here: p256 derives and signs (deterministic, RFC 6979), ring, which
-//! TLS brings anyway, verifies. Its ready-made backends carry RSA and seven
+//! chosen here: p256 derives the keys, ring, which TLS brings anyway, signs
+//! and verifies. Its ready-made backends carry RSA and seven
 //! other algorithms that we never accept.
 
 use std::collections::HashMap;
@@ -19,9 +19,12 @@ use hkdf::Hkdf;
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use p256::ecdsa::SigningKey;
+use p256::SecretKey;
 use p256::elliptic_curve::sec1::ToSec1Point;
-use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
+use ring::rand::SystemRandom;
+use ring::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, UnparsedPublicKey,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -169,7 +172,7 @@ impl Issuer {
         );
         let (secret, pepper) = (secret?, pepper?);
         let keys: Vec<_> = secret.entries().map(derive).collect();
-        let public: Vec<_> = keys.iter().map(public_half).collect();
+        let public: Vec<_> = keys.iter().map(KeyPair::public_half).collect();
         let unpublished = |error| StartError::new("the keyset cannot be published", error);
         keyset
             .publish(&published.map_err(unpublished)?, &public, secret.version_at())
@@ -182,7 +185,7 @@ impl Issuer {
             refresh_ttl,
             session_ttl,
             kid: public[0].kid.clone(),
-            key: EncodingKey::from_ec_der(&keys[0].to_bytes()),
+            key: keys[0].to_encoding_key(),
             pepper,
             world: Arc::clone(&setup.world),
         })
@@ -391,33 +394,55 @@ fn decoding_keys(keys: &[PublicKey]) -> Keys {
         .collect()
 }
 
-/// The private key of an entry: HKDF-SHA256 (RFC 5869). A result that is no
-/// scalar of the curve, once in 2³² entries, is drawn again.
-fn derive(entry: &str) -> SigningKey {
+/// A key that signs, as ring takes it.
+struct KeyPair {
+    private: [u8; PRIVATE],
+    /// The point, uncompressed (SEC 1, section 2.3.3).
+    public: [u8; 65],
+}
+
+/// Bytes of a private key.
+const PRIVATE: usize = 32;
+
+/// The key of an entry: HKDF-SHA256 (RFC 5869). A result that is no scalar of
+/// the curve, once in 2³² entries, is drawn again.
+fn derive(entry: &str) -> KeyPair {
     let hkdf = Hkdf::<Sha256>::new(None, entry.as_bytes());
     (0u8..=255)
         .find_map(|round| {
-            let mut bytes = [0; 32];
-            hkdf.expand(&[b"latchkey access token ES256 ", &[round][..]].concat(), &mut bytes).ok()?;
-            SigningKey::from_slice(&bytes).ok()
+            let mut private = [0; PRIVATE];
+            hkdf.expand(&[b"latchkey access token ES256 ", &[round][..]].concat(), &mut private).ok()?;
+            let point = SecretKey::from_slice(&private).ok()?.public_key().to_sec1_point(false);
+            Some(KeyPair { private, public: point.as_bytes().try_into().ok()? })
         })
         .expect("256 draws without a scalar: once in 2^8192")
 }
 
-fn public_half(key: &SigningKey) -> PublicKey {
-    let point = key.verifying_key().as_affine().to_sec1_point(false);
-    let (x, y) = point.as_bytes()[1..].split_at(32);
-    let (x, y) = (URL_SAFE_NO_PAD.encode(x), URL_SAFE_NO_PAD.encode(y));
-    // RFC 7638, section 3: the required members, in this order, without blanks.
-    let canonical = format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#);
-    PublicKey { kid: URL_SAFE_NO_PAD.encode(Sha256::digest(canonical)), x, y }
+impl KeyPair {
+    fn public_half(&self) -> PublicKey {
+        let (x, y) = self.public[1..].split_at(32);
+        let (x, y) = (URL_SAFE_NO_PAD.encode(x), URL_SAFE_NO_PAD.encode(y));
+        // RFC 7638, section 3: the required members, in this order, without blanks.
+        let canonical = format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#);
+        PublicKey { kid: URL_SAFE_NO_PAD.encode(Sha256::digest(canonical)), x, y }
+    }
+
+    fn to_encoding_key(&self) -> EncodingKey {
+        EncodingKey::from_ec_der(&[&self.private[..], &self.public].concat())
+    }
+
+    fn to_ring(encoded: &[u8]) -> Option<EcdsaKeyPair> {
+        let (private, public) = encoded.split_at_checked(PRIVATE)?;
+        let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
+        EcdsaKeyPair::from_private_key_and_public_key(algorithm, private, public, &SystemRandom::new()).ok()
+    }
 }
 
 fn install_cryptography() {
     static PROVIDER: CryptoProvider = CryptoProvider {
         signer_factory: |algorithm, key| match algorithm {
             Algorithm::ES256 => {
-                let key = SigningKey::from_slice(key.as_bytes()).map_err(|_| ErrorKind::InvalidEcdsaKey)?;
+                let key = KeyPair::to_ring(key.as_bytes()).ok_or(ErrorKind::InvalidEcdsaKey)?;
                 Ok(Box::new(Es256Signer(key)))
             }
             _ => Err(ErrorKind::InvalidAlgorithm.into()),
@@ -432,12 +457,12 @@ fn install_cryptography() {
     let _ = PROVIDER.install_default();
 }
 
-struct Es256Signer(SigningKey);
+struct Es256Signer(EcdsaKeyPair);
 
 impl jsonwebtoken::signature::Signer<Vec<u8>> for Es256Signer {
     fn try_sign(&self, message: &[u8]) -> Result<Vec<u8>, jsonwebtoken::signature::Error> {
-        let signature: p256::ecdsa::Signature = p256::ecdsa::signature::Signer::sign(&self.0, message);
-        Ok(signature.to_bytes().to_vec())
+        let signature = self.0.sign(&SystemRandom::new(), message);
+        Ok(signature.map_err(|_| jsonwebtoken::signature::Error::new())?.as_ref().to_vec())
     }
 }
 
@@ -480,7 +505,9 @@ mod tests {
     #[test]
     fn an_entry_always_gives_the_same_key() {
         let (one, again, other) = (derive("entry"), derive("entry"), derive("entry2"));
-        assert_eq!(public_half(&one), public_half(&again));
-        assert_ne!(public_half(&one).kid, public_half(&other).kid);
+        assert_eq!(one.public_half(), again.public_half());
+        assert_ne!(one.public_half().kid, other.public_half().kid);
+        // By another implementation: after an update tokens that are out stay good.
+        assert_eq!(one.public_half().kid, "51lC2UxswLDOUSFDnQMOq4twUTefaTDuviK0bwxLZm4");
     }
 }
