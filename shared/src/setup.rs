@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::SharedHttpClient;
 
 use crate::config::Vars;
+use crate::tables::reader::Reader;
 use crate::world::World;
 
 /// What a function is built from.
@@ -18,13 +19,21 @@ pub struct Setup {
     http: OnceLock<SharedHttpClient>,
     tables: Option<SharedHttpClient>,
     dynamodb: OnceLock<Client>,
+    reader: OnceLock<Arc<Reader>>,
 }
 
 impl Setup {
     /// Over the network, to the region's DynamoDB or to the one that
     /// `AWS_ENDPOINT_URL_DYNAMODB` names.
     pub const fn new(vars: Vars, world: Arc<World>) -> Self {
-        Self { vars, world, http: OnceLock::new(), tables: None, dynamodb: OnceLock::new() }
+        Self {
+            vars,
+            world,
+            http: OnceLock::new(),
+            tables: None,
+            dynamodb: OnceLock::new(),
+            reader: OnceLock::new(),
+        }
     }
 
     /// With the tables reached through an HTTP client of one's own: an engine in
@@ -60,5 +69,10 @@ impl Setup {
     pub fn dynamodb(&self) -> Client {
         let http = || self.tables.clone().unwrap_or_else(|| self.http_client());
         self.dynamodb.get_or_init(|| crate::aws::dynamodb(&self.vars, http())).clone()
+    }
+
+    /// What reads by key, for all tables.
+    pub(crate) fn reader(&self) -> Arc<Reader> {
+        Arc::clone(self.reader.get_or_init(|| Reader::new(self.dynamodb())))
     }
 }

@@ -147,18 +147,36 @@ async fn activating_an_invite() {
 }
 
 #[tokio::test]
+async fn the_rest_of_a_batch_is_asked_for_again() {
+    let app = App::new().await;
+    let (alice, bob) = (app.sign_in(&phone(1)).await, app.sign_in(&phone(2)).await);
+    app.activate(&bob.token, &alice.invite_code).await.ok(200);
+    for _ in 0..3 {
+        app.faults.next("BatchGetItem", Fault::Partly);
+    }
+    assert_eq!(referrals_count(&app, &alice).await, 1);
+    assert!(app.faults.all_met());
+    // But not for ever.
+    for _ in 0..4 {
+        app.faults.next("BatchGetItem", Fault::Partly);
+    }
+    app.get("/v1/users/me", &alice.token).await.problem(503, "unavailable");
+    assert!(app.faults.all_met());
+}
+
+#[tokio::test]
 async fn a_table_that_does_not_answer_is_a_503() {
     let app = App::new().await;
     let alice = app.sign_in(&phone(1)).await;
-    for operation in ["GetItem", "Query", "BatchGetItem"] {
+    for (operation, path) in [("BatchGetItem", "/v1/users/me"), ("Query", "/v1/users/me/referrals")] {
         for fault in [Fault::Throttled, Fault::Lost] {
-            // Two items are got at once, so that it takes twice as many to fail both.
             app.faults.every_try(operation, fault);
-            app.faults.every_try(operation, fault);
-            app.get("/v1/users/me", &alice.token).await.problem(503, "unavailable");
+            app.get(path, &alice.token).await.problem(503, "unavailable");
             app.faults.forget();
         }
     }
+    app.faults.every_try("BatchGetItem", Fault::Lost);
+    app.get("/.well-known/jwks.json", &alice.token).await.problem(503, "unavailable");
     app.faults.every_try("UpdateItem", Fault::Throttled);
     app.request_code(&phone(2)).await.problem(503, "unavailable");
     app.faults.every_try("TransactWriteItems", Fault::Throttled);

@@ -30,6 +30,8 @@ pub(crate) enum Fault {
     Throttled,
     /// Another transaction is at the same item; `Throttled` for all others.
     Conflict,
+    /// Of a batch one key is read, the others are left out.
+    Partly,
 }
 
 /// One request as it was asked.
@@ -37,7 +39,7 @@ pub(crate) enum Fault {
 pub(crate) struct Asked {
     /// The function that asked.
     pub(crate) function: String,
-    /// `GetItem`, and so on.
+    /// `BatchGetItem`, and so on.
     pub(crate) operation: String,
     /// What it asked for.
     pub(crate) input: Value,
@@ -93,7 +95,7 @@ impl Asked {
     pub(crate) fn is_stale_read(&self) -> bool {
         let consistent = |input: &Value| input["ConsistentRead"] == json!(true);
         match self.operation.as_str() {
-            "GetItem" | "Query" => !consistent(&self.input),
+            "Query" => !consistent(&self.input),
             "BatchGetItem" => !self.input["RequestItems"].as_object().unwrap().values().all(consistent),
             _ => false,
         }
@@ -300,8 +302,9 @@ impl HttpConnector for Faulty {
                 tokio::time::sleep(latency).await;
             }
             let fault = this.faults.draw(&asked.operation);
+            let left = (fault == Some(Fault::Partly)).then(|| leave_out(&mut request));
             let timeout = || ConnectorError::timeout("the answer was lost".into());
-            let answer = match fault {
+            let mut answer = match fault {
                 Some(Fault::Lost) => return Err(timeout()),
                 Some(Fault::Throttled) => return Ok(refusal("ProvisionedThroughputExceededException", &[])),
                 Some(Fault::Conflict) => {
@@ -315,7 +318,11 @@ impl HttpConnector for Faulty {
                 _ if stale => response(200, &json!({ "Items": [], "Count": 0, "ScannedCount": 0 })),
                 _ => this.engine.call(request).await?,
             };
-            let body: Value = serde_json::from_slice(answer.body().bytes().unwrap_or_default()).unwrap();
+            let mut body: Value = serde_json::from_slice(answer.body().bytes().unwrap_or_default()).unwrap();
+            if let Some(left) = left {
+                body["UnprocessedKeys"] = left;
+                *answer.body_mut() = SdkBody::from(body.to_string());
+            }
             asked.bytes = answer.body().bytes().unwrap_or_default().len();
             let batches = body["Responses"].as_object().into_iter().flat_map(|tables| tables.values());
             asked.items = [&body["Items"]]
@@ -340,6 +347,20 @@ impl HttpConnector for Faulty {
             if fault == Some(Fault::AppliedThenTimeout) { Err(timeout()) } else { Ok(answer) }
         })
     }
+}
+
+/// Takes all but one key out of a batch; what then is left to be asked for.
+fn leave_out(request: &mut HttpRequest) -> Value {
+    let mut input: Value = serde_json::from_slice(request.body().bytes().unwrap_or_default()).unwrap();
+    let mut left = input["RequestItems"].clone();
+    let tables = input["RequestItems"].as_object_mut().unwrap();
+    let table = tables.keys().next().unwrap().clone();
+    tables.retain(|name, _| *name == table);
+    tables[&table]["Keys"].as_array_mut().unwrap().truncate(1);
+    left[&table]["Keys"].as_array_mut().unwrap().remove(0);
+    left.as_object_mut().unwrap().retain(|_, of| of["Keys"] != json!([]));
+    *request.body_mut() = SdkBody::from(input.to_string());
+    left
 }
 
 fn refusal(kind: &str, reasons: &[&str]) -> HttpResponse {

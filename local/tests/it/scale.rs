@@ -87,7 +87,7 @@ async fn charge(app: &App, request: impl Future<Output = Answer>) -> (Charge, An
     let mut charge = Charge::default();
     for asked in app.faults.asked().iter().filter(|asked| !asked.is_text()) {
         for (table, units) in &asked.units {
-            if matches!(asked.operation.as_str(), "GetItem" | "BatchGetItem" | "Query") {
+            if matches!(asked.operation.as_str(), "BatchGetItem" | "Query") {
                 charge.reads += units;
                 continue;
             }

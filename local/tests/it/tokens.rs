@@ -3,7 +3,9 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Method;
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use jsonwebtoken::{Algorithm, Header};
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use serde_json::{Value, json};
 
 use crate::app::{App, phone};
@@ -97,8 +99,16 @@ async fn tokens_of_other_names_and_keys_are_refused() {
         typ: Some("at+jwt".into()),
         ..Header::new(Algorithm::ES256)
     };
-    let forged =
-        jsonwebtoken::encode(&header, &part(&token, 1), &EncodingKey::from_ec_der(&[7; 32])).unwrap();
+    let rng = SystemRandom::new();
+    let foreign = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &rng).unwrap();
+    let foreign = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, foreign.as_ref(), &rng).unwrap();
+    let encoded = |part: &[u8]| URL_SAFE_NO_PAD.encode(part);
+    let signed = format!(
+        "{}.{}",
+        encoded(&serde_json::to_vec(&header).unwrap()),
+        encoded(part(&token, 1).to_string().as_bytes())
+    );
+    let forged = format!("{signed}.{}", encoded(foreign.sign(&rng, signed.as_bytes()).unwrap().as_ref()));
     app.get("/v1/users/me", &forged).await.problem(401, "invalid_token");
 }
 

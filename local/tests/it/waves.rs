@@ -124,7 +124,7 @@ async fn sessions_keep_their_budget() {
     app.clock.advance(400);
     let (count, answer, asked) = waves(&app, app.get("/v1/users/me", &bob.token)).await;
     answer.ok(200);
-    assert!(asked.iter().any(|asked| asked.input["Key"]["pk"]["S"] == "keyset"), "{asked:?}");
+    assert!(asked.iter().any(|asked| asked.input.to_string().contains("\"keyset\"")), "{asked:?}");
     assert_eq!(count, 1, "get-user with an old keyset");
 }
 

@@ -3,72 +3,48 @@
 //! The library reads all of them at once, in four milliseconds and 5 MB. Nearly
 //! every number needs one: here each is read when a number of its code is.
 
+use std::ops::Range;
 use std::sync::{LazyLock, OnceLock};
 
-use bytes::Bytes;
 use prost::Message;
 use rlibphonenumber::{PhoneMetadata, PhoneMetadataCollection, PhoneNumberUtil, Region};
 
 /// See `numbers/README.md`.
 static METADATA: &[u8] = include_bytes!("../../numbers/metadata.bin");
 
-/// A `PhoneMetadataCollection`, its entries unread.
-#[derive(Message)]
-struct Collection {
-    #[prost(bytes = "bytes", repeated, tag = "1")]
-    entries: Vec<Bytes>,
-}
-
-/// What tells one `PhoneMetadata` from the others.
-#[derive(Message)]
-struct Entry {
-    #[prost(string, required, tag = "9")]
-    region: String,
-    #[prost(int32, required, tag = "10")]
-    calling_code: i32,
-}
+/// A region, and where in the metadata its entry is.
+type Entry = (&'static str, Range<usize>);
 
 /// The plans of one calling code: of its region, or of all that share it.
 struct Plan {
     calling_code: i32,
-    regions: Vec<Region>,
-    entries: Vec<Bytes>,
+    entries: &'static [Entry],
     library: OnceLock<Box<PhoneNumberUtil>>,
 }
 
-static PLANS: LazyLock<Vec<Plan>> = LazyLock::new(|| {
-    let mut plans = Vec::<Plan>::new();
-    for bytes in Collection::decode(Bytes::from_static(METADATA)).expect("a file of ours").entries {
-        let Entry { region, calling_code } = Entry::decode(bytes.clone()).expect("a file of ours");
-        let region = Region::from_code(&region).expect("a file of ours");
-        let at = plans.iter().position(|plan| plan.calling_code == calling_code).unwrap_or_else(|| {
-            plans.push(Plan { calling_code, regions: vec![], entries: vec![], library: OnceLock::new() });
-            plans.len() - 1
-        });
-        plans[at].regions.push(region);
-        plans[at].entries.push(bytes);
-    }
-    plans
-});
+include!(concat!(env!("OUT_DIR"), "/plans.rs"));
 
 impl Plan {
+    const fn new(calling_code: i32, entries: &'static [Entry]) -> Self {
+        Self { calling_code, entries, library: OnceLock::new() }
+    }
+
     fn library(&self) -> &PhoneNumberUtil {
-        self.library.get_or_init(|| Box::new(library(&self.entries)))
+        self.library.get_or_init(|| Box::new(library(self.entries)))
     }
 }
 
-fn library(entries: &[Bytes]) -> PhoneNumberUtil {
-    let metadata = entries.iter().map(|entry| PhoneMetadata::decode(entry.clone()).expect("a file of ours"));
-    let collection = PhoneMetadataCollection { metadata: metadata.collect() };
+fn library<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> PhoneNumberUtil {
+    let metadata = entries.into_iter().map(|(_, at)| PhoneMetadata::decode(&METADATA[at.clone()]));
+    let metadata = metadata.collect::<Result<_, _>>().expect("a file of ours");
+    let collection = PhoneMetadataCollection { metadata };
     PhoneNumberUtil::new_for_metadata(collection).expect("its regions are the library's")
 }
 
 /// All plans: for numbers that are dialled from one country into another.
 pub(super) fn all() -> &'static PhoneNumberUtil {
-    static ALL: LazyLock<PhoneNumberUtil> = LazyLock::new(|| {
-        let entries: Vec<_> = PLANS.iter().flat_map(|plan| plan.entries.iter().cloned()).collect();
-        library(&entries)
-    });
+    static ALL: LazyLock<PhoneNumberUtil> =
+        LazyLock::new(|| library(PLANS.iter().flat_map(|plan| plan.entries)));
     &ALL
 }
 
@@ -87,17 +63,17 @@ pub(super) fn of_code(number: &str) -> Option<&'static PhoneNumberUtil> {
 
 /// The plan that a region's numbers are of.
 pub(super) fn of_region(region: Region) -> Option<&'static PhoneNumberUtil> {
-    PLANS.iter().find(|plan| plan.has(region)).map(Plan::library)
+    Some(find(region)?.library())
 }
 
 /// Whether a region has phones.
 pub(super) fn has_region(region: Region) -> bool {
-    PLANS.iter().any(|plan| plan.has(region))
+    find(region).is_some()
 }
 
-impl Plan {
-    /// The world is where codes of no region are listed: satellites, free calls.
-    fn has(&self, region: Region) -> bool {
-        region != Region::World && self.regions.contains(&region)
-    }
+/// The world is where codes of no region are listed: satellites, free calls.
+fn find(region: Region) -> Option<&'static Plan> {
+    let name = region.to_string();
+    let is_of = |plan: &&Plan| plan.entries.iter().any(|(region, _)| *region == name);
+    PLANS.iter().find(is_of).filter(|_| region != Region::World)
 }

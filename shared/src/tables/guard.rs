@@ -7,7 +7,8 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::Client;
 use rand::RngExt;
 
-use super::{Item, StoreError, WRITTEN_BY, Written, conditional_update, get_all, number, text};
+use super::reader::Reader;
+use super::{Item, StoreError, WRITTEN_BY, Written, conditional_update, number, text};
 use crate::config::{self, BadParameter};
 use crate::domain::limits::{Limit, LimitOf};
 use crate::domain::phone::Phone;
@@ -26,6 +27,7 @@ const PAUSE: &str = "pause ";
 /// The guard.
 pub struct Guard {
     client: Client,
+    reader: Arc<Reader>,
     table: String,
     pumping: Pumping,
     world: Arc<World>,
@@ -71,6 +73,7 @@ impl Guard {
     pub fn new(setup: &Setup) -> Result<Self, BadParameter> {
         Ok(Self {
             client: setup.dynamodb(),
+            reader: setup.reader(),
             table: setup.vars.text(config::CODES_TABLE).to_owned(),
             pumping: Pumping::read(&setup.vars)?,
             world: Arc::clone(&setup.world),
@@ -92,7 +95,7 @@ impl Guard {
             let of_hour = move |hour| (0..shards(place)).map(move |shard| counter_key(place, hour, shard));
             hours.clone().flat_map(of_hour).chain([pause_key(place)])
         });
-        let items = get_all(&self.client, &self.table, keys.collect()).await?;
+        let items = self.reader.get_all(&self.table, keys.collect()).await?;
 
         let mut paused_until = None;
         for place in places {

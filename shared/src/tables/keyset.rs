@@ -6,7 +6,8 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use serde::{Deserialize, Serialize};
 
-use super::{StoreError, get, number, write};
+use super::reader::Reader;
+use super::{StoreError, number, write};
 use crate::config;
 use crate::http::endpoint::Needs;
 use crate::lambda::StartError;
@@ -34,6 +35,7 @@ pub struct Published(Option<KeysetItem>);
 /// The keyset.
 pub struct Keyset {
     client: Client,
+    reader: Arc<Reader>,
     table: String,
     world: Arc<World>,
 }
@@ -49,6 +51,7 @@ impl Keyset {
     pub fn new(setup: &Setup) -> Self {
         Self {
             client: setup.dynamodb(),
+            reader: setup.reader(),
             table: setup.vars.text(config::USERS_TABLE).to_owned(),
             world: Arc::clone(&setup.world),
         }
@@ -80,7 +83,7 @@ impl Keyset {
     }
 
     async fn item(&self) -> Result<Option<KeysetItem>, StoreError> {
-        get(&self.client, &self.table, [("pk", KEY)]).await
+        self.reader.get(&self.table, [("pk", KEY)]).await
     }
 
     /// Makes these the keys, where `published` are others. Those of a version of the

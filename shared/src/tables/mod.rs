@@ -6,6 +6,7 @@ pub mod codes;
 pub mod counters;
 pub mod guard;
 pub mod keyset;
+pub(crate) mod reader;
 pub mod requests;
 pub mod sessions;
 pub mod stats;
@@ -15,14 +16,10 @@ pub mod users;
 use std::collections::HashMap;
 use std::error::Error;
 
-use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{
-    AttributeValue, KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure,
-};
-use futures_util::future::try_join_all;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -66,51 +63,6 @@ impl StoreError {
         };
         if refused { Self::Unavailable(Box::new(error)) } else { Self::OutcomeUnknown(Box::new(error)) }
     }
-}
-
-/// The item of a key, read consistently: what is read by key decides something.
-pub(crate) async fn get<T: DeserializeOwned, const PARTS: usize>(
-    client: &Client,
-    table: &str,
-    key: [(&str, &str); PARTS],
-) -> Result<Option<T>, StoreError> {
-    let key = key.map(|(name, value)| (name.to_owned(), text(value)));
-    let output = client
-        .get_item()
-        .table_name(table)
-        .set_key(Some(key.into()))
-        .consistent_read(true)
-        .send()
-        .await
-        .map_err(StoreError::of_read)?;
-    output.item.map(read).transpose()
-}
-
-/// How many keys one `BatchGetItem` takes.
-const BATCH: usize = 100;
-
-/// The items of many keys `pk`, where they are, in no order: read consistently,
-/// and all at once.
-pub(crate) async fn get_all(
-    client: &Client,
-    table: &str,
-    keys: Vec<String>,
-) -> Result<Vec<Item>, StoreError> {
-    let keys: Vec<_> = keys.into_iter().map(|key| Item::from([("pk".to_owned(), text(key))])).collect();
-    let batches = try_join_all(keys.chunks(BATCH).map(async |keys| {
-        let wanted = KeysAndAttributes::builder()
-            .set_keys(Some(keys.to_vec()))
-            .consistent_read(true)
-            .build()
-            .expect("keys are given");
-        let output =
-            client.batch_get_item().request_items(table, wanted).send().await.map_err(StoreError::of_read)?;
-        if output.unprocessed_keys.is_some_and(|left| !left.is_empty()) {
-            return Err(StoreError::Unavailable("not all items were read".into()));
-        }
-        Ok(output.responses.unwrap_or_default().remove(table).unwrap_or_default())
-    }));
-    Ok(batches.await?.into_iter().flatten().collect())
 }
 
 /// How a conditional write ended.

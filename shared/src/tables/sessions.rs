@@ -6,8 +6,9 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put, TransactWriteItem, Update};
 
+use super::reader::Reader;
 use super::transaction::Write;
-use super::{Item, StoreError, WRITTEN_BY, Written, conditional_update, get, number, read, text, write};
+use super::{Item, StoreError, WRITTEN_BY, Written, conditional_update, number, read, text, write};
 use crate::config;
 use crate::domain::refresh::RefreshToken;
 use crate::domain::session::{SLOTS, Session, SessionId};
@@ -20,6 +21,7 @@ use crate::world::{Timestamp, World};
 /// The sessions of all users.
 pub struct Sessions {
     client: Client,
+    reader: Arc<Reader>,
     table: String,
     world: Arc<World>,
 }
@@ -35,6 +37,7 @@ impl Sessions {
     pub fn new(setup: &Setup) -> Self {
         Self {
             client: setup.dynamodb(),
+            reader: setup.reader(),
             table: setup.vars.text(config::SESSIONS_TABLE).to_owned(),
             world: Arc::clone(&setup.world),
         }
@@ -47,7 +50,7 @@ impl Sessions {
     pub async fn get(&self, user: &UserId, id: &SessionId) -> Result<Option<Session>, StoreError> {
         let Some(slot) = id.slot() else { return Ok(None) };
         let key = [("user_id", user.0.as_str()), ("slot", slot)];
-        let session: Option<Session> = get(&self.client, &self.table, key).await?;
+        let session: Option<Session> = self.reader.get(&self.table, key).await?;
         Ok(session.filter(|session| session.id == *id))
     }
 

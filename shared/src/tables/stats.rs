@@ -15,8 +15,9 @@ use rand::RngExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::reader::Reader;
 use super::transaction::Write;
-use super::{StoreError, get_all, number, read, text};
+use super::{StoreError, number, read, text};
 use crate::config;
 use crate::domain::limits::DAY;
 use crate::http::endpoint::Needs;
@@ -34,6 +35,7 @@ pub const KEPT: u16 = 90;
 /// The numbers of all days.
 pub struct Stats {
     client: Client,
+    reader: Arc<Reader>,
     table: String,
     world: Arc<World>,
 }
@@ -94,6 +96,7 @@ impl Stats {
     pub fn new(setup: &Setup) -> Self {
         Self {
             client: setup.dynamodb(),
+            reader: setup.reader(),
             table: setup.vars.text(config::CODES_TABLE).to_owned(),
             world: Arc::clone(&setup.world),
         }
@@ -156,7 +159,7 @@ impl Stats {
             .iter()
             .flat_map(|date| ["made", "sent"].map(|kind| (kind, *date)))
             .flat_map(|(kind, date)| (0..SHARDS).map(move |shard| key(kind, date, shard)));
-        let items = get_all(&self.client, &self.table, keys.collect()).await?;
+        let items = self.reader.get_all(&self.table, keys.collect()).await?;
 
         let mut sums = BTreeMap::<String, Numbers>::new();
         for item in items {

@@ -37,10 +37,9 @@ use futures_util::future::try_join_all;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
+use super::reader::Reader;
 use super::transaction::{Committed, Refusal, Tables, Transaction, Write};
-use super::{
-    Item, StoreError, WRITTEN_BY, Written, conditional_update, get, get_all, number, read, text, write,
-};
+use super::{Item, StoreError, WRITTEN_BY, Written, conditional_update, number, read, text, write};
 use crate::config;
 use crate::domain::avatar::{Avatar, AvatarId, Format};
 use crate::domain::invite::{Invite, InviteCode};
@@ -92,6 +91,7 @@ pub struct UserChange {
 /// All users.
 pub struct Users {
     client: Client,
+    reader: Arc<Reader>,
     table: String,
     world: Arc<World>,
 }
@@ -139,6 +139,7 @@ impl Users {
     pub fn new(setup: &Setup) -> Self {
         Self {
             client: setup.dynamodb(),
+            reader: setup.reader(),
             table: setup.vars.text(config::USERS_TABLE).to_owned(),
             world: Arc::clone(&setup.world),
         }
@@ -149,7 +150,7 @@ impl Users {
     /// # Errors
     /// If the table does not answer.
     pub async fn get(&self, id: &UserId) -> Result<Option<User>, StoreError> {
-        get(&self.client, &self.table, [("pk", &user_key(id))]).await
+        self.reader.get(&self.table, [("pk", &user_key(id))]).await
     }
 
     /// Whose phone this is, read consistently.
@@ -157,7 +158,7 @@ impl Users {
     /// # Errors
     /// If the table does not answer.
     pub async fn with_phone(&self, phone: &Phone) -> Result<Option<UserId>, StoreError> {
-        let item: Option<OwnedItem> = get(&self.client, &self.table, [("pk", &phone_key(phone))]).await?;
+        let item: Option<OwnedItem> = self.reader.get(&self.table, [("pk", &phone_key(phone))]).await?;
         Ok(item.map(|item| item.owner_id))
     }
 
@@ -167,7 +168,7 @@ impl Users {
     /// # Errors
     /// If the table does not answer.
     pub async fn invite(&self, code: &InviteCode) -> Result<Option<Invite>, StoreError> {
-        get(&self.client, &self.table, [("pk", &invite_key(code))]).await
+        self.reader.get(&self.table, [("pk", &invite_key(code))]).await
     }
 
     /// A page of a user's referrals, newest first, behind the position
@@ -213,7 +214,7 @@ impl Users {
     /// If the table does not answer, or not all of it.
     pub async fn referrals_count(&self, of: &UserId) -> Result<u64, StoreError> {
         let keys = (0..SHARDS).map(|shard| shard_key(of, shard));
-        let items = get_all(&self.client, &self.table, keys.collect()).await?;
+        let items = self.reader.get_all(&self.table, keys.collect()).await?;
         let sum: i64 =
             items.into_iter().map(|item| read::<CountItem>(item).map(|item| item.n)).sum::<Result<_, _>>()?;
         Ok(u64::try_from(sum).unwrap_or(0))
@@ -322,7 +323,7 @@ impl Users {
     /// # Errors
     /// If the table does not answer.
     pub async fn avatar(&self, id: &AvatarId) -> Result<Option<Avatar>, StoreError> {
-        let item: Option<AvatarItem> = get(&self.client, &self.table, [("pk", &avatar_key(id))]).await?;
+        let item: Option<AvatarItem> = self.reader.get(&self.table, [("pk", &avatar_key(id))]).await?;
         Ok(item.and_then(|item| {
             Some(Avatar { format: Format::of(&item.media_type)?, bytes: item.file.into_vec() })
         }))
