@@ -71,8 +71,8 @@ impl Engine {
         self.texted.notified().await;
     }
 
-    /// Answers one request of DynamoDB's JSON protocol: status and body.
-    fn answer(&self, operation: &str, body: &[u8]) -> (u16, String) {
+    /// Answers one request of DynamoDB's JSON protocol: status and body. Blocks.
+    pub fn answer(&self, operation: &str, body: &[u8]) -> (u16, String) {
         let db = &self.database;
         let answer = match operation {
             "BatchGetItem" => run(body, |input| db.batch_get_item(input)),
