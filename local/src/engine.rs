@@ -79,7 +79,6 @@ impl Engine {
             "CreateTable" => run(body, |input| db.create_table(input)),
             "DeleteItem" => run(body, |input| db.delete_item(input)),
             "DescribeTable" => run(body, |input| db.describe_table(input)),
-            "GetItem" => run(body, |input| db.get_item(input)),
             "PutItem" => run(body, |input| db.put_item(input)),
             "Query" => run(body, |input| db.query(input)),
             "Scan" => run(body, |input| db.scan(input)),

@@ -113,18 +113,14 @@ impl Reader {
     /// asked for again.
     async fn fetch(&self, keys: &[(&str, &Key)]) -> Result<Vec<((String, Key), Item)>, StoreError> {
         let mut by_table = HashMap::<_, Vec<_>>::new();
-        let mut names = HashMap::<_, Vec<_>>::new();
         for &(table, key) in keys {
             let item = key.iter().map(|(name, value)| ((*name).to_owned(), text(value)));
             by_table.entry(table.to_owned()).or_default().push(item.collect());
-            names.entry(table).or_insert_with(|| key.iter().map(|(name, _)| *name).collect());
         }
+        // The keys of a table are all of the same attributes.
         let key_of = |table: &str, item: &Item| -> Option<Key> {
-            names
-                .get(table)?
-                .iter()
-                .map(|name| Some((*name, item.get(*name)?.as_s().ok()?.clone())))
-                .collect()
+            let (_, alike) = keys.iter().find(|(of, _)| *of == table)?;
+            alike.iter().map(|(name, _)| Some((*name, item.get(*name)?.as_s().ok()?.clone()))).collect()
         };
         let wanted = |keys| {
             let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true);
