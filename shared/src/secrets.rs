@@ -72,7 +72,8 @@ pub async fn pepper(setup: &Setup) -> Result<Pepper, StartError> {
 }
 
 async fn fetch(setup: &Setup, id: &str) -> Result<(String, Option<Timestamp>), StartError> {
-    let secret = crate::aws::secrets_manager(&setup.vars, setup.http_client())
+    let secret = setup
+        .secrets_manager()
         .get_secret_value()
         .secret_id(id)
         .send()

@@ -10,6 +10,17 @@ use crate::config::Vars;
 use crate::tables::reader::Reader;
 use crate::world::World;
 
+/// Works while what was asked for is on its way: a start computes instead of
+/// waiting.
+pub async fn meanwhile<A: Future, W>(asked: A, work: impl FnOnce() -> W) -> (A::Output, W) {
+    let work = async {
+        // Until the questions have been sent.
+        tokio::task::yield_now().await;
+        work()
+    };
+    tokio::join!(biased; asked, work)
+}
+
 /// What a function is built from.
 pub struct Setup {
     /// The parameters.
@@ -19,6 +30,7 @@ pub struct Setup {
     http: OnceLock<SharedHttpClient>,
     tables: Option<SharedHttpClient>,
     dynamodb: OnceLock<Client>,
+    secrets_manager: OnceLock<aws_sdk_secretsmanager::Client>,
     reader: OnceLock<Arc<Reader>>,
 }
 
@@ -32,6 +44,7 @@ impl Setup {
             http: OnceLock::new(),
             tables: None,
             dynamodb: OnceLock::new(),
+            secrets_manager: OnceLock::new(),
             reader: OnceLock::new(),
         }
     }
@@ -69,6 +82,11 @@ impl Setup {
     pub fn dynamodb(&self) -> Client {
         let http = || self.tables.clone().unwrap_or_else(|| self.http_client());
         self.dynamodb.get_or_init(|| crate::aws::dynamodb(&self.vars, http())).clone()
+    }
+
+    /// The client of Secrets Manager.
+    pub(crate) fn secrets_manager(&self) -> &aws_sdk_secretsmanager::Client {
+        self.secrets_manager.get_or_init(|| crate::aws::secrets_manager(&self.vars, self.http_client()))
     }
 
     /// What reads by key, for all tables.

@@ -18,7 +18,7 @@ use latchkey::http::problem::{Chain, Code, Problem};
 use latchkey::http::request::{Context, JsonBody, Nothing, Text};
 use latchkey::lambda::StartError;
 use latchkey::secrets;
-use latchkey::setup::Setup;
+use latchkey::setup::{Setup, meanwhile};
 use latchkey::tables::codes::Proof;
 use latchkey::tables::counters::Counters;
 use latchkey::tables::transaction::{Committed, Tables, Transaction};
@@ -63,8 +63,10 @@ pub struct Needed {
 impl Needs for Needed {
     async fn build(setup: &Setup) -> Result<Self, StartError> {
         let vars = &setup.vars;
-        let region = vars.parsed(config::DEFAULT_REGION)?;
-        let (gate, pepper) = try_join!(Gate::build(setup), secrets::pepper(setup))?;
+        let region: Region = vars.parsed(config::DEFAULT_REGION)?;
+        let secured = async { try_join!(Gate::build(setup), secrets::pepper(setup)) };
+        let (secured, ()) = meanwhile(secured, || region.prepare()).await;
+        let (gate, pepper) = secured?;
         Ok(Self {
             gate,
             guesses: Guesses::new(setup, pepper)?,

@@ -19,7 +19,7 @@ use latchkey::http::problem::{Code, Problem};
 use latchkey::http::request::{Context, Nothing, Text};
 use latchkey::lambda::StartError;
 use latchkey::metrics::{Metric, count};
-use latchkey::setup::Setup;
+use latchkey::setup::{Setup, meanwhile};
 use latchkey::tables::StoreError;
 use latchkey::tables::codes::Proof;
 use latchkey::tables::requests::{Began, Remembered};
@@ -72,9 +72,14 @@ pub struct Needed {
 impl Needs for Needed {
     async fn build(setup: &Setup) -> Result<Self, StartError> {
         let vars = &setup.vars;
-        let region = vars.parsed(config::DEFAULT_REGION)?;
-        let issuer = Issuer::build(setup).await?;
-        let testers = TestPhones::read(vars, region)?;
+        let region: Region = vars.parsed(config::DEFAULT_REGION)?;
+        let numbers = || {
+            region.prepare();
+            let testers = TestPhones::read(vars, region)?;
+            AdminPhones::read(vars, region, &testers)
+        };
+        let (issuer, admins) = meanwhile(Issuer::build(setup), numbers).await;
+        let (issuer, admins) = (issuer?, admins?);
         Ok(Self {
             guesses: Guesses::new(setup, issuer.pepper().clone())?,
             stats: Stats::new(setup),
@@ -84,7 +89,7 @@ impl Needs for Needed {
             tables: Tables::new(setup),
             issuer,
             region,
-            admins: AdminPhones::read(vars, region, &testers)?,
+            admins,
             requires_challenge: vars.flag(config::REQUIRE_CHALLENGE)?,
             world: Arc::clone(&setup.world),
         })

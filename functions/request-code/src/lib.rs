@@ -20,7 +20,7 @@ use latchkey::http::request::{Context, Nothing, Text};
 use latchkey::lambda::StartError;
 use latchkey::metrics::{Metric, count};
 use latchkey::secrets;
-use latchkey::setup::Setup;
+use latchkey::setup::{Setup, meanwhile};
 use latchkey::tables::codes::{Codes, Issue, Issued, Live};
 use latchkey::tables::counters::{self, Counters};
 use latchkey::tables::guard::{Counted, Guard, Verdict};
@@ -74,12 +74,14 @@ pub struct Needed {
 impl Needs for Needed {
     async fn build(setup: &Setup) -> Result<Self, StartError> {
         let vars = &setup.vars;
-        let region = vars.parsed(config::DEFAULT_REGION)?;
+        let region: Region = vars.parsed(config::DEFAULT_REGION)?;
         let (limits, countries) = (CrowdLimits::read(vars)?, Countries::read(vars)?);
         let (testers, reveals_code) = (TestPhones::read(vars, region)?, reveals_code(vars)?);
         let (guard, sender) = (Guard::new(setup)?, Sender::build(setup)?);
         // Bad parameters are told before anything is asked for.
-        let (gate, pepper) = try_join!(Gate::build(setup), secrets::pepper(setup))?;
+        let secured = async { try_join!(Gate::build(setup), secrets::pepper(setup)) };
+        let (secured, ()) = meanwhile(secured, || region.prepare()).await;
+        let (gate, pepper) = secured?;
         let codes = Codes::new(setup, pepper.clone())?;
         Ok(Self {
             gate,

@@ -28,6 +28,13 @@ impl FromStr for Region {
     }
 }
 
+impl Region {
+    /// Reads its numbering plan, so that its numbers need not wait for it.
+    pub fn prepare(self) {
+        plans::of_region(self.0);
+    }
+}
+
 /// Its two letters.
 impl fmt::Display for Region {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
