@@ -183,7 +183,11 @@ def story(api, gateway):
     assert api.ask("GET", "/v1/users", token=other)[1]["code"] == "forbidden"
     path = f"/v1/users/{alice['user']['id']}/invite"
     assert api.ok("PATCH", path, {"max_uses": 5}, staff)["uses"] == 1
-    assert sum(day["sign_ups"] for day in api.ok("GET", "/v1/stats", token=staff)["items"]) == 3
+    days = api.ok("GET", "/v1/stats", token=staff)["items"]
+    assert sum(day["sign_ups"] for day in days) == 3
+    # Done after the answer: what is counted of a code, and the notice to the old number.
+    assert sum(day["codes_entered"] for day in days) == 4
+    assert len(gateway.ask(f"/local/messages?to={ALICE}")) == 2
 
     again = sign_in("+79000000004")
     sessions = api.ok("GET", "/v1/users/me/sessions", token=token)["items"]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::join;
 
+use crate::afterwards::Afterwards;
 use crate::config;
 use crate::domain::code::{OneTimeCode, Purpose};
 use crate::domain::limits::{CrowdLimits, LimitOf, Window};
@@ -31,8 +32,9 @@ pub struct Guesses {
     codes: Codes,
     counters: Counters,
     requests: Requests,
-    guard: Guard,
-    stats: Stats,
+    guard: Arc<Guard>,
+    stats: Arc<Stats>,
+    afterwards: Arc<Afterwards>,
     pepper: Pepper,
     per_address: Window,
     testers: TestPhones,
@@ -59,8 +61,9 @@ impl Guesses {
             requests: Requests::new(setup, pepper.clone(), codes.limits().ttl),
             codes,
             counters: Counters::new(setup),
-            guard: Guard::new(setup)?,
-            stats: Stats::new(setup),
+            guard: Arc::new(Guard::new(setup)?),
+            stats: Arc::new(Stats::new(setup)),
+            afterwards: Arc::clone(&setup.afterwards),
             pepper,
             per_address: CrowdLimits::read(&setup.vars)?.guesses_per_address,
             testers: TestPhones::read(&setup.vars, setup.vars.parsed(config::DEFAULT_REGION)?)?,
@@ -149,13 +152,16 @@ impl Guesses {
     }
 
     /// Counts that a text's code was entered, beside the transaction that spends
-    /// it. A test number has no text.
+    /// it or after the answer. A test number has no text.
     pub async fn count_entered(&self, proof: &Proof) {
-        if self.testers.find(&proof.phone, self.world.now()).is_none() {
-            join!(
-                self.guard.count(&proof.phone, proof.sent_at, guard::Counted::Entered),
-                self.stats.count(Sent::Entered),
-            );
+        if self.testers.find(&proof.phone, self.world.now()).is_some() {
+            return;
         }
+        let (guard, stats) = (Arc::clone(&self.guard), Arc::clone(&self.stats));
+        let (phone, sent_at) = (proof.phone.clone(), proof.sent_at);
+        let count = async move {
+            join!(guard.count(&phone, sent_at, guard::Counted::Entered), stats.count(Sent::Entered));
+        };
+        self.afterwards.run(count).await;
     }
 }

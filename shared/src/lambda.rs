@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
-use lambda_runtime::{LambdaEvent, service_fn};
+use lambda_runtime::layers::TracingLayer;
+use lambda_runtime::tower::util::ThenLayer;
+use lambda_runtime::{LambdaEvent, Runtime, service_fn};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -62,11 +64,24 @@ pub fn run(function: Function<Mount>) -> ExitCode {
 }
 
 async fn serve(function: Function<Mount>, vars: Vars) -> Result<(), StartError> {
-    let setup = Setup::new(vars, World::real());
+    let setup = Setup::new(vars, World::real()).answering_first();
     let handler = Arc::new(function.build(&setup).await?);
     let service = service_fn(move |event: LambdaEvent<ApiGatewayV2httpRequest>| {
         let handler = Arc::clone(&handler);
         async move { Ok::<_, std::convert::Infallible>(handler.handle(event.payload).await) }
     });
-    lambda_runtime::run(service).await.map_err(|error| StartError::new("the runtime ended", error))
+    let afterwards = setup.afterwards;
+    let finish = ThenLayer::new(|answered| {
+        let afterwards = Arc::clone(&afterwards);
+        async move {
+            afterwards.finish().await;
+            answered
+        }
+    });
+    Runtime::new(service)
+        .layer(finish)
+        .layer(TracingLayer::new())
+        .run()
+        .await
+        .map_err(|error| StartError::new("the runtime ended", error))
 }

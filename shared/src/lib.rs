@@ -10,8 +10,9 @@
 //!   its declaration.
 //! * [`metrics`] and [`watch`]: what can be seen of it all.
 //! * [`setup`] and [`lambda`]: what is built once at the start, and the
-//!   runtime around it.
+//!   runtime around it; [`afterwards`]: what is done once an answer is out.
 
+pub mod afterwards;
 pub mod aws;
 pub mod config;
 pub mod domain;

@@ -6,19 +6,21 @@ use std::sync::{Arc, OnceLock};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::SharedHttpClient;
 
+use crate::afterwards::Afterwards;
 use crate::config::Vars;
 use crate::tables::reader::Reader;
 use crate::world::World;
 
 /// Works while what was asked for is on its way: a start computes instead of
 /// waiting.
-pub async fn meanwhile<A: Future, W>(asked: A, work: impl FnOnce() -> W) -> (A::Output, W) {
+pub async fn meanwhile<A: Future>(asked: A, work: impl FnOnce()) -> A::Output {
     let work = async {
         // Until the questions have been sent.
         tokio::task::yield_now().await;
-        work()
+        work();
     };
-    tokio::join!(biased; asked, work)
+    let (answer, ()) = tokio::join!(biased; asked, work);
+    answer
 }
 
 /// What a function is built from.
@@ -27,6 +29,8 @@ pub struct Setup {
     pub vars: Vars,
     /// Time and chance.
     pub world: Arc<World>,
+    /// What can wait until an answer is out.
+    pub afterwards: Arc<Afterwards>,
     http: OnceLock<SharedHttpClient>,
     tables: Option<SharedHttpClient>,
     dynamodb: OnceLock<Client>,
@@ -37,16 +41,24 @@ pub struct Setup {
 impl Setup {
     /// Over the network, to the region's DynamoDB or to the one that
     /// `AWS_ENDPOINT_URL_DYNAMODB` names.
-    pub const fn new(vars: Vars, world: Arc<World>) -> Self {
+    pub fn new(vars: Vars, world: Arc<World>) -> Self {
         Self {
             vars,
             world,
+            afterwards: Arc::default(),
             http: OnceLock::new(),
             tables: None,
             dynamodb: OnceLock::new(),
             secrets_manager: OnceLock::new(),
             reader: OnceLock::new(),
         }
+    }
+
+    /// Of a function that answers before it does what can wait.
+    #[must_use]
+    pub fn answering_first(mut self) -> Self {
+        self.afterwards = Arc::new(Afterwards::of_answers());
+        self
     }
 
     /// With the tables reached through an HTTP client of one's own: an engine in

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use latchkey::afterwards::Afterwards;
 use latchkey::config;
 use latchkey::domain::code::Purpose;
 use latchkey::domain::limits::{CrowdLimits, LimitOf, Window};
@@ -53,7 +54,8 @@ pub struct Needed {
     users: Users,
     profiles: Profiles,
     tables: Tables,
-    sender: Sender,
+    sender: Arc<Sender>,
+    afterwards: Arc<Afterwards>,
     texts_per_day: Window,
     region: Region,
     testers: TestPhones,
@@ -64,9 +66,8 @@ impl Needs for Needed {
     async fn build(setup: &Setup) -> Result<Self, StartError> {
         let vars = &setup.vars;
         let region: Region = vars.parsed(config::DEFAULT_REGION)?;
-        let secured = async { try_join!(Gate::build(setup), secrets::pepper(setup)) };
-        let (secured, ()) = meanwhile(secured, || region.prepare()).await;
-        let (gate, pepper) = secured?;
+        let asked = async { try_join!(Gate::build(setup), secrets::pepper(setup)) };
+        let (gate, pepper) = meanwhile(asked, || region.prepare()).await?;
         Ok(Self {
             gate,
             guesses: Guesses::new(setup, pepper)?,
@@ -74,7 +75,8 @@ impl Needs for Needed {
             users: Users::new(setup),
             profiles: Profiles::new(setup)?,
             tables: Tables::new(setup),
-            sender: Sender::build(setup)?,
+            sender: Arc::new(Sender::build(setup)?),
+            afterwards: Arc::clone(&setup.afterwards),
             texts_per_day: CrowdLimits::read(vars)?.texts_per_day,
             region,
             testers: TestPhones::read(vars, region)?,
@@ -191,10 +193,15 @@ impl Needed {
             });
         }
         if notifies && matches!(allowance, Ok(Ok(_))) {
-            let wish = Wish { accept_language: context.header("accept-language"), ..Wish::default() };
-            if let Err(error) = self.sender.send_phone_changed(&me.phone, wish).await {
-                tracing::warn!(cause = %Chain(&error), "the old number was not told that its account left it");
-            }
+            let (sender, left) = (Arc::clone(&self.sender), me.phone.clone());
+            let language = context.header("accept-language").map(str::to_owned);
+            let tell = async move {
+                let wish = Wish { accept_language: language.as_deref(), ..Wish::default() };
+                if let Err(error) = sender.send_phone_changed(&left, wish).await {
+                    tracing::warn!(cause = %Chain(&error), "the old number was not told that its account left it");
+                }
+            };
+            self.afterwards.run(tell).await;
         }
         Ok(())
     }

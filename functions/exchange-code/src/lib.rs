@@ -73,13 +73,8 @@ impl Needs for Needed {
     async fn build(setup: &Setup) -> Result<Self, StartError> {
         let vars = &setup.vars;
         let region: Region = vars.parsed(config::DEFAULT_REGION)?;
-        let numbers = || {
-            region.prepare();
-            let testers = TestPhones::read(vars, region)?;
-            AdminPhones::read(vars, region, &testers)
-        };
-        let (issuer, admins) = meanwhile(Issuer::build(setup), numbers).await;
-        let (issuer, admins) = (issuer?, admins?);
+        let issuer = meanwhile(Issuer::build(setup), || region.prepare()).await?;
+        let testers = TestPhones::read(vars, region)?;
         Ok(Self {
             guesses: Guesses::new(setup, issuer.pepper().clone())?,
             stats: Stats::new(setup),
@@ -89,7 +84,7 @@ impl Needs for Needed {
             tables: Tables::new(setup),
             issuer,
             region,
-            admins,
+            admins: AdminPhones::read(vars, region, &testers)?,
             requires_challenge: vars.flag(config::REQUIRE_CHALLENGE)?,
             world: Arc::clone(&setup.world),
         })

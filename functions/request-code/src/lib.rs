@@ -79,9 +79,8 @@ impl Needs for Needed {
         let (testers, reveals_code) = (TestPhones::read(vars, region)?, reveals_code(vars)?);
         let (guard, sender) = (Guard::new(setup)?, Sender::build(setup)?);
         // Bad parameters are told before anything is asked for.
-        let secured = async { try_join!(Gate::build(setup), secrets::pepper(setup)) };
-        let (secured, ()) = meanwhile(secured, || region.prepare()).await;
-        let (gate, pepper) = secured?;
+        let asked = async { try_join!(Gate::build(setup), secrets::pepper(setup)) };
+        let (gate, pepper) = meanwhile(asked, || region.prepare()).await?;
         let codes = Codes::new(setup, pepper.clone())?;
         Ok(Self {
             gate,
