@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use tokio::join;
 
-use crate::afterwards::Afterwards;
 use crate::config;
 use crate::domain::code::{OneTimeCode, Purpose};
 use crate::domain::limits::{CrowdLimits, LimitOf, Window};
@@ -23,8 +22,8 @@ use crate::tables::codes::{Codes, Count, Counted, Guess, Proof};
 use crate::tables::counters::Counters;
 use crate::tables::guard::{self, Guard};
 use crate::tables::requests::{Began, Claim, Remembered, Requests};
-use crate::tables::stats::{Sent, Stats};
 use crate::tables::transaction::Write;
+use crate::tally::Tally;
 use crate::world::World;
 
 /// What counts guesses.
@@ -32,9 +31,7 @@ pub struct Guesses {
     codes: Codes,
     counters: Counters,
     requests: Requests,
-    guard: Arc<Guard>,
-    stats: Arc<Stats>,
-    afterwards: Arc<Afterwards>,
+    tally: Tally,
     pepper: Pepper,
     per_address: Window,
     testers: TestPhones,
@@ -61,9 +58,7 @@ impl Guesses {
             requests: Requests::new(setup, pepper.clone(), codes.limits().ttl),
             codes,
             counters: Counters::new(setup),
-            guard: Arc::new(Guard::new(setup)?),
-            stats: Arc::new(Stats::new(setup)),
-            afterwards: Arc::clone(&setup.afterwards),
+            tally: Tally::new(setup, Arc::new(Guard::new(setup)?)),
             pepper,
             per_address: CrowdLimits::read(&setup.vars)?.guesses_per_address,
             testers: TestPhones::read(&setup.vars, setup.vars.parsed(config::DEFAULT_REGION)?)?,
@@ -154,14 +149,8 @@ impl Guesses {
     /// Counts that a text's code was entered, beside the transaction that spends
     /// it or after the answer. A test number has no text.
     pub async fn count_entered(&self, proof: &Proof) {
-        if self.testers.find(&proof.phone, self.world.now()).is_some() {
-            return;
+        if self.testers.find(&proof.phone, self.world.now()).is_none() {
+            self.tally.count(guard::Counted::Entered, &proof.phone, proof.sent_at).await;
         }
-        let (guard, stats) = (Arc::clone(&self.guard), Arc::clone(&self.stats));
-        let (phone, sent_at) = (proof.phone.clone(), proof.sent_at);
-        let count = async move {
-            join!(guard.count(&phone, sent_at, guard::Counted::Entered), stats.count(Sent::Entered));
-        };
-        self.afterwards.run(count).await;
     }
 }

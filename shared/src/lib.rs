@@ -5,6 +5,7 @@
 //! * [`texts`]: what is texted, and who sends it.
 //! * [`tokens`] and [`gate`]: who calls, and whether they may.
 //! * [`guesses`]: codes that are entered, counted before they are compared.
+//! * [`tally`]: what becomes of texts.
 //! * [`http`]: the edge. An endpoint is a type that implements
 //!   [`Endpoint`](http::endpoint::Endpoint); binary, gateway and checks read
 //!   its declaration.
@@ -24,6 +25,7 @@ pub mod metrics;
 pub mod secrets;
 pub mod setup;
 pub mod tables;
+pub mod tally;
 pub mod texts;
 pub mod tokens;
 pub mod views;

@@ -25,7 +25,7 @@ use latchkey::tables::codes::{Codes, Issue, Issued, Live};
 use latchkey::tables::counters::{self, Counters};
 use latchkey::tables::guard::{Counted, Guard, Verdict};
 use latchkey::tables::requests::{Claim, Remembered, Requests};
-use latchkey::tables::stats::{Sent, Stats};
+use latchkey::tally::Tally;
 use latchkey::texts::wording::Wish;
 use latchkey::texts::{Sender, reveals_code};
 use latchkey::world::{Timestamp, World};
@@ -58,8 +58,8 @@ pub struct Needed {
     gate: Gate,
     codes: Codes,
     counters: Counters,
-    guard: Guard,
-    stats: Stats,
+    guard: Arc<Guard>,
+    tally: Tally,
     requests: Requests,
     sender: Sender,
     pepper: Pepper,
@@ -77,7 +77,7 @@ impl Needs for Needed {
         let region: Region = vars.parsed(config::DEFAULT_REGION)?;
         let (limits, countries) = (CrowdLimits::read(vars)?, Countries::read(vars)?);
         let (testers, reveals_code) = (TestPhones::read(vars, region)?, reveals_code(vars)?);
-        let (guard, sender) = (Guard::new(setup)?, Sender::build(setup)?);
+        let (guard, sender) = (Arc::new(Guard::new(setup)?), Sender::build(setup)?);
         // Bad parameters are told before anything is asked for.
         let asked = async { try_join!(Gate::build(setup), secrets::pepper(setup)) };
         let (gate, pepper) = meanwhile(asked, || region.prepare()).await?;
@@ -87,8 +87,8 @@ impl Needs for Needed {
             requests: Requests::new(setup, pepper.clone(), codes.limits().ttl),
             codes,
             counters: Counters::new(setup),
+            tally: Tally::new(setup, Arc::clone(&guard)),
             guard,
-            stats: Stats::new(setup),
             sender,
             pepper,
             limits,
@@ -236,16 +236,14 @@ impl Endpoint for RequestCode {
                 accept_language: request.context.header(ACCEPT_LANGUAGE.as_str()),
                 app_hash: wanted.app_hash.as_ref().map(|hash| hash.0.as_str()),
             };
-            let (sent, (), ()) = join!(
+            let (sent, ()) = join!(
                 needs.sender.send_code(&phone, &code, wish),
-                needs.guard.count(&phone, sent_at, Counted::Sent),
-                needs.stats.count(Sent::Texted),
+                needs.tally.count(Counted::Sent, &phone, sent_at),
             );
             if let Err(refused) = sent {
                 join!(
                     needs.give_back(Taken { issued: Some(issued), counted }),
-                    needs.guard.count(&phone, sent_at, Counted::NotSent),
-                    needs.stats.count(Sent::NotTexted),
+                    needs.tally.count(Counted::NotSent, &phone, sent_at),
                 );
                 return Err(refused.into());
             }

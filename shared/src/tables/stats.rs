@@ -15,6 +15,7 @@ use rand::RngExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::guard::Counted;
 use super::reader::Reader;
 use super::transaction::Write;
 use super::{StoreError, number, read, text};
@@ -47,17 +48,6 @@ pub struct Made {
     pub sign_up: bool,
     /// A referral.
     pub referral: bool,
-}
-
-/// Something that is counted beside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sent {
-    /// A text with a code left.
-    Texted,
-    /// It did not leave after all.
-    NotTexted,
-    /// A code was entered.
-    Entered,
 }
 
 /// The numbers of one day.
@@ -120,15 +110,15 @@ impl Stats {
         Write(TransactWriteItem::builder().update(update).build())
     }
 
-    /// Counts something beside. What could not be counted is logged.
-    pub async fn count(&self, sent: Sent) {
-        let (name, change) = match sent {
-            Sent::Texted => ("codes_texted", 1),
-            Sent::NotTexted => ("codes_texted", -1),
-            Sent::Entered => ("codes_entered", 1),
+    /// Counts what became of a text. What could not be counted is logged.
+    pub async fn count(&self, counted: Counted) {
+        let (name, change) = match counted {
+            Counted::Sent => ("codes_texted", 1),
+            Counted::NotSent => ("codes_texted", -1),
+            Counted::Entered => ("codes_entered", 1),
         };
         let today = Date::of(self.world.now());
-        let counted = self
+        let updated = self
             .client
             .update_item()
             .table_name(&self.table)
@@ -142,7 +132,7 @@ impl Stats {
             .expression_attribute_values(":change", number(change))
             .send()
             .await;
-        if let Err(error) = counted {
+        if let Err(error) = updated {
             tracing::warn!(cause = %Chain(&error), "{name} was not counted");
         }
     }
