@@ -32,6 +32,13 @@ struct KeysetItem {
 #[derive(Debug)]
 pub struct Published(Option<KeysetItem>);
 
+impl Published {
+    /// The keys.
+    pub fn keys(&self) -> &[PublicKey] {
+        self.0.as_ref().map_or(&[], |item| &item.keys)
+    }
+}
+
 /// The keyset.
 pub struct Keyset {
     client: Client,
