@@ -117,12 +117,14 @@ pub struct Profile {
     referrals_count: u64,
 }
 
-/// The first page of a user's referrals, and how many there are.
+/// The first page of a user's referrals with where to go on, and how many there
+/// are in all.
 #[derive(Debug)]
 pub struct FirstReferrals {
-    page: Vec<Referral>,
-    next: Option<Position>,
-    count: u64,
+    /// As [`Profiles::first_page`] reads it.
+    pub page: (Vec<Referral>, Option<Position>),
+    /// As [`Users::referrals_count`] counts them.
+    pub count: u64,
 }
 
 /// What shows users, and decides how phones of others are shown.
@@ -176,9 +178,16 @@ impl Profiles {
     /// # Errors
     /// If the table does not answer.
     pub async fn referrals(&self, of: &UserId) -> Result<FirstReferrals, StoreError> {
-        let ((page, next), count) =
-            try_join!(self.users.referrals(of, Limit::default().0, None), self.users.referrals_count(of),)?;
-        Ok(FirstReferrals { page, next, count })
+        let (page, count) = try_join!(self.first_page(of), self.users.referrals_count(of))?;
+        Ok(FirstReferrals { page, count })
+    }
+
+    /// The first page of a user's referrals.
+    ///
+    /// # Errors
+    /// If the table does not answer.
+    pub async fn first_page(&self, of: &UserId) -> Result<(Vec<Referral>, Option<Position>), StoreError> {
+        self.users.referrals(of, Limit::default().0, None).await
     }
 
     /// The profile of `user`, as `viewer` sees it.
@@ -190,7 +199,7 @@ impl Profiles {
         viewer: &User,
         context: &Context,
     ) -> Profile {
-        let FirstReferrals { page, next, count } = referrals;
+        let FirstReferrals { page: (page, next), count } = referrals;
         Profile {
             referrals: page.iter().map(|referral| self.phone(&referral.phone, viewer)).collect(),
             referrals_cursor: referrals_cursor(&user.id, next.as_ref()),

@@ -26,7 +26,7 @@ use latchkey::tables::transaction::{Committed, Tables, Transaction};
 use latchkey::tables::users::Users;
 use latchkey::texts::Sender;
 use latchkey::texts::wording::Wish;
-use latchkey::views::{Profile, Profiles};
+use latchkey::views::{FirstReferrals, Profile, Profiles};
 use latchkey::world::World;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -138,28 +138,36 @@ impl Endpoint for ChangePhone {
         let purpose = Purpose::ChangePhone(bearer.user_id.clone());
         let challenge_id = entered.challenge_id.as_ref().map(|id| id.0.as_str());
 
-        let (me, entry, referrals) = join!(
+        let (me, entry, count) = join!(
             gate.admit(&bearer, &bearer.user_id, Self::STAFF),
             guesses.enter(&phone, &purpose, challenge_id, None, &context),
-            profiles.referrals(&bearer.user_id),
+            needs.users.referrals_count(&bearer.user_id),
         );
         if let (Err(_), Ok(Entry::Guess(counted))) = (&me, &entry) {
             guesses.take_back(counted).await?;
         }
-        let mut me = me?;
-        let referrals = referrals?;
-        // Moved before: that answer was lost.
-        if me.phone == phone {
-            let referrer = profiles.person(me.referrer_id.as_ref(), &me).await?;
-            return Ok(Json(profiles.profile(me.clone(), referrer, referrals, &me, &context)));
-        }
-        let Entry::Guess(counted) = entry? else { return Err(Code::Unavailable.into()) };
-        let proof = guesses.compare(counted, &entered.code.0)?;
+        let (mut me, count) = (me?, count?);
+        let proof = match entry {
+            // Moved before: that answer was lost.
+            _ if me.phone == phone => None,
+            Ok(Entry::Guess(counted)) => Some(guesses.compare(counted, &entered.code.0)?),
+            Ok(Entry::Repeated(_)) => return Err(Code::Unavailable.into()),
+            Err(problem) => return Err(problem),
+        };
 
-        let (moved, referrer) =
-            join!(needs.move_account(&me, &proof, &context), profiles.person(me.referrer_id.as_ref(), &me));
+        let (moved, referrer, page) = join!(
+            async {
+                match &proof {
+                    Some(proof) => needs.move_account(&me, proof, &context).await,
+                    None => Ok(()),
+                }
+            },
+            profiles.person(me.referrer_id.as_ref(), &me),
+            profiles.first_page(&me.id),
+        );
         moved?;
         me.phone = phone;
+        let referrals = FirstReferrals { page: page?, count };
         Ok(Json(profiles.profile(me.clone(), referrer?, referrals, &me, &context)))
     }
 }
