@@ -39,6 +39,8 @@ REFUSED = [
     ("Stage=production", "CodeLength=6", "RequireChallenge=true", "ResendCooldown=0"),
     ("Stage=production", "CodeLength=6", "RequireChallenge=true", "CodesPerPhoneHour=0", "CodesPerPhoneDay=0"),
     ("Stage=production", "CodeLength=6", "RequireChallenge=true", "CodesPerIpHour=0", "PumpingMinSends=0"),
+    ("Stage=production", "CodeLength=6", "RequireChallenge=true", "CodesPerIpHour=0", "PumpingMinRatio=0"),
+    ("Stage=production", "CodeLength=6", "RequireChallenge=true", "RefreshTtl=0", "SessionTtl=0"),
     ("MaxAttempts=0",),
     ("GuessesPerPhoneDay=0",),
     ("SmsProvider=smsaero", "SmsaeroEmail=a@example.com"),
@@ -49,7 +51,8 @@ ACCEPTED = [
     (),
     ("CodeLength=4", "TextsPerDay=0"),
     ("SmsProvider=smsaero", "SmsaeroEmail=a@example.com", "SmsaeroApiKey=k", "SmsaeroSign=s"),
-    ("DomainName=api.example.com", "CertificateArn=arn"),
+    ("DomainName=api.example.com", "CertificateArn=arn:aws:acm:eu-central-1:1:certificate/c"),
+    ("Stage=production", "CodeLength=6", "RequireChallenge=true", "CodesPerIpHour=0", "RefreshTtl=0"),
 ]
 
 
@@ -91,6 +94,15 @@ def holds(condition, values):
     raise SystemExit(f"{function} is not for rules")
 
 
+def check_allowed(values):
+    for name, of in template()["Parameters"].items():
+        value = values[name]
+        bounds = of.get("MinValue", 0), of.get("MaxValue", 0)
+        assert of["Type"] != "Number" or "AllowedValues" in of or bounds[0] <= int(value) <= bounds[1], name
+        assert value in map(str, of.get("AllowedValues", [value])), name
+        assert re.fullmatch(of.get("AllowedPattern", ".*"), value), name
+
+
 def broken_rules(values):
     for rule in template()["Rules"].values():
         if "RuleCondition" not in rule or holds(rule["RuleCondition"], values):
@@ -129,6 +141,7 @@ class Account:
 
 def deploy(account, name, overrides):
     values = parameters(overrides)
+    check_allowed(values)
     assert not list(broken_rules(values)), (name, list(broken_rules(values)))
     made = transformed(values)
     formation = account.client("cloudformation")
@@ -197,6 +210,8 @@ def check(account, made, there, values):
         assert variables["CODE_LENGTH"] == values["CodeLength"] and variables["SMS_PROVIDER"] == values["SmsProvider"]
         assert variables["REVEAL_CODE"] == "false"
         assert configuration["Runtime"] == "provided.al2023"
+        # Another value changes, and so restarts, them all.
+        assert of["Properties"]["Description"] == {"Ref": "Restart"}, logical
         assert resolved(of["Properties"]["Architectures"], values, {}) == [values["Architecture"]]
         role = made["Resources"][f"{logical}Role"]["Properties"]
         for policy in role.get("Policies", []):
@@ -214,7 +229,7 @@ def check(account, made, there, values):
             properties = resolved(of["Properties"], {**values, **name, "Api": "api"}, conditions)
             properties["Threshold"] = float(properties["Threshold"])
             alarms.put_metric_alarm(AlarmName=logical, **properties)
-    assert len(alarms.describe_alarms()["MetricAlarms"]) == 8
+    assert len(alarms.describe_alarms()["MetricAlarms"]) == 9
 
     known = {**values, **name, "Api": "api", "AWS::Region": REGION, "AWS::Partition": "aws", "AWS::StackName": "stack"}
     api = resolved(made["Resources"]["Api"]["Properties"]["Body"], known, conditions)
@@ -259,6 +274,7 @@ def main():
     for refused in REFUSED:
         assert list(broken_rules(parameters(refused))), refused
     for accepted in ACCEPTED:
+        check_allowed(parameters(accepted))
         assert not list(broken_rules(parameters(accepted))), accepted
     print(f"  rules: {len(REFUSED)} unsafe combinations are refused")
     account = Account(moto)

@@ -11,7 +11,7 @@ pub enum Metric {
     CodesAsked,
     /// A text with a code left.
     CodesTexted,
-    /// A code was entered.
+    /// A code that was texted was entered.
     CodesEntered,
     /// A code was wrong.
     CodesWrong,

@@ -31,6 +31,21 @@ pub struct Parameter {
     pub default: Option<String>,
     /// What it is for.
     pub description: String,
+    /// What a deployment may set.
+    pub allowed: Allowed,
+}
+
+/// Values of a parameter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Allowed {
+    /// One of these.
+    Values(Vec<String>),
+    /// Numbers from the one to the other.
+    Range(i64, i64),
+    /// What this regular expression matches whole.
+    Pattern(String),
+    /// Whatever is set.
+    Anything,
 }
 
 /// What pages of other origins may do.
@@ -84,6 +99,7 @@ impl Template {
                 name: name.clone(),
                 default: parameter.get("Default").map(scalar),
                 description: scalar(&parameter["Description"]),
+                allowed: allowed(parameter),
             })
             .collect()
     }
@@ -134,6 +150,15 @@ impl Template {
     /// What a function's policies allow: pairs of an action and the resource
     /// as it is written, without its tag.
     pub fn allowed(&self, function: &str) -> Vec<(String, String)> {
+        self.statements(function, "Allow")
+    }
+
+    /// What they deny, whatever else allows it.
+    pub fn denied(&self, function: &str) -> Vec<(String, String)> {
+        self.statements(function, "Deny")
+    }
+
+    fn statements(&self, function: &str, effect: &str) -> Vec<(String, String)> {
         let one_or_more = |value: &Value| -> Vec<String> {
             value.as_array().map_or_else(|| vec![scalar(value)], |all| all.iter().map(scalar).collect())
         };
@@ -141,7 +166,7 @@ impl Template {
             .filter(|(_, resource)| binary(resource) == function)
             .flat_map(|(_, resource)| list(&resource["Properties"]["Policies"]))
             .flat_map(|policy| list(&policy["Statement"]))
-            .filter(|statement| statement["Effect"] == "Allow")
+            .filter(|statement| statement["Effect"] == effect)
             .flat_map(|statement| {
                 let resources = one_or_more(&statement["Resource"]);
                 one_or_more(&statement["Action"])
@@ -191,6 +216,19 @@ fn list(of: &Value) -> impl Iterator<Item = &Value> {
 /// The key attributes of a table or an index, the hash key first.
 fn keys(of: &Value) -> Vec<String> {
     list(&of["KeySchema"]).map(|key| scalar(&key["AttributeName"])).collect()
+}
+
+fn allowed(parameter: &Value) -> Allowed {
+    let bound = |name| parameter[name].as_i64();
+    if let Some(values) = parameter["AllowedValues"].as_array() {
+        Allowed::Values(values.iter().map(scalar).collect())
+    } else if let (Some(least), Some(most)) = (bound("MinValue"), bound("MaxValue")) {
+        Allowed::Range(least, most)
+    } else if let Some(pattern) = parameter["AllowedPattern"].as_str() {
+        Allowed::Pattern(pattern.to_owned())
+    } else {
+        Allowed::Anything
+    }
 }
 
 fn binary(function: &Value) -> String {

@@ -9,7 +9,8 @@ use latchkey::http::function::Mount;
 use latchkey::http::problem::Code;
 use latchkey_local::functions;
 use latchkey_local::parameters::DEFAULTS;
-use latchkey_template::{Route, TEMPLATE, Template};
+use latchkey_template::{Allowed, Route, TEMPLATE, Template};
+use regex::Regex;
 use serde_json::json;
 
 use crate::app::{App, phone};
@@ -91,6 +92,92 @@ fn every_parameter_is_a_variable_of_the_functions() {
     }
 }
 
+/// What the template lets pass, functions start with; what stops their start,
+/// it refuses before anything is made.
+#[tokio::test]
+async fn the_template_allows_what_functions_start_with() {
+    let app = App::new().await;
+    let starts = async |name: &str, value: &str| {
+        app.functions_with(&[("SMS_PROVIDER", "sns"), (name, value)]).await.is_ok()
+    };
+    let mut patterns = BTreeMap::new();
+    for parameter in Template::of_checkout().parameters() {
+        let of_code = PARAMETERS.iter().find(|of_code| logical_id(of_code.name) == parameter.name);
+        match (of_code, parameter.allowed) {
+            (_, Allowed::Anything) => panic!("{} is allowed anything", parameter.name),
+            (Some(of_code), Allowed::Range(least, most)) => {
+                assert!(starts(of_code.name, &least.to_string()).await, "{} {least}", of_code.name);
+                assert!(starts(of_code.name, &most.to_string()).await, "{} {most}", of_code.name);
+                assert!(!starts(of_code.name, &(least - 1).to_string()).await, "{}", of_code.name);
+                assert!(!starts(of_code.name, &(most + 1).to_string()).await, "{}", of_code.name);
+            }
+            (Some(of_code), Allowed::Pattern(pattern)) => {
+                let pattern = Regex::new(&format!("^(?:{pattern})$")).unwrap();
+                assert!(pattern.is_match(of_code.default), "{}", of_code.name);
+                patterns.insert(of_code.name, pattern);
+            }
+            _ => {}
+        }
+    }
+    for (name, good, bad) in PATTERNS {
+        let pattern = patterns.remove(name).unwrap();
+        for value in *good {
+            assert!(pattern.is_match(value) && starts(name, value).await, "{name}={value}");
+        }
+        for value in *bad {
+            assert!(!pattern.is_match(value) && !starts(name, value).await, "{name}={value}");
+        }
+    }
+    // Of these functions take any text.
+    let any = ["AUDIENCE", "ISSUER", "SMSAERO_API_KEY", "SMSAERO_EMAIL", "SMSAERO_SIGN"];
+    assert_eq!(patterns.into_keys().collect::<Vec<_>>(), any);
+}
+
+/// Names, values that are good, and values that are bad.
+type Examples = (&'static str, &'static [&'static str], &'static [&'static str]);
+
+const PATTERNS: &[Examples] = &[
+    ("PUMPING_MIN_RATIO", &["0", "0.25", "0.10", "1"], &["2", "-0.1", "half"]),
+    ("ALLOWED_COUNTRIES", &["RU", "ru, KZ"], &["RUS", "RU;KZ"]),
+    (
+        "TEST_PHONES",
+        &[
+            "+12015550123=1234@2026-12-31",
+            "8 (900) 000-00-01=00000000@2026-12-31, +12015550123=1234@2026-12-31",
+        ],
+        &["+12015550123", "+12015550123=123@2026-12-31", "+12015550123=1234@tomorrow"],
+    ),
+    (
+        "ADMIN_PHONES",
+        &["+79990000000", "+79990000000, 8 (900) 000-00-01"],
+        &["abc", "+79990000000;+79000000001"],
+    ),
+    ("DEFAULT_REGION", &["US"], &["USA"]),
+    (
+        "PUBLIC_URL",
+        &["https://api.example.com", "http://localhost:3000/dev"],
+        &["api.example.com", "https://a/?b"],
+    ),
+    ("APP_NAME", &["Latchkey", "\u{41a}\u{43b}\u{44e}\u{447}"], &["two\nlines"]),
+    ("APP_LINK_IOS", &["https://example.com/{invite_code}", "app://i/"], &["example.com", "https://a b"]),
+    ("APP_LINK_ANDROID", &["market://details?id=a"], &["example.com"]),
+    ("APP_LINK_WEB", &["https://example.com/i/"], &["example.com"]),
+    ("IOS_APP_IDS", &["ABCDE12345.com.example.app"], &["ABCDE.com.example.app", "ABCDE12345"]),
+    (
+        "ANDROID_APPS",
+        &[
+            "com.example.app=AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA",
+        ],
+        &["com.example.app", "com.example.app=AA:BB"],
+    ),
+    ("CORS_ORIGINS", &["*", "https://example.com,http://localhost:8080"], &[]),
+    ("SMS_DOMAIN", &["example.com"], &["https://example.com", "localhost"]),
+    ("APP_HASHES", &["FA+9qCX9VSu, AAAAAAAAAAA"], &["short"]),
+    ("SNS_SENDER_ID", &["Latchkey", "3-apps"], &["12345", "under_score"]),
+    ("SNS_ORIGINATION_NUMBER", &["+12065550100"], &["12065550100"]),
+    ("SNS_MAX_PRICE", &["0.10", ".5", "2"], &["cheap", "-1", "0"]),
+];
+
 /// Variables that nobody sets in a deployment: its own resources, and what is
 /// for laptops alone.
 const SET_BY_THE_TEMPLATE: [&str; 11] = [
@@ -129,6 +216,31 @@ async fn secrets_are_read_by_those_alone_who_need_them() {
         }
     }
     assert_eq!(readers["SigningSecret"], ["exchange-code", "refresh-token"].into());
+}
+
+/// A function that starts whoever is to send sends nothing.
+#[tokio::test]
+async fn those_alone_may_text_who_do_and_to_no_topic() {
+    let app = App::new().await;
+    let template = Template::of_checkout();
+    let publish = |resource: &str| ("sns:Publish".to_owned(), resource.to_owned());
+    let mut senders = BTreeSet::new();
+    for function in functions::all() {
+        let name = function.name();
+        let texts = function.build(&app.setup_with(name, &[("SMS_PROVIDER", "pigeon")])).await.is_err();
+        let of_sns = |all: Vec<(String, String)>| -> Vec<_> {
+            all.into_iter().filter(|(action, _)| action.starts_with("sns:")).collect()
+        };
+        let (allowed, denied) = (of_sns(template.allowed(name)), of_sns(template.denied(name)));
+        if texts {
+            assert_eq!(allowed, [publish("*")], "{name}");
+            assert_eq!(denied, [publish("arn:${AWS::Partition}:sns:*:*:*")], "{name}");
+            senders.insert(name);
+        } else {
+            assert_eq!((allowed, denied), (vec![], vec![]), "{name}");
+        }
+    }
+    assert_eq!(senders, ["change-phone", "request-code"].into());
 }
 
 /// An alarm on a metric that nobody writes would never go off.

@@ -160,6 +160,12 @@ async fn requests_are_charged_what_the_guide_says() {
     check("entering an invite code", activating);
     let (profile, _) = charge(&app, app.get("/v1/users/me", token)).await;
     check("a profile", profile);
+
+    let body = json!({ "phone": phone(3) });
+    app.post_with_key("/v1/auth/code", "b", &body).await.ok(202);
+    let body = json!({ "phone": phone(3), "code": app.last_code(&phone(3)).await });
+    let (entering, _) = charge(&app, app.post_with_key("/v1/auth/token", "b", &body)).await;
+    check("entering it, a new user, with an `Idempotency-Key`", entering);
 }
 
 /// Each line of the bill is what it is made of, and their sum stands below.
