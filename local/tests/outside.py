@@ -217,6 +217,15 @@ def another_backend(binary):
                 lacking = {name: value for name, value in claims.items() if name != claim}
                 refused(verifier, jwt.encode(lacking, key, "ES256", headers), f"no {claim}")
 
+    # The keys are out of reach now, which tells nothing of a token.
+    for language in InPython, InNode:
+        try:
+            language(gateway.url).verify(token)
+        except (jwt.PyJWKClientConnectionError, SystemExit):
+            print(f"  not refused by {language.__name__}, which cannot reach the keys")
+        else:
+            raise SystemExit(f"accepted by {language.__name__} without keys")
+
 
 def sns(binary, moto):
     variables = {"SMS_PROVIDER": "sns", "AWS_ENDPOINT_URL_SNS": moto, "REVEAL_CODE": "true"}

@@ -117,10 +117,18 @@ impl Template {
         }
     }
 
-    /// The names of the variables that every function gets.
-    pub fn variables(&self) -> Vec<String> {
-        let variables = &self.0["Globals"]["Function"]["Environment"]["Variables"];
-        entries(variables).map(|(name, _)| name.clone()).collect()
+    /// The names of the variables that a function gets.
+    pub fn variables(&self, function: &str) -> Vec<String> {
+        let own = self
+            .resources("AWS::Serverless::Function")
+            .filter(|(_, resource)| binary(resource) == function)
+            .map(|(_, resource)| &resource["Properties"]);
+        [&self.0["Globals"]["Function"]]
+            .into_iter()
+            .chain(own)
+            .flat_map(|of| entries(&of["Environment"]["Variables"]))
+            .map(|(name, _)| name.clone())
+            .collect()
     }
 
     /// The names of the binaries of its functions.
