@@ -92,6 +92,27 @@ async fn side_by_side(one: &App, other: &App) {
     }
 }
 
+/// What the guide does in a hurry: the new entry alone, at once.
+#[tokio::test]
+async fn a_leaked_entry_is_gone_in_one_step() {
+    let step = |signing, pepper| [("SIGNING_SECRET", signing), ("PEPPER_SECRET", pepper)];
+    let app = App::with(&step("leaked", "leaked")).await;
+    let alice = app.sign_in(&phone(1)).await;
+    let signing = app.again_with(&step("new", "leaked")).await;
+    signing.get("/v1/users/me", &alice.token).await.problem(401, "invalid_token");
+    let refreshed = signing.refresh(&alice.refresh).await.ok(200);
+    signing.get("/v1/users/me", refreshed["access_token"].as_str().unwrap()).await.ok(200);
+
+    app.clock.advance(60);
+    let code = signing.code_for(&phone(1)).await;
+    let both = app.again_with(&step("new", "new")).await;
+    both.exchange(&phone(1), &code).await.problem(422, "invalid_code");
+    let refresh = refreshed["refresh_token"].as_str().unwrap();
+    both.refresh(refresh).await.problem(401, "invalid_refresh_token");
+    app.clock.advance(60);
+    assert_eq!(both.sign_in(&phone(1)).await.id, alice.id);
+}
+
 /// A guess is counted once, whichever entry its code is of.
 #[tokio::test]
 async fn guesses_are_counted_across_a_rotation() {
