@@ -47,6 +47,18 @@ REFUSED = [
     ("DomainName=api.example.com",),
     ("HostedZoneId=Z1",),
 ]
+NOT_ALLOWED = [
+    "CodeLength=3",
+    "LogRetentionDays=2",
+    "Stage=prod",
+    "SnsSenderId=twelve-chars",
+    "ReservedConcurrency=0",
+    "Restart=two words",
+    "DomainName=https://api.example.com",
+    "CertificateArn=certificate",
+    "HostedZoneId=example.com",
+    "AlarmTopicArn=me@example.com",
+]
 ACCEPTED = [
     (),
     ("CodeLength=4", "TextsPerDay=0"),
@@ -94,13 +106,16 @@ def holds(condition, values):
     raise SystemExit(f"{function} is not for rules")
 
 
-def check_allowed(values):
+def not_allowed(values):
+    """The parameters whose value CloudFormation would refuse."""
     for name, of in template()["Parameters"].items():
         value = values[name]
-        bounds = of.get("MinValue", 0), of.get("MaxValue", 0)
-        assert of["Type"] != "Number" or "AllowedValues" in of or bounds[0] <= int(value) <= bounds[1], name
-        assert value in map(str, of.get("AllowedValues", [value])), name
-        assert re.fullmatch(of.get("AllowedPattern", ".*"), value), name
+        if "MinValue" in of and not of["MinValue"] <= int(value) <= of["MaxValue"]:
+            yield name
+        elif value not in map(str, of.get("AllowedValues", [value])):
+            yield name
+        elif not re.fullmatch(of.get("AllowedPattern", ".*"), value) or len(value) > of.get("MaxLength", 4096):
+            yield name
 
 
 def broken_rules(values):
@@ -141,7 +156,7 @@ class Account:
 
 def deploy(account, name, overrides):
     values = parameters(overrides)
-    check_allowed(values)
+    assert not list(not_allowed(values)), (name, list(not_allowed(values)))
     assert not list(broken_rules(values)), (name, list(broken_rules(values)))
     made = transformed(values)
     formation = account.client("cloudformation")
@@ -211,7 +226,7 @@ def check(account, made, there, values):
         assert variables["REVEAL_CODE"] == "false"
         assert configuration["Runtime"] == "provided.al2023"
         # Another value changes, and so restarts, them all.
-        assert of["Properties"]["Description"] == {"Ref": "Restart"}, logical
+        assert of["Properties"]["Environment"]["Variables"]["RESTART"] == {"Ref": "Restart"}, logical
         assert resolved(of["Properties"]["Architectures"], values, {}) == [values["Architecture"]]
         role = made["Resources"][f"{logical}Role"]["Properties"]
         for policy in role.get("Policies", []):
@@ -230,6 +245,13 @@ def check(account, made, there, values):
             properties["Threshold"] = float(properties["Threshold"])
             alarms.put_metric_alarm(AlarmName=logical, **properties)
     assert len(alarms.describe_alarms()["MetricAlarms"]) == 9
+    watched = {
+        dimension["Value"]
+        for metric in made["Resources"]["IndexThrottlesAlarm"]["Properties"]["Metrics"]
+        for dimension in metric.get("MetricStat", {}).get("Metric", {}).get("Dimensions", [])
+        if dimension["Name"] == "GlobalSecondaryIndexName"
+    }
+    assert watched == {index["IndexName"] for index in users["Properties"]["GlobalSecondaryIndexes"]}, watched
 
     known = {**values, **name, "Api": "api", "AWS::Region": REGION, "AWS::Partition": "aws", "AWS::StackName": "stack"}
     api = resolved(made["Resources"]["Api"]["Properties"]["Body"], known, conditions)
@@ -271,10 +293,13 @@ def resolved(value, known, conditions):
 
 def main():
     (moto,) = sys.argv[1:]
+    for override in NOT_ALLOWED:
+        assert list(not_allowed(parameters([override]))) == [override.split("=")[0]], override
     for refused in REFUSED:
+        assert not list(not_allowed(parameters(refused))), refused
         assert list(broken_rules(parameters(refused))), refused
     for accepted in ACCEPTED:
-        check_allowed(parameters(accepted))
+        assert not list(not_allowed(parameters(accepted))), accepted
         assert not list(broken_rules(parameters(accepted))), accepted
     print(f"  rules: {len(REFUSED)} unsafe combinations are refused")
     account = Account(moto)

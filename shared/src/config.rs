@@ -73,7 +73,7 @@ parameters! {
     SMS_DOMAIN = "", "The domain in the last line of texts, by which iPhones fill in the code: example.com.";
     APP_HASHES = "", "Hashes of Android apps that may be the last line of texts, separated by commas: FA+9qCX9VSu.";
     SNS_SENDER_ID = "", "The alphanumeric sender of texts by SNS, where a country allows one.";
-    SNS_ORIGINATION_NUMBER = "", "The number that texts by SNS come from, in E.164, where a country asks for one.";
+    SNS_ORIGINATION_NUMBER = "", "The number that texts by SNS come from, in E.164 or as a short code, where a country asks for one.";
     SNS_MAX_PRICE = "", "The most that one text by SNS may cost, in USD; empty: no bound of its own.";
     SMSAERO_EMAIL = "", "The account at SMS Aero.";
     SMSAERO_API_KEY = "", "The key of that account.";

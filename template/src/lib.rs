@@ -42,8 +42,8 @@ pub enum Allowed {
     Values(Vec<String>),
     /// Numbers from the one to the other.
     Range(i64, i64),
-    /// What this regular expression matches whole.
-    Pattern(String),
+    /// What this regular expression matches whole, of at most so many bytes.
+    Pattern(String, usize),
     /// Whatever is set.
     Anything,
 }
@@ -233,7 +233,8 @@ fn allowed(parameter: &Value) -> Allowed {
     } else if let (Some(least), Some(most)) = (bound("MinValue"), bound("MaxValue")) {
         Allowed::Range(least, most)
     } else if let Some(pattern) = parameter["AllowedPattern"].as_str() {
-        Allowed::Pattern(pattern.to_owned())
+        let longest = parameter["MaxLength"].as_u64().and_then(|most| most.try_into().ok());
+        Allowed::Pattern(pattern.to_owned(), longest.unwrap_or(usize::MAX))
     } else {
         Allowed::Anything
     }

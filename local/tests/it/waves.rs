@@ -186,7 +186,7 @@ async fn limits_and_keys_cost_no_wave() {
         let body = json!({ "phone": phone(n) });
         waves(&app, app.post_with_key("/v1/auth/code", key, &body)).await
     };
-    // The guard counts beside the text, whose own trip is left out.
+    // What is counted of a text goes beside it, and its own trip is left out.
     let (count, answer, _) = ask("a", 1).await;
     answer.ok(202);
     assert_eq!(count, 1, "request-code");

@@ -2,7 +2,7 @@
 //! an item takes 1,000 writes a second.
 //!
 //! What is *made* (sign-ups, referrals) is counted in the transaction that makes
-//! it, exactly. What is *sent* (texts, codes entered) is counted beside, and
+//! it, exactly. What is *sent* (texts, codes entered) is counted apart, and
 //! fails nothing else. They are items of their own, so that the one never meets
 //! the other's transactions.
 

@@ -115,9 +115,10 @@ fn attributes(vars: &Vars) -> Result<Vec<(&'static str, MessageAttributeValue)>,
         all.push(("AWS.SNS.SMS.SenderID", value("String", id)));
     }
     if let Some(number) = vars.optional(config::SNS_ORIGINATION_NUMBER) {
-        let digits = number.strip_prefix('+').unwrap_or_default();
-        if !(5..=15).contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            let problem = format!("is to be a number in E.164, not {number:?}");
+        // SNS Developer Guide, "Dedicated short codes": three to seven digits.
+        let (digits, lengths) = number.strip_prefix('+').map_or((number, 3..=7), |digits| (digits, 5..=15));
+        if !lengths.contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            let problem = format!("is to be a number in E.164 or a short code, not {number:?}");
             return Err(BadParameter { name: config::SNS_ORIGINATION_NUMBER.name, problem });
         }
         all.push(("AWS.MM.SMS.OriginationNumber", value("String", number)));
