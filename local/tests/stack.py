@@ -7,6 +7,7 @@ translator, its rules are applied to the parameters, and moto's CloudFormation c
 looked up by the service that it belongs to, and compared with what the template asks for.
 """
 
+import copy
 import io
 import json
 import os
@@ -22,6 +23,7 @@ from samcli.yamlhelper import yaml_parse
 from samtranslator.translator.transform import transform
 
 ROOT = Path(__file__).parents[2]
+TEMPLATE = yaml_parse((ROOT / "template.yaml").read_text())
 REGION = "eu-central-1"
 # The translator asks for one.
 os.environ["AWS_DEFAULT_REGION"] = REGION
@@ -74,13 +76,9 @@ class ManagedPolicies:
         return {name: f"arn:aws:iam::aws:policy/service-role/{name}"}
 
 
-def template():
-    return yaml_parse((ROOT / "template.yaml").read_text())
-
-
 def parameters(overrides):
     """Every parameter with its value."""
-    values = {name: str(of.get("Default", "")) for name, of in template()["Parameters"].items()}
+    values = {name: str(of.get("Default", "")) for name, of in TEMPLATE["Parameters"].items()}
     for override in overrides:
         name, value = override.split("=", 1)
         assert name in values, f"{name} is no parameter of the template"
@@ -108,7 +106,7 @@ def holds(condition, values):
 
 def not_allowed(values):
     """The parameters whose value CloudFormation would refuse."""
-    for name, of in template()["Parameters"].items():
+    for name, of in TEMPLATE["Parameters"].items():
         value = values[name]
         if "MinValue" in of and not of["MinValue"] <= int(value) <= of["MaxValue"]:
             yield name
@@ -119,7 +117,7 @@ def not_allowed(values):
 
 
 def broken_rules(values):
-    for rule in template()["Rules"].values():
+    for rule in TEMPLATE["Rules"].values():
         if "RuleCondition" not in rule or holds(rule["RuleCondition"], values):
             for assertion in rule["Assertions"]:
                 if not holds(assertion["Assert"], values):
@@ -127,7 +125,7 @@ def broken_rules(values):
 
 
 def transformed(values):
-    source = template()
+    source = copy.deepcopy(TEMPLATE)
     for resource in source["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = "s3://artefacts/bootstrap.zip"

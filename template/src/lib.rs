@@ -119,13 +119,8 @@ impl Template {
 
     /// The names of the variables that a function gets.
     pub fn variables(&self, function: &str) -> Vec<String> {
-        let own = self
-            .resources("AWS::Serverless::Function")
-            .filter(|(_, resource)| binary(resource) == function)
-            .map(|(_, resource)| &resource["Properties"]);
-        [&self.0["Globals"]["Function"]]
-            .into_iter()
-            .chain(own)
+        std::iter::once(&self.0["Globals"]["Function"])
+            .chain(self.properties(function))
             .flat_map(|of| entries(&of["Environment"]["Variables"]))
             .map(|(name, _)| name.clone())
             .collect()
@@ -170,9 +165,8 @@ impl Template {
         let one_or_more = |value: &Value| -> Vec<String> {
             value.as_array().map_or_else(|| vec![scalar(value)], |all| all.iter().map(scalar).collect())
         };
-        self.resources("AWS::Serverless::Function")
-            .filter(|(_, resource)| binary(resource) == function)
-            .flat_map(|(_, resource)| list(&resource["Properties"]["Policies"]))
+        self.properties(function)
+            .flat_map(|properties| list(&properties["Policies"]))
             .flat_map(|policy| list(&policy["Statement"]))
             .filter(|statement| statement["Effect"] == effect)
             .flat_map(|statement| {
@@ -202,6 +196,13 @@ impl Template {
                 }
             })
             .collect()
+    }
+
+    /// The properties of a function.
+    fn properties(&self, function: &str) -> impl Iterator<Item = &Value> {
+        self.resources("AWS::Serverless::Function")
+            .filter(move |(_, resource)| binary(resource) == function)
+            .map(|(_, resource)| &resource["Properties"])
     }
 
     fn resource(&self, logical_id: &str) -> &Value {
