@@ -90,6 +90,22 @@ async fn a_refused_text_leaves_the_code_before_it_live() {
     app.exchange(&phone(1), &code).await.ok(200);
 }
 
+/// It is no text of the day, and none whose code nobody enters.
+#[tokio::test]
+async fn a_refused_text_is_not_counted() {
+    let more = [("ADMIN_PHONES", "+79990000000"), ("PUMPING_MIN_SENDS", "1")];
+    let app = App::with(&[SNS, &more].concat()).await;
+    app.faults.carrier(Carrier::Refuses("Throttled", "no"));
+    app.request_code(&phone(1)).await.problem(503, "text_not_sent");
+    app.faults.carrier(Carrier::Takes);
+    // By now the guard judges it.
+    app.clock.advance(330);
+    app.request_code(&phone(1)).await.ok(202);
+    let admin = app.sign_in("+79990000000").await;
+    let stats = app.get("/v1/stats?days=1", &admin.token).await.ok(200);
+    assert_eq!(stats["items"][0]["codes_texted"], 2);
+}
+
 #[tokio::test]
 async fn a_text_that_may_have_left_counts_as_sent() {
     for (n, carrier) in [(1, Carrier::Silent), (2, Carrier::Breaks)] {
