@@ -6,6 +6,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::app::{Answer, App, Person, phone};
+use crate::trials::trials;
 
 const FREE: &[(&str, &str)] =
     &[("RESEND_COOLDOWN", "0"), ("CODES_PER_PHONE_HOUR", "0"), ("CODES_PER_PHONE_DAY", "0")];
@@ -361,7 +362,7 @@ async fn an_address_guesses_60_times_an_hour_at_most() {
 /// A hundred at once, with answers lost and writes throttled: the ceiling holds.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_deployments_texts_of_a_day_are_never_exceeded() {
-    for seed in 0..10 {
+    for seed in 0..u64::from(trials()) {
         let app = Arc::new(App::with(&[("TEXTS_PER_DAY", "20")]).await);
         if seed > 0 {
             app.faults.at_random(seed, 0.1);

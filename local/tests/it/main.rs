@@ -5,6 +5,7 @@
 mod app;
 mod faults;
 mod log;
+mod trials;
 
 mod ambiguity;
 mod cli;

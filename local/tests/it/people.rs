@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::app::{Answer, App, Person, phone};
 use crate::faults::Fault;
+use crate::trials::trials;
 
 /// The phone of the first admin.
 const ADMIN: &str = "+79990000000";
@@ -364,7 +365,7 @@ async fn a_deletion_and_all_else_at_once_leave_a_clean_state() {
     let app = Arc::new(app(&free).await);
     let admin = app.sign_in(ADMIN).await;
     let inviter = app.sign_in(&phone(900_000)).await;
-    for trial in 0..1_000 {
+    for trial in 0..trials() {
         let number = phone(trial);
         let alice = app.sign_in(&number).await;
         let code = app.code_for(&number).await;
@@ -493,7 +494,7 @@ async fn a_number_that_several_want_is_one_owners() {
     ];
     let app = Arc::new(app(&free).await);
     let admin = app.sign_in(ADMIN).await;
-    for trial in 0..1_000 {
+    for trial in 0..trials() {
         let (one, two, wanted) = (phone(3 * trial), phone(3 * trial + 1), phone(3 * trial + 2));
         let (alice, bob) = (app.sign_in(&one).await, app.sign_in(&two).await);
         let code =
@@ -614,7 +615,7 @@ async fn a_redrawn_code_leaves_its_referrals_and_is_nobodys_for_ever() {
 /// Fifty at once for a code of ten uses, with faults in half of the trials.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_limited_code_is_used_as_often_as_it_may_be() {
-    for trial in 0..20 {
+    for trial in 0..trials() {
         let app = Arc::new(app(&[("REVEAL_CODE", "true"), ("INVITE_GUESSES_PER_DAY", "0")]).await);
         let (admin, alice) = (app.sign_in(ADMIN).await, app.sign_in(&phone(0)).await);
         manage(&app, &admin.token, &alice.id, json!({ "max_uses": 10 })).await.ok(200);
@@ -623,7 +624,7 @@ async fn a_limited_code_is_used_as_often_as_it_may_be() {
             friends.push(app.sign_in(&phone(n)).await);
         }
         if trial % 2 == 1 {
-            app.faults.at_random(trial, 0.05);
+            app.faults.at_random(u64::from(trial), 0.05);
         }
         let mut racers = JoinSet::new();
         for friend in friends {
@@ -717,7 +718,7 @@ async fn what_is_no_image_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn uploads_at_once_leave_one_avatar() {
     let app = Arc::new(app(&[("REVEAL_CODE", "true")]).await);
-    for trial in 0..50 {
+    for trial in 0..trials() {
         let alice = app.sign_in(&phone(trial)).await;
         if trial % 2 == 1 {
             app.faults.at_random(u64::from(trial), 0.05);

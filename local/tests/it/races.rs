@@ -9,9 +9,7 @@ use tokio::task::JoinSet;
 
 use crate::app::{Answer, App, Person, phone};
 use crate::log;
-
-/// How many trials each race gets, half of them with faults.
-const TRIALS: u32 = 1_000;
+use crate::trials::trials;
 
 /// How many requests in a hundred meet a fault when faults are on.
 const FAULTS: f64 = 0.05;
@@ -50,7 +48,7 @@ fn only(answers: &[Answer], allowed: &[(u16, &str)]) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_code_verified_by_8_at_once_signs_in_once() {
     let app = app(&[("MAX_ATTEMPTS", "8"), ("GUESSES_PER_PHONE_DAY", "0")]).await;
-    for trial in 0..TRIALS {
+    for trial in 0..trials() {
         let phone = phone(trial);
         app.faults.at_random(0, 0.0);
         let code = app.code_for(&phone).await;
@@ -80,7 +78,7 @@ async fn eight_first_sign_ins_of_one_phone_make_one_user() {
     // enough registers, everybody else is refused or the same user.
     let vars = ["RESEND_COOLDOWN", "CODES_PER_PHONE_HOUR", "CODES_PER_PHONE_DAY", "GUESSES_PER_PHONE_DAY"];
     let app = app(&vars.map(|name| (name, "0"))).await;
-    for trial in 0..TRIALS {
+    for trial in 0..trials() {
         let phone = phone(trial);
         trouble(&app, trial);
         let mut racers = JoinSet::new();
@@ -117,7 +115,7 @@ async fn of_20_activations_at_once_one_holds() {
     for n in 0..20 {
         inviters.push(app.sign_in(&phone(100_000 + n)).await);
     }
-    for trial in 0..TRIALS {
+    for trial in 0..trials() {
         let bob = calm_sign_in(&app, &phone(trial)).await;
         trouble(&app, trial);
         let mut racers = JoinSet::new();
@@ -152,13 +150,14 @@ async fn of_20_activations_at_once_one_holds() {
         assert_eq!(profile["referrals_count"], own);
         listed += own;
     }
-    assert!(listed <= TRIALS as usize && listed > TRIALS as usize * 9 / 10, "{listed}");
+    let trials = trials() as usize;
+    assert!(listed <= trials && listed > trials * 9 / 10, "{listed} of {trials}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_two_who_invite_each_other_at_once_one_holds() {
     let app = app(&[]).await;
-    for trial in 0..TRIALS {
+    for trial in 0..trials() {
         let alice = calm_sign_in(&app, &phone(2 * trial)).await;
         let bob = calm_sign_in(&app, &phone(2 * trial + 1)).await;
         trouble(&app, trial);

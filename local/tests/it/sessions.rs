@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::app::{Answer, App, Person, phone};
 use crate::faults::Fault;
+use crate::trials::trials;
 
 async fn sessions(app: &App, token: &str) -> Vec<Value> {
     let answer = app.get("/v1/users/me/sessions", token).await.ok(200);
@@ -99,7 +100,7 @@ async fn without_grace_a_second_use_is_a_theft() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_50_refreshes_at_once_all_get_one_new_token() {
     let app = Arc::new(App::with(&[("REVEAL_CODE", "true")]).await);
-    for trial in 0..100 {
+    for trial in 0..trials() {
         let alice = app.sign_in(&phone(trial)).await;
         if trial % 2 == 1 {
             app.faults.at_random(u64::from(trial), 0.1);
