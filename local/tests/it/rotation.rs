@@ -4,7 +4,7 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::app::{App, Person, phone};
+use crate::app::{App, FREE, Person, phone};
 
 async fn jwks(app: &App) -> Vec<Value> {
     let answer = app.raw(Method::GET, "/.well-known/jwks.json", None, vec![]).await;
@@ -38,9 +38,7 @@ async fn the_keys_are_published_for_others() {
 #[tokio::test]
 async fn both_secrets_are_rotated_without_anybody_noticing() {
     let step = |signing, pepper| [("SIGNING_SECRET", signing), ("PEPPER_SECRET", pepper)];
-    let app =
-        App::with(&[("RESEND_COOLDOWN", "0"), ("CODES_PER_PHONE_HOUR", "0"), ("CODES_PER_PHONE_DAY", "0")])
-            .await;
+    let app = App::with(FREE).await;
     let old = app.again_with(&step("one", "pepper1")).await;
     let appended = old.again_with(&step("one,two", "pepper1,pepper2")).await;
     let moved = old.again_with(&step("two,one", "pepper2,pepper1")).await;
