@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use latchkey::config::PARAMETERS;
+use latchkey::base::config::PARAMETERS;
 use latchkey::http::problem::Code;
 use latchkey_local::parameters::DEFAULTS;
 use latchkey_template::{Route, Template};

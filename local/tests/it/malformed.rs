@@ -1,8 +1,8 @@
 //! Malformed input at every endpoint that takes a body: 4xx, never 5xx.
 
 use http::Method;
-use latchkey::http::endpoint::Declaration;
-use latchkey::http::function::Function;
+use latchkey::endpoint::declaration::Declaration;
+use latchkey::endpoint::function::Function;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use latchkey::domain::user::Role;
-use latchkey::http::endpoint::Declaration;
+use latchkey::endpoint::declaration::Declaration;
 use serde_json::{Value, json};
 
 use crate::app::{ADMIN, App, Person, phone};

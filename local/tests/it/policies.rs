@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use http::Method;
-use latchkey::http::function::Mount;
+use latchkey::endpoint::function::Mount;
 use latchkey_local::functions;
 use latchkey_template::Template;
 use serde_json::json;

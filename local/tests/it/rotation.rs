@@ -130,9 +130,9 @@ async fn guesses_are_counted_across_a_rotation() {
 /// A slow instance of an older version of the secret undoes no rotation.
 #[tokio::test]
 async fn an_older_version_never_takes_the_place_of_a_later_one() {
+    use latchkey::base::world::Timestamp;
+    use latchkey::domain::public_key::PublicKey;
     use latchkey::tables::keyset::Keyset;
-    use latchkey::tokens::PublicKey;
-    use latchkey::world::Timestamp;
 
     let app = App::new().await;
     let keyset = Keyset::new(&app.setup("tests"));

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use http::Method;
-use latchkey::http::endpoint::Declaration;
-use latchkey::http::function::Function;
+use latchkey::endpoint::declaration::Declaration;
+use latchkey::endpoint::function::Function;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 

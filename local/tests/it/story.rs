@@ -236,11 +236,11 @@ async fn what_is_anothers_is_forbidden_whether_or_not_it_exists() {
 async fn a_drawn_invite_code_that_is_taken_is_drawn_again() {
     let app = App::sequential(&[]).await;
     let seeded = || Box::new(StdRng::seed_from_u64(7));
-    *app.world.chance() = seeded();
+    *app.world.rng() = seeded();
     let alice = app.sign_in(&phone(1)).await;
     // The same chance at another time: Bob is somebody else, with Alice's code.
     app.clock.advance(1);
-    *app.world.chance() = seeded();
+    *app.world.rng() = seeded();
     app.faults.asked();
     let bob = app.sign_in(&phone(2)).await;
     assert_ne!(bob.invite_code, alice.invite_code);

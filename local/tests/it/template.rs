@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use latchkey::config::PARAMETERS;
-use latchkey::http::endpoint::Declaration;
+use latchkey::base::config::PARAMETERS;
+use latchkey::endpoint::declaration::Declaration;
 use latchkey_local::functions;
 use latchkey_template::{Allowed, Route, TEMPLATE, Template};
 use regex::Regex;
@@ -11,7 +11,7 @@ use regex::Regex;
 use crate::app::App;
 use crate::policies::SENDERS;
 
-const METRICS: &str = include_str!("../../../shared/src/metrics.rs");
+const METRICS: &str = include_str!("../../../shared/src/base/metrics.rs");
 
 #[test]
 fn routes_in_code_and_template_are_equal() {

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 
 use axum::Json;
 use http::{HeaderMap, Method, StatusCode};
-use latchkey::config::Vars;
+use latchkey::base::config::Vars;
 use latchkey::domain::phone::Phone;
-use latchkey::texts::smsaero::SmsAero;
-use latchkey::texts::{NotSent, Why};
+use latchkey::sms::refusal::{NotSent, Why};
+use latchkey::sms::smsaero::SmsAero;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
