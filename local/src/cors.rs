@@ -26,7 +26,7 @@ pub fn layer(vars: &Vars) -> Result<Option<CorsLayer>, BadParameter> {
         let origins = origins.split(',').map(|origin| {
             HeaderValue::try_from(origin).ok().filter(|_| is_origin(origin)).ok_or_else(|| BadParameter {
                 name: config::CORS_ORIGINS.name,
-                problem: format!("is to hold origins such as https://app.example.com, not {origin:?}"),
+                problem: format!("must hold origins such as https://app.example.com, not {origin:?}"),
             })
         });
         AllowOrigin::list(origins.collect::<Result<Vec<_>, _>>()?)

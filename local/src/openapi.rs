@@ -346,7 +346,7 @@ fn extras(code: Code) -> Vec<(&'static str, Value, Value)> {
             vec![(
                 "errors",
                 schema,
-                json!([{ "field": "region", "message": "is to be a region of two letters that has phones, such as RU" }]),
+                json!([{ "field": "region", "message": "must be a region of two letters that has phones, such as RU" }]),
             )]
         }
         Code::InvalidCode => {

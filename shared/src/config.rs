@@ -178,7 +178,7 @@ impl Vars {
         text.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| BadParameter {
             name: parameter.name,
             problem: format!(
-                "is to be a whole number from {} to {}, not {text:?}",
+                "must be a whole number from {} to {}, not {text:?}",
                 range.start(),
                 range.end()
             ),
@@ -195,7 +195,7 @@ impl Vars {
             "false" => Ok(false),
             other => Err(BadParameter {
                 name: parameter.name,
-                problem: format!("is to be true or false, not {other:?}"),
+                problem: format!("must be true or false, not {other:?}"),
             }),
         }
     }
@@ -216,7 +216,7 @@ mod tests {
     fn a_bad_variable_is_named() {
         let vars = Vars::from_iter([("CODE_LENGTH", "9"), ("REQUIRE_CHALLENGE", "yes")]);
         let error = vars.number(CODE_LENGTH, 4..=8).unwrap_err().to_string();
-        assert_eq!(error, "CODE_LENGTH: is to be a whole number from 4 to 8, not \"9\"");
+        assert_eq!(error, "CODE_LENGTH: must be a whole number from 4 to 8, not \"9\"");
         assert!(vars.flag(REQUIRE_CHALLENGE).unwrap_err().to_string().starts_with("REQUIRE_CHALLENGE"));
     }
 

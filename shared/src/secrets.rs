@@ -55,7 +55,7 @@ impl Secret {
             (Some(text), _) => (text.to_owned(), None),
             (None, Some(id)) => fetch(setup, id).await?,
             (None, None) => {
-                return Err(BadParameter { name: arn.name, problem: "is to be set".to_owned() }.into());
+                return Err(BadParameter { name: arn.name, problem: "must be set".to_owned() }.into());
             }
         };
         let empty = || BadParameter { name: value.name, problem: "holds no entry".to_owned() };

@@ -167,7 +167,7 @@ impl Issuer {
         let refresh_ttl = lifetime(vars, config::REFRESH_TTL)?;
         let session_ttl = lifetime(vars, config::SESSION_TTL)?;
         if refresh_ttl < i64::from(access_ttl) {
-            let problem = format!("is to be at least {} ({access_ttl})", config::ACCESS_TTL.name);
+            let problem = format!("must be at least {} ({access_ttl})", config::ACCESS_TTL.name);
             return Err(BadParameter { name: config::REFRESH_TTL.name, problem }.into());
         }
         let keyset = Keyset::new(setup);

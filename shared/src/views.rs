@@ -149,7 +149,7 @@ impl Profiles {
             "full" => false,
             "masked" => true,
             other => {
-                let problem = format!("is to be full or masked, not {other:?}");
+                let problem = format!("must be full or masked, not {other:?}");
                 return Err(BadParameter { name: config::SHOW_PHONES.name, problem });
             }
         };

@@ -59,7 +59,7 @@ struct MaxUses(u32);
 impl<'de> Deserialize<'de> for MaxUses {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let most = u32::deserialize(deserializer).ok().filter(|most| *most <= 1_000_000_000);
-        most.map(Self).ok_or_else(|| serde::de::Error::custom("is to be a whole number from 0 to 1000000000"))
+        most.map(Self).ok_or_else(|| serde::de::Error::custom("must be a whole number from 0 to 1000000000"))
     }
 }
 

@@ -165,7 +165,7 @@ struct Taken {
 
 /// How asking for a code ended, short of a problem.
 enum Asked {
-    /// A new one is to be texted.
+    /// A new one was made and must be texted.
     Granted(Issued, Vec<counters::Taken>),
     /// The same request was answered before.
     Repeated(Live),

@@ -63,7 +63,7 @@ fn apple_apps(vars: &Vars) -> Result<Vec<String>, BadParameter> {
             let fits = team.len() == 10 && is_name(app);
             fits.then(|| app.to_owned()).ok_or_else(|| BadParameter {
                 name: config::IOS_APP_IDS.name,
-                problem: format!("is to be a list such as ABCDE12345.com.example.app, not {app:?}"),
+                problem: format!("must be a list such as ABCDE12345.com.example.app, not {app:?}"),
             })
         })
         .collect()
@@ -84,7 +84,7 @@ fn android_apps(vars: &Vars) -> Result<BTreeMap<String, Vec<String>>, BadParamet
                 apps.entry(package.to_owned()).or_default().push(fingerprint.to_ascii_uppercase());
             }
             _ => {
-                let problem = format!("is to be a list of com.example.app=<SHA-256 as AA:BB:…>, not {app:?}");
+                let problem = format!("must be a list of com.example.app=<SHA-256 as AA:BB:…>, not {app:?}");
                 return Err(BadParameter { name: config::ANDROID_APPS.name, problem });
             }
         }

@@ -52,7 +52,7 @@ fn link(vars: &Vars, parameter: &Parameter) -> Result<Option<String>, BadParamet
         && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
         && text.bytes().all(|byte| byte.is_ascii_graphic());
     if !is_address {
-        let problem = format!("is to be an address such as https://example.com/i/{PLACE}, not {text:?}");
+        let problem = format!("must be an address such as https://example.com/i/{PLACE}, not {text:?}");
         return Err(BadParameter { name: parameter.name, problem });
     }
     Ok(Some(if text.contains(PLACE) { text.to_owned() } else { format!("{text}{PLACE}") }))

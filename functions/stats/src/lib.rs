@@ -48,7 +48,7 @@ impl<'de> Deserialize<'de> for Days {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let days = u16::deserialize(deserializer).ok().filter(|days| (1..=KEPT).contains(days));
         days.map(Self)
-            .ok_or_else(|| serde::de::Error::custom(format!("is to be a whole number from 1 to {KEPT}")))
+            .ok_or_else(|| serde::de::Error::custom(format!("must be a whole number from 1 to {KEPT}")))
     }
 }
 

@@ -87,7 +87,7 @@ struct NotSet;
 
 impl<'de> Deserialize<'de> for NotSet {
     fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
-        Err(serde::de::Error::custom("is to be null; PUT /v1/users/me/avatar uploads one"))
+        Err(serde::de::Error::custom("must be null; PUT /v1/users/me/avatar uploads one"))
     }
 }
 

@@ -62,7 +62,7 @@ fn every_function_is_a_package_and_in_the_template() {
     assert_eq!(folders, deployed);
 }
 
-/// `CODE_LENGTH` as the template has to write it: `CodeLength`.
+/// `CODE_LENGTH` as the template must write it: `CodeLength`.
 fn logical_id(variable: &str) -> String {
     let word = |word: &str| word[..1].to_owned() + &word[1..].to_lowercase();
     variable.split('_').map(word).collect()
@@ -232,7 +232,7 @@ async fn secrets_are_read_by_those_alone_who_need_them() {
     assert_eq!(readers["SigningSecret"], ["exchange-code", "refresh-token"].into());
 }
 
-/// A function that starts whoever is to send sends nothing.
+/// Functions that read how texts are sent may send them; all others may not.
 #[tokio::test]
 async fn those_alone_may_text_who_do_and_to_no_topic() {
     let app = App::new().await;

@@ -101,7 +101,7 @@ pub enum Refusal {
 pub enum Entry {
     /// The same code was activated before: nothing is left to do.
     Repeated(InviteCode),
-    /// This one is to be activated.
+    /// This one can be activated.
     Activate {
         /// Which.
         code: InviteCode,

@@ -44,7 +44,7 @@ impl TestPhones {
         for text in vars.text(config::TEST_PHONES).split(',').map(str::trim).filter(|text| !text.is_empty()) {
             let bad = |problem: &str| BadParameter {
                 name: config::TEST_PHONES.name,
-                problem: format!("is to be a list such as +12015550123=1234@2026-12-31: {problem}"),
+                problem: format!("must be a list such as +12015550123=1234@2026-12-31: {problem}"),
             };
             let tester = parse(text, region).map_err(bad)?;
             if all.iter().any(|other| other.phone == tester.phone) {

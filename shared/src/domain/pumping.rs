@@ -58,7 +58,7 @@ impl Pumping {
     pub fn read(vars: &Vars) -> Result<Self, BadParameter> {
         let ratio = vars.parsed(config::PUMPING_MIN_RATIO)?;
         if !(0.0..=1.0).contains(&ratio) {
-            let problem = format!("is to be a share from 0 to 1, not {ratio}");
+            let problem = format!("must be a share from 0 to 1, not {ratio}");
             return Err(BadParameter { name: config::PUMPING_MIN_RATIO.name, problem });
         }
         Ok(Self {

@@ -94,7 +94,7 @@ fn public_url(text: &str) -> Result<String, BadParameter> {
         && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"<>#?".contains(&byte));
     is_url.then(|| text.to_owned()).ok_or_else(|| BadParameter {
         name: config::PUBLIC_URL.name,
-        problem: format!("is to be an address such as https://api.example.com, not {text:?}"),
+        problem: format!("must be an address such as https://api.example.com, not {text:?}"),
     })
 }
 

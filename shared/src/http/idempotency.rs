@@ -69,7 +69,7 @@ impl<T: DeserializeOwned + JsonSchema + Send> Body for Idempotent<T> {
             Some(key) => {
                 let key = key.to_str().ok().filter(|key| (1..=LONGEST).contains(&key.len()));
                 let key = key.ok_or_else(|| {
-                    let message = format!("is to be 1 to {LONGEST} characters of ASCII");
+                    let message = format!("must be 1 to {LONGEST} characters of ASCII");
                     Problem::invalid_field("Idempotency-Key", message)
                 })?;
                 Some(RequestKey { key: key.to_owned(), body: value.to_string() })

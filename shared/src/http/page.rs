@@ -34,7 +34,7 @@ impl<'de> Deserialize<'de> for Limit {
             .ok()
             .filter(|limit| (1..=100).contains(limit))
             .map(Self)
-            .ok_or_else(|| serde::de::Error::custom("is to be a whole number from 1 to 100"))
+            .ok_or_else(|| serde::de::Error::custom("must be a whole number from 1 to 100"))
     }
 }
 

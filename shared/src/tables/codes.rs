@@ -524,7 +524,7 @@ impl Register {
         })
     }
 
-    /// Takes back the newest: `t1 = t2, …`; the last is to be removed.
+    /// Takes back the newest: `t1 = t2, …`; the last must be removed.
     fn shift_out(&self) -> String {
         let p = self.prefix;
         let all: Vec<_> =

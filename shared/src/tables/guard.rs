@@ -40,7 +40,7 @@ pub enum Verdict {
     Open,
     /// Its place is paused.
     Paused(Limit),
-    /// Its place looks pumped and is to be paused, as long as the limit says.
+    /// Its place looks pumped and must be paused, as long as the limit says.
     Pumped(Place, Limit),
 }
 

@@ -602,7 +602,7 @@ impl Users {
     }
 
     /// Moves `seen` to another phone, and frees the old one; refused if the user
-    /// changed since it was read. The new one is to be claimed beside
+    /// changed since it was read. The new one must be claimed in the same transaction
     /// ([`Users::claim_phone`]).
     pub fn move_phone(&self, seen: &User, phone: &Phone) -> Vec<Write> {
         let user = Update::builder()

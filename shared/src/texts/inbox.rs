@@ -110,7 +110,7 @@ fn delay(vars: &Vars) -> Result<RangeInclusive<u64>, BadParameter> {
         (Some(least), Some(most)) if least <= most => Ok(least..=most),
         _ => Err(BadParameter {
             name: config::SMS_DELAY_MS.name,
-            problem: format!("is to be milliseconds up to 60000, such as 300 or 1000-2000, not {text:?}"),
+            problem: format!("must be milliseconds up to 60000, such as 300 or 1000-2000, not {text:?}"),
         }),
     }
 }
