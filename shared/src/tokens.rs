@@ -63,13 +63,13 @@ const TYPE: &str = "at+jwt";
 /// The public half of a signing key, as JWKS shows it (RFC 7517).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PublicKey {
-    /// Its thumbprint (RFC 7638).
+    /// The key's identifier: its thumbprint (RFC 7638).
     #[schemars(example = &"NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs")]
     pub kid: String,
-    /// The point's first coordinate, base64url.
+    /// The first coordinate of the key's point, in base64url.
     #[schemars(example = &"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU")]
     pub x: String,
-    /// The point's second coordinate, base64url.
+    /// The second coordinate of the key's point, in base64url.
     #[schemars(example = &"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0")]
     pub y: String,
 }
@@ -125,20 +125,21 @@ impl Names {
 /// What a sign-in and a refresh answer with: a pair of tokens.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Tokens {
-    /// Goes into `Authorization: Bearer …`: a JWT (RFC 9068), which another backend checks by the keys at
-    /// `/.well-known/jwks.json`.
+    /// The access token, to be sent as `Authorization: Bearer …`: a JWT (RFC 9068), which other backends can check
+    /// with the keys at `/.well-known/jwks.json`.
     #[schemars(example = &"eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFUzI1NiIsImtpZCI6Im5Ca2sifQ.eyJzdWIiOiIwMWExIn0.c2lnbmF0dXJl")]
     access_token: String,
-    /// How the access token is sent.
+    /// The scheme in which the access token is sent.
     #[schemars(extend("const" = "Bearer"))]
     token_type: &'static str,
-    /// Seconds until the access token expires.
+    /// In how many seconds the access token expires.
     #[schemars(example = 900)]
     expires_in: u32,
-    /// Trades for the next pair at `/v1/auth/refresh`. Keep it secret, and store the new one each time.
+    /// The refresh token, which `/v1/auth/refresh` trades for the next pair. Keep it secret, and store the new one
+    /// each time.
     #[schemars(example = &"lkr.AZn72pigfAu850gUiXnMrA.Bw.AQ.c2VjcmV0")]
     refresh_token: String,
-    /// Seconds until the session ends unless it is refreshed.
+    /// In how many seconds the session ends unless it is refreshed.
     #[schemars(example = 2_592_000)]
     refresh_expires_in: u64,
 }

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 /// Shows an invite code and sends on to the app.
 ///
-/// A page for people; JSON for who asks for it by `Accept`. It never says whether the code exists.
+/// Answers with a page, or with JSON if `Accept` asks for it. It never says whether the code exists.
 #[derive(JsonSchema)]
 #[schemars(rename = "OpenInvite")]
 pub(crate) struct ShareLink;
@@ -63,30 +63,30 @@ const PLACE: &str = "{invite_code}";
 /// The code in the path.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct InvitePath {
-    /// Six digits and letters; case does not matter, I and L are read as 1, O as 0.
+    /// The invite code: six digits and letters. Case does not matter; I and L are read as 1, O as 0.
     #[schemars(example = &"K5J3RW")]
     invite_code: String,
 }
 
-/// The code, and where to go with it.
+/// An invite code, and the links that take it to the app.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Share")]
 pub(crate) struct Share {
-    /// The code as it was read.
+    /// The invite code in its normal form.
     invite_code: InviteCode,
-    /// Where to go with it.
+    /// Where to go with the code, by platform.
     links: Links,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
 struct Links {
-    /// On an iPhone; null where the deployment has no such link, as the others.
+    /// The link for iPhones; null if the deployment has none.
     #[schemars(example = &"https://apps.example.com/ios?invite=K5J3RW")]
     ios: Option<String>,
-    /// On Android.
+    /// The link for Android; null if the deployment has none.
     #[schemars(example = &"https://apps.example.com/android?invite=K5J3RW")]
     android: Option<String>,
-    /// Elsewhere.
+    /// The link for all else; null if the deployment has none.
     #[schemars(example = &"https://www.example.com/join?invite=K5J3RW")]
     web: Option<String>,
 }

@@ -21,7 +21,7 @@ pub fn function<T: OfEndpoint>() -> Function<T> {
 
 /// Counts sign-ups, codes and referrals per day.
 ///
-/// The last days, today among them, newest first.
+/// One item for each of the last days, today included, newest first. Days are those of UTC.
 #[derive(JsonSchema)]
 pub struct GetStats;
 
@@ -29,7 +29,7 @@ pub struct GetStats;
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct Query {
     #[serde(default)]
-    /// How many days.
+    /// How many days to give, today included.
     days: Days,
 }
 
@@ -52,11 +52,11 @@ impl<'de> Deserialize<'de> for Days {
     }
 }
 
-/// One day (UTC).
+/// What happened on one day of UTC.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "DayOfNumbers")]
 pub struct Item {
-    /// Which, of UTC.
+    /// The day, of UTC.
     date: Date,
     #[serde(flatten)]
     numbers: Numbers,

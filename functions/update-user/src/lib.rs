@@ -25,7 +25,7 @@ pub fn function<T: OfEndpoint>() -> Function<T> {
     Function::new(env!("CARGO_PKG_NAME")).endpoint::<UpdateUser>()
 }
 
-/// Changes a profile.
+/// Changes a user's profile.
 ///
 /// A merge patch (RFC 7396): what is absent stays, null clears. Only an admin changes `role` and `status`; a ban
 /// ends all sessions at once.
@@ -57,27 +57,27 @@ impl Needs for Needed {
     }
 }
 
-/// What to change (RFC 7396): what is absent stays, null clears.
+/// What to change, as a merge patch (RFC 7396): what is absent stays, null clears.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "UserUpdate")]
 pub struct Wanted {
     #[serde(default)]
-    /// An e-mail address, as far as its shape tells.
+    /// The user's e-mail address. Its shape is checked, not that it exists.
     email: Change<Email>,
     #[serde(default)]
-    /// A city.
+    /// The user's city.
     #[schemars(example = &"Omsk")]
     city: Change<Text<100>>,
     #[serde(default)]
-    /// A Telegram name, with or without `@`, or a number.
+    /// The user's Telegram name, with or without `@`, or number.
     telegram_id: Change<TelegramId>,
     #[serde(default)]
-    /// Only null, which removes the picture; `PUT /v1/users/me/avatar` sets one.
+    /// Can only be null, which removes the avatar; `PUT /v1/users/me/avatar` sets one.
     #[schemars(with = "()")]
     avatar_url: Change<NotSet>,
-    /// For admins: what the user may do to others.
+    /// What the user may do to others; only an admin may change it.
     role: Option<Role>,
-    /// For admins: whether the user may sign in.
+    /// Whether the user may sign in; only an admin may change it.
     status: Option<Status>,
 }
 

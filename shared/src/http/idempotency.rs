@@ -50,8 +50,9 @@ impl<T: DeserializeOwned + JsonSchema + Send> Body for Idempotent<T> {
         json_schema!({
             "properties": {
                 "Idempotency-Key": {
-                    "description": "Draw one for each request, and send the same with the same body to repeat \
-                        it after a lost answer: it is done once. With another body it is refused.",
+                    "description": "Makes the request safe to repeat: it is done once for each key. Draw a new key \
+                        for each request; send the same key and body again if the answer was lost. The same \
+                        key with another body is refused.",
                     "type": "string",
                     "minLength": 1,
                     "maxLength": LONGEST,
