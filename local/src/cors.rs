@@ -10,9 +10,6 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 /// What pages of the origins of `CORS_ORIGINS` may do; `None` where there are
 /// none.
-///
-/// # Errors
-/// If one of them is no origin.
 pub fn layer(vars: &Vars) -> Result<Option<CorsLayer>, BadParameter> {
     let Some(origins) = vars.optional(config::CORS_ORIGINS) else { return Ok(None) };
     let origin = if origins == "*" {

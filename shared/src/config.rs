@@ -170,9 +170,6 @@ impl Vars {
     }
 
     /// A parameter as a whole number within `range`.
-    ///
-    /// # Errors
-    /// `BadParameter` if it is no number or outside.
     pub fn number(&self, parameter: &Parameter, range: RangeInclusive<u32>) -> Result<u32, BadParameter> {
         let text = self.text(parameter).trim();
         text.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| BadParameter {
@@ -186,9 +183,6 @@ impl Vars {
     }
 
     /// A parameter as `true` or `false`.
-    ///
-    /// # Errors
-    /// `BadParameter` if it is neither.
     pub fn flag(&self, parameter: &Parameter) -> Result<bool, BadParameter> {
         match self.text(parameter).trim() {
             "true" => Ok(true),

@@ -49,9 +49,6 @@ pub enum Entry {
 
 impl Guesses {
     /// Those at the codes of the deployment.
-    ///
-    /// # Errors
-    /// If a parameter is bad.
     pub fn new(setup: &Setup, pepper: Pepper) -> Result<Self, StartError> {
         let codes = Codes::new(setup, pepper.clone())?;
         Ok(Self {
@@ -78,9 +75,6 @@ impl Guesses {
 
     /// Counts a guess. Where something stands in the way it is taken back, and
     /// never compared.
-    ///
-    /// # Errors
-    /// What stands in the way.
     pub async fn enter(
         &self,
         phone: &Phone,

@@ -19,7 +19,8 @@ use crate::setup::Setup;
 use crate::watch;
 use crate::world::World;
 
-/// Why a function cannot start.
+/// Why a function cannot start: a bad parameter, or something that it needs and
+/// cannot reach. In words for whoever started it.
 #[derive(Debug, thiserror::Error)]
 #[error("{what}")]
 pub struct StartError {

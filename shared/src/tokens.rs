@@ -159,9 +159,6 @@ pub struct Issuer {
 impl Issuer {
     /// Derives the keys of the signing secret and publishes their public
     /// halves.
-    ///
-    /// # Errors
-    /// If a secret or the table cannot be reached, or a parameter is bad.
     pub async fn build(setup: &Setup) -> Result<Self, StartError> {
         let vars = &setup.vars;
         let access_ttl = vars.number(config::ACCESS_TTL, 60..=86_400)?;
@@ -308,9 +305,6 @@ impl From<jsonwebtoken::errors::Error> for TokenError {
 impl Verifier {
     /// Reads the keyset, which also opens the connection that every request
     /// needs.
-    ///
-    /// # Errors
-    /// If it cannot be read.
     pub async fn build(setup: &Setup) -> Result<Self, StartError> {
         install_cryptography();
         let keyset = Keyset::new(setup);
@@ -353,9 +347,6 @@ impl Verifier {
 
     /// Whether a key is still one of the keyset's. Reads it again where that
     /// was long ago: meant to be joined with other reads.
-    ///
-    /// # Errors
-    /// If it cannot be read.
     pub async fn still_trusts(&self, kid: &str) -> Result<bool, StoreError> {
         let read_at = self.known.read().unwrap_or_else(PoisonError::into_inner).read_at;
         let is_fresh = self.world.now() < read_at.plus_seconds(STALE_AFTER);

@@ -141,9 +141,6 @@ impl Needs for Profiles {
 
 impl Profiles {
     /// That of the deployment.
-    ///
-    /// # Errors
-    /// If `SHOW_PHONES` is neither `full` nor `masked`.
     pub fn new(setup: &Setup) -> Result<Self, BadParameter> {
         let masks = match setup.vars.text(config::SHOW_PHONES) {
             "full" => false,
@@ -164,9 +161,6 @@ impl Profiles {
 
     /// Whoever `id` is, as `viewer` sees them; `None` where it is nobody or the
     /// account is gone.
-    ///
-    /// # Errors
-    /// If the table does not answer.
     pub async fn person(&self, id: Option<&UserId>, viewer: &User) -> Result<Option<Person>, StoreError> {
         let Some(id) = id else { return Ok(None) };
         let user = self.users.get(id).await?;
@@ -174,18 +168,12 @@ impl Profiles {
     }
 
     /// What a profile shows of a user's referrals.
-    ///
-    /// # Errors
-    /// If the table does not answer.
     pub async fn referrals(&self, of: &UserId) -> Result<FirstReferrals, StoreError> {
         let (page, count) = try_join!(self.first_page(of), self.users.referrals_count(of))?;
         Ok(FirstReferrals { page, count })
     }
 
     /// The first page of a user's referrals.
-    ///
-    /// # Errors
-    /// If the table does not answer.
     pub async fn first_page(&self, of: &UserId) -> Result<(Vec<Referral>, Option<Position>), StoreError> {
         self.users.referrals(of, Limit::default().0, None).await
     }

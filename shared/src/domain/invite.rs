@@ -114,9 +114,6 @@ pub enum Entry {
 
 /// Judges the code that `me` enters, in the order that the API promises. Whether
 /// the two invited each other is for the transaction to find.
-///
-/// # Errors
-/// Why it cannot be activated.
 pub fn judge(
     me: &User,
     code: Option<InviteCode>,

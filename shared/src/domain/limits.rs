@@ -100,9 +100,6 @@ pub struct CrowdLimits {
 
 impl CrowdLimits {
     /// Those of the parameters.
-    ///
-    /// # Errors
-    /// The first bad parameter.
     pub fn read(vars: &Vars) -> Result<Self, BadParameter> {
         let window = |parameter, seconds| {
             vars.number(parameter, 0..=1_000_000_000).map(|most| Window { most, seconds })
@@ -136,9 +133,6 @@ pub struct CodeLimits {
 
 impl CodeLimits {
     /// Those of the parameters.
-    ///
-    /// # Errors
-    /// The first bad parameter.
     pub fn read(vars: &Vars) -> Result<Self, BadParameter> {
         let window = |parameter, seconds| vars.number(parameter, 0..=50).map(|most| Window { most, seconds });
         Ok(Self {

@@ -55,9 +55,6 @@ pub struct Countries(Vec<Region>);
 
 impl Countries {
     /// Those of `ALLOWED_COUNTRIES`; all where it is empty.
-    ///
-    /// # Errors
-    /// If one is no country.
     pub fn read(vars: &Vars) -> Result<Self, BadParameter> {
         let listed = vars.text(config::ALLOWED_COUNTRIES).split(',').map(str::trim);
         let countries = listed.filter(|country| !country.is_empty()).map(|country| {

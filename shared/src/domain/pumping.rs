@@ -52,9 +52,6 @@ pub struct Bucket {
 
 impl Pumping {
     /// Those of the parameters.
-    ///
-    /// # Errors
-    /// The first bad one.
     pub fn read(vars: &Vars) -> Result<Self, BadParameter> {
         let ratio = vars.parsed(config::PUMPING_MIN_RATIO)?;
         if !(0.0..=1.0).contains(&ratio) {

@@ -120,9 +120,6 @@ pub trait Needs: Sized + Send + Sync + 'static {
     const PROBLEMS: &'static [Code] = &[Code::Unavailable, Code::OutcomeUnknown];
 
     /// Builds it. Only what is built here is linked into the binary.
-    ///
-    /// # Errors
-    /// A bad parameter, or something that cannot be reached.
     fn build(setup: &Setup) -> impl Future<Output = Result<Self, StartError>> + Send;
 
     /// The gate that its callers pass; none where anyone may call.

@@ -117,9 +117,6 @@ pub struct Proof {
 
 impl Codes {
     /// Those of the deployment.
-    ///
-    /// # Errors
-    /// If a parameter is bad.
     pub fn new(setup: &Setup, pepper: Pepper) -> Result<Self, StartError> {
         Ok(Self {
             client: setup.dynamodb(),
@@ -138,9 +135,6 @@ impl Codes {
     /// Makes a new code live for a phone, if its limits allow one more text.
     /// Where `request` names the request, and it was the last one answered, its
     /// code is kept.
-    ///
-    /// # Errors
-    /// If the table does not answer.
     pub async fn issue(
         &self,
         phone: Phone,
@@ -159,9 +153,6 @@ impl Codes {
     }
 
     /// Makes the code of a test number live: no text, so no limits of texts.
-    ///
-    /// # Errors
-    /// If the table does not answer.
     pub async fn issue_test(
         &self,
         tester: &TestPhone,
@@ -284,9 +275,6 @@ impl Codes {
     ///
     /// A code of an earlier entry of the pepper secret is found too, so that
     /// rotating it takes no code from anybody.
-    ///
-    /// # Errors
-    /// If the table does not answer.
     pub async fn count_guess(
         &self,
         phone: &Phone,

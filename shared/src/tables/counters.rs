@@ -35,9 +35,6 @@ impl Counters {
     /// Counts one more of `what` (`kind#whose`), unless the limit is reached in
     /// this hour or day of the clock (UTC). A lost answer may count twice, never
     /// too few.
-    ///
-    /// # Errors
-    /// If the table does not answer.
     pub async fn take(
         &self,
         what: &str,

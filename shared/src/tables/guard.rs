@@ -67,9 +67,6 @@ pub enum Counted {
 
 impl Guard {
     /// That of the deployment.
-    ///
-    /// # Errors
-    /// If a parameter is bad.
     pub fn new(setup: &Setup) -> Result<Self, BadParameter> {
         Ok(Self {
             client: setup.dynamodb(),
@@ -81,9 +78,6 @@ impl Guard {
     }
 
     /// Judges the places of a number, in one read.
-    ///
-    /// # Errors
-    /// If the table does not answer, or not all of it.
     pub async fn judge(&self, phone: &Phone) -> Result<Verdict, StoreError> {
         let now = self.world.now();
         let places = self.pumping.places(phone);
@@ -123,9 +117,6 @@ impl Guard {
     }
 
     /// Pauses a place that looks pumped, unless another just did.
-    ///
-    /// # Errors
-    /// If the table does not answer.
     pub async fn pause(&self, place: &Place, until: Timestamp) -> Result<(), StoreError> {
         let update = self
             .client

@@ -66,25 +66,16 @@ impl Keyset {
 
     /// The keys, read consistently; none before the first issuing function has
     /// started.
-    ///
-    /// # Errors
-    /// If the table does not answer.
     pub async fn read(&self) -> Result<Vec<PublicKey>, StoreError> {
         Ok(self.item().await?.map(|item| item.keys).unwrap_or_default())
     }
 
     /// When the deployment began: no user is older.
-    ///
-    /// # Errors
-    /// If the table does not answer.
     pub async fn since(&self) -> Result<Timestamp, StoreError> {
         Ok(self.item().await?.map_or_else(|| self.world.now(), |item| item.since))
     }
 
     /// What [`Keyset::publish`] goes by.
-    ///
-    /// # Errors
-    /// If the table does not answer.
     pub async fn published(&self) -> Result<Published, StoreError> {
         self.item().await.map(Published)
     }
@@ -96,9 +87,6 @@ impl Keyset {
     /// Makes these the keys, where `published` are others. Those of a version of the
     /// secret never take the place of a later one's: an instance that was slow
     /// to start undoes no rotation.
-    ///
-    /// # Errors
-    /// If the table does not answer.
     pub async fn publish(
         &self,
         Published(present): &Published,

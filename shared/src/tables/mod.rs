@@ -31,7 +31,8 @@ type BoxError = Box<dyn Error + Send + Sync>;
 /// The attribute in which each write leaves the identifier of its invocation.
 pub(crate) const WRITTEN_BY: &str = "written_by";
 
-/// Why a table did not answer.
+/// Why a table did not answer: what all that ask one fail with. Which of the two
+/// it is says whether anything can have changed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Nothing was changed.

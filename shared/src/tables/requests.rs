@@ -91,9 +91,6 @@ impl Requests {
     }
 
     /// Remembers a request, unless its key came with another body before.
-    ///
-    /// # Errors
-    /// If the table does not answer.
     pub async fn claim(&self, request: Option<&Remembered>) -> Result<Claim, StoreError> {
         let Some(request) = request else { return Ok(Claim::Same(None)) };
         let now = self.world.now();

@@ -44,9 +44,6 @@ impl Sessions {
     }
 
     /// One session, read consistently; `None` if its slot holds another.
-    ///
-    /// # Errors
-    /// If the table does not answer.
     pub async fn get(&self, user: &UserId, id: &SessionId) -> Result<Option<Session>, StoreError> {
         let Some(slot) = id.slot() else { return Ok(None) };
         let key = [("user_id", user.0.as_str()), ("slot", slot)];
@@ -55,9 +52,6 @@ impl Sessions {
     }
 
     /// All that a user's slots hold, ended ones included, read consistently.
-    ///
-    /// # Errors
-    /// If the table does not answer.
     pub async fn of_user(&self, user: &UserId) -> Result<Vec<Session>, StoreError> {
         let output = self
             .client
@@ -93,9 +87,6 @@ impl Sessions {
     /// Moves a session on to its next generation, if `token` is of the present
     /// one: one conditional write, so that of many at once one does it and all
     /// others find it done.
-    ///
-    /// # Errors
-    /// If the table does not answer.
     pub async fn rotate(&self, token: &RefreshToken, next: &Next) -> Result<Rotation, StoreError> {
         let invocation = self.world.new_id();
         let update = self
@@ -127,9 +118,6 @@ impl Sessions {
 
     /// Ends a session; `false` if it was over. Ended rather than deleted, so
     /// that a lost answer can be told from a session that was not there.
-    ///
-    /// # Errors
-    /// If the table does not answer.
     pub async fn end(&self, user: &UserId, id: &SessionId) -> Result<bool, StoreError> {
         let (now, invocation) = (self.world.now(), self.world.new_id());
         let update = self

@@ -139,9 +139,6 @@ impl Stats {
 
     /// The last `days` days, today first; a day without any numbers is all
     /// zeros. Read at once, whatever the number of days.
-    ///
-    /// # Errors
-    /// If the table does not answer, or not all of it.
     pub async fn last(&self, days: u16) -> Result<Vec<(Date, Numbers)>, StoreError> {
         let today = Date::of(self.world.now());
         let dates: Vec<_> = (0..days).map(|back| today.before(back)).collect();

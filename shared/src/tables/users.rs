@@ -146,17 +146,11 @@ impl Users {
     }
 
     /// A user, read consistently.
-    ///
-    /// # Errors
-    /// If the table does not answer.
     pub async fn get(&self, id: &UserId) -> Result<Option<User>, StoreError> {
         self.reader.get(&self.table, [("pk", &user_key(id))]).await
     }
 
     /// Whose phone this is, read consistently.
-    ///
-    /// # Errors
-    /// If the table does not answer.
     pub async fn with_phone(&self, phone: &Phone) -> Result<Option<UserId>, StoreError> {
         let item: Option<OwnedItem> = self.reader.get(&self.table, [("pk", &phone_key(phone))]).await?;
         Ok(item.map(|item| item.owner_id))
@@ -164,9 +158,6 @@ impl Users {
 
     /// An invite code, read consistently; one without an owner is nobody's any
     /// more.
-    ///
-    /// # Errors
-    /// If the table does not answer.
     pub async fn invite(&self, code: &InviteCode) -> Result<Option<Invite>, StoreError> {
         self.reader.get(&self.table, [("pk", &invite_key(code))]).await
     }
@@ -174,9 +165,6 @@ impl Users {
     /// A page of a user's referrals, newest first, behind the position
     /// `after`; with it the position to go on from, `None` at the end. Lags up
     /// to a second behind writes.
-    ///
-    /// # Errors
-    /// If the table does not answer.
     pub async fn referrals(
         &self,
         of: &UserId,
@@ -209,9 +197,6 @@ impl Users {
     }
 
     /// How many entered a user's code, exactly.
-    ///
-    /// # Errors
-    /// If the table does not answer, or not all of it.
     pub async fn referrals_count(&self, of: &UserId) -> Result<u64, StoreError> {
         let keys = (0..SHARDS).map(|shard| shard_key(of, shard));
         let items = self.reader.get_all(&self.table, keys.collect()).await?;
@@ -222,9 +207,6 @@ impl Users {
 
     /// A page of a roll, newest first, behind the position `after`. Lags up to
     /// a second behind writes. A month is eight queries, asked at once.
-    ///
-    /// # Errors
-    /// If the table does not answer.
     pub async fn roll(
         &self,
         roll: Roll,
@@ -319,9 +301,6 @@ impl Users {
     }
 
     /// An avatar, read consistently.
-    ///
-    /// # Errors
-    /// If the table does not answer.
     pub async fn avatar(&self, id: &AvatarId) -> Result<Option<Avatar>, StoreError> {
         let item: Option<AvatarItem> = self.reader.get(&self.table, [("pk", &avatar_key(id))]).await?;
         Ok(item.and_then(|item| {
@@ -405,9 +384,6 @@ impl Users {
     /// Changes the terms of a user's present code; the code as it is then, or
     /// `None` if it is not the user's. With a limit its uses are counted, from
     /// `uses_so_far` on.
-    ///
-    /// # Errors
-    /// If the table does not answer.
     pub async fn change_invite(
         &self,
         code: &InviteCode,

@@ -44,9 +44,6 @@ pub struct Inbox {
 
 impl Inbox {
     /// That of the deployment.
-    ///
-    /// # Errors
-    /// If `SMS_DELAY_MS` is bad.
     pub fn new(setup: &Setup) -> Result<Self, BadParameter> {
         Ok(Self {
             client: setup.dynamodb(),
@@ -57,9 +54,6 @@ impl Inbox {
     }
 
     /// Keeps a text for a day, after the time that a carrier would take.
-    ///
-    /// # Errors
-    /// If the table does not answer.
     pub async fn send(&self, to: &Phone, body: String) -> Result<(), NotSent> {
         let delay = self.world.chance().random_range(self.delay.clone());
         if delay > 0 {
@@ -79,9 +73,6 @@ impl Inbox {
     }
 
     /// All that it holds, oldest first. A scan: the inbox is for a laptop.
-    ///
-    /// # Errors
-    /// If the table does not answer.
     pub async fn list(&self) -> Result<Vec<Message>, StoreError> {
         let mut pages = self
             .client

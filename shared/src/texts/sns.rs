@@ -26,9 +26,6 @@ pub struct Sns {
 
 impl Sns {
     /// With retries off: a text that may have left is not sent again.
-    ///
-    /// # Errors
-    /// If a parameter is bad.
     pub fn new(setup: &Setup) -> Result<Self, BadParameter> {
         let vars = &setup.vars;
         let shared = crate::aws::shared_config(vars);
