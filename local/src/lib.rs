@@ -3,8 +3,8 @@
 //! and an inbox for the texts.
 
 pub mod cli;
-pub mod cors;
 pub mod engine;
+mod events;
 pub mod functions;
 pub mod gateway;
 pub mod inbox;
