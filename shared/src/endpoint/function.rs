@@ -147,7 +147,7 @@ impl Handler {
     }
 }
 
-/// Text goes back as it is, all else in base64.
+/// What is UTF-8 goes back as it is, all else in base64.
 fn into_event(response: Response<Bytes>) -> ApiGatewayV2httpResponse {
     let (parts, body) = response.into_parts();
     let mut event = ApiGatewayV2httpResponse::default();
