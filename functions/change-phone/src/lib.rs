@@ -1,5 +1,7 @@
 //! `PUT /v1/users/me/phone`: moves the account to a new number, proved by a code
 //! that was texted to it.
+//!
+//! Tests: local/tests/it/phone_change.rs.
 
 use std::sync::Arc;
 

@@ -1,5 +1,7 @@
 //! `POST /v1/auth/token`: trades a phone and its code for tokens; registers on
 //! first sight.
+//!
+//! Tests: local/tests/it/story.rs, limits.rs, races.rs, idempotency.rs, ambiguity.rs, rotation.rs.
 
 use std::sync::Arc;
 

@@ -1,5 +1,7 @@
 //! `GET /v1/users`: all users, newest first, a page at a time; or those that a
 //! query finds.
+//!
+//! Tests: local/tests/it/listing.rs.
 
 use std::sync::Arc;
 

@@ -1,4 +1,6 @@
 //! `POST /v1/auth/code`: texts a one-time code.
+//!
+//! Tests: local/tests/it/limits.rs, pumping.rs, texts.rs, idempotency.rs, ambiguity.rs, edge.rs.
 
 use std::sync::Arc;
 

@@ -1,4 +1,6 @@
 //! `POST /v1/auth/logout`: ends this session, the others, or all.
+//!
+//! Tests: local/tests/it/sessions.rs.
 
 use std::sync::Arc;
 

@@ -1,5 +1,7 @@
 //! `GET /openapi.json` and the pages that show it: Swagger UI, which also calls
 //! the API, and Redoc.
+//!
+//! Tests: local/tests/it/openapi.rs, browser/docs.test.mjs.
 
 use latchkey::endpoint::{Anyone, Endpoint, Request, Route};
 use latchkey::http::body::Nothing;

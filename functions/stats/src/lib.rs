@@ -1,4 +1,6 @@
 //! `GET /v1/stats`: numbers per day.
+//!
+//! Tests: local/tests/it/stats.rs.
 
 use latchkey::access::gate::Gate;
 use latchkey::base::world::Date;

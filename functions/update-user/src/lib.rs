@@ -1,5 +1,7 @@
 //! `PATCH /v1/users/{user_id}`: changes a profile; an admin also role and
 //! status.
+//!
+//! Tests: local/tests/it/profiles.rs, moderation.rs.
 
 use latchkey::access::gate::Gate;
 use latchkey::base::config::Parameter;

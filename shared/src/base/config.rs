@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// One parameter: the name of its variable, its default as text, and what it
+/// One parameter: the name of its variable, its default as a string, and what it
 /// is for.
 #[derive(Debug)]
 pub struct Parameter {
@@ -171,7 +171,7 @@ impl Vars {
             .unwrap_or_default()
     }
 
-    /// A parameter as text, its default where it is unset.
+    /// A parameter as a string, its default where it is unset.
     pub fn text(&self, parameter: &Parameter) -> &str {
         if let Some(asked) = &self.asked {
             asked.lock().unwrap_or_else(PoisonError::into_inner).insert(parameter.name);
@@ -179,7 +179,7 @@ impl Vars {
         self.raw(parameter.name).unwrap_or(parameter.default)
     }
 
-    /// A parameter as text, `None` where it is unset and has no default.
+    /// A parameter as a string, `None` where it is unset and has no default.
     pub fn optional(&self, parameter: &Parameter) -> Option<&str> {
         Some(self.text(parameter)).filter(|value| !value.is_empty())
     }

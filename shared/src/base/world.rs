@@ -1,4 +1,4 @@
-//! Time and rng, handed in, so that a test can freeze the one and seed the
+//! Time and chance, handed in, so that a test can freeze the one and seed the
 //! other.
 
 use std::fmt;
@@ -162,7 +162,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// What an endpoint may not know by itself: the time, and what rng gives.
+/// What an endpoint may not know by itself: the time, and what chance gives.
 pub struct World {
     clock: Box<dyn Clock>,
     rng: Mutex<Box<dyn CryptoRng + Send>>,

@@ -275,7 +275,7 @@ impl IntoResponse for std::convert::Infallible {
     }
 }
 
-/// The schema of a text.
+/// The schema of a string.
 fn text() -> Schema {
     json_schema!({ "type": "string" })
 }

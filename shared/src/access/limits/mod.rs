@@ -1,7 +1,8 @@
 //! What bounds a request: take, judge, give back.
 //!
-//! All limits of a request are asked at once, in one wave. Where one stands in
-//! the way, what the others took is given back. A new limit is a file here and
+//! All limits of a request are asked at once, in one wave; of what they say, the
+//! weightiest is told. Where one stands in the way, what the others took is
+//! given back. A new limit is a file here and
 //! a line in the list of whoever asks it.
 
 mod admission;
@@ -60,8 +61,9 @@ pub enum Passed {
     Repeated,
 }
 
-/// Takes of all limits at once and judges. What one refuses is given back to
-/// the others; of several limits the one that holds longest is told.
+/// Takes of all limits at once and judges. Where one stands in the way, what the
+/// others took is given back; of several that are met, the one that holds longest
+/// is told.
 ///
 /// # Errors
 /// What stands in the way; then nothing stays taken.
