@@ -32,10 +32,12 @@ use aws_smithy_types::body::SdkBody;
 use dynoxide::types::Item as DynamoItem;
 use dynoxide::{Database, ImportOptions};
 use http::Method;
-use latchkey::domain::invite::InviteCode;
+use latchkey::cloud::transaction::{Committed, Tables, Transaction};
+use latchkey::domain::invite_code::InviteCode;
 use latchkey::domain::phone::Phone;
 use latchkey::domain::user::{User, UserId};
-use latchkey::tables::transaction::{Committed, Tables, Transaction};
+use latchkey::tables::invites::Invites;
+use latchkey::tables::referrals::Referrals;
 use latchkey::tables::users::Users;
 use latchkey_local::engine::Engine;
 use serde_json::{Value, json};
@@ -227,6 +229,7 @@ async fn fill(app: &App, engine: &Engine, users: u32, referrals: u32, inviter: &
     let loader = Loader::new(engine);
     let setup = app.setup("bench").tables_through(SharedHttpClient::new(loader.clone()));
     let (table, tables) = (Users::new(&setup), Tables::new(&setup));
+    let (codes, all) = (Invites::new(&setup), Referrals::new(&setup));
     let region = "RU".parse().unwrap();
     for start in (0..users).step_by(25) {
         let mut writes = Transaction::new(app.world.new_id());
@@ -238,13 +241,10 @@ async fn fill(app: &App, engine: &Engine, users: u32, referrals: u32, inviter: &
                 user.referrer_id = Some(inviter.clone());
                 user.activated_invite_code = Some(nth_code(users));
                 writes = writes
-                    .with((), table.link(&user, inviter, app.world.now()))
-                    .with((), table.count_referral(inviter));
+                    .with((), all.link(&user, inviter, app.world.now()))
+                    .with((), all.count_one(inviter));
             }
-            writes = writes
-                .with((), table.insert(&user))
-                .with((), table.claim_phone(&user.phone, &user.id))
-                .with((), table.claim_invite(&user));
+            writes = writes.with_all((), table.insert(&user)).with((), codes.claim(&user));
         }
         assert!(matches!(writes.commit(&tables, &app.world).await.unwrap(), Committed::Done));
         if start % 100_000 == 0 {
@@ -283,8 +283,8 @@ impl Loader {
                 state.items.push(serde_json::from_value(item.clone()).unwrap());
             } else {
                 let update = &write["Update"];
-                assert_eq!(update["UpdateExpression"], "ADD n :change");
-                let change = update["ExpressionAttributeValues"][":change"]["N"].as_str().unwrap();
+                assert_eq!(update["UpdateExpression"], "ADD #n :add_n");
+                let change = update["ExpressionAttributeValues"][":add_n"]["N"].as_str().unwrap();
                 let key = update["Key"]["pk"]["S"].as_str().unwrap().to_owned();
                 *state.sums.entry(key).or_default() += change.parse::<i64>().unwrap();
             }

@@ -10,12 +10,12 @@ use std::time::Duration;
 use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use latchkey::config::{self, Vars};
-use latchkey::lambda::StartError;
-use latchkey::setup::Setup;
-use latchkey::texts::inbox::Inbox;
-use latchkey::watch;
-use latchkey::world::World;
+use latchkey::base::config::{self, Vars};
+use latchkey::base::error::StartError;
+use latchkey::base::telemetry;
+use latchkey::base::world::World;
+use latchkey::cloud::setup::Setup;
+use latchkey::sms::inbox::Inbox;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -25,7 +25,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::engine::Engine;
 use crate::functions::Functions;
 use crate::promote::Promotion;
-use crate::{gateway, inbox, parameters, sam, secrets, tables};
+use crate::secrets;
+use crate::{gateway, inbox, parameters, sam, tables};
 
 /// How often items past their time are swept out of the engine.
 const SWEEP_EVERY: Duration = Duration::from_mins(5);
@@ -92,7 +93,7 @@ impl Log {
                     .init();
             }
             Self::Json => {
-                let log = watch::json(std::io::stderr, World::real(), None);
+                let log = telemetry::json(std::io::stderr, World::real(), None);
                 tracing_subscriber::registry().with(filter("info")).with(log).init();
             }
         }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method};
-use latchkey::config::{self, BadParameter, Vars};
+use latchkey::base::config::{self, BadParameter, Vars};
 use latchkey_template::Template;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 

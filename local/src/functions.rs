@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use latchkey::http::endpoint::OfEndpoint;
-use latchkey::http::function::{Function, Handler};
-use latchkey::lambda::StartError;
-use latchkey::setup::Setup;
+use latchkey::base::error::StartError;
+use latchkey::cloud::setup::Setup;
+use latchkey::endpoint::declaration::FromEndpoint;
+use latchkey::endpoint::function::{Function, Handler};
 
 /// Every function, the issuing ones first: the others look for their keys.
-pub fn all<T: OfEndpoint>() -> Vec<Function<T>> {
+pub fn all<T: FromEndpoint>() -> Vec<Function<T>> {
     vec![
         exchange_code::function(),
         refresh_token::function(),

@@ -16,10 +16,10 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::{CONTENT_TYPE, HOST, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
-use latchkey::config::Vars;
-use latchkey::http::function::Handler;
-use latchkey::lambda::StartError;
-use latchkey::world::World;
+use latchkey::base::config::Vars;
+use latchkey::base::error::StartError;
+use latchkey::base::world::World;
+use latchkey::endpoint::function::Handler;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 

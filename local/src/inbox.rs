@@ -13,10 +13,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderName, StatusCode};
+use latchkey::base::world::Rfc3339;
 use latchkey::domain::phone::{Phone, Region};
-use latchkey::http::answer::{ALL_OUR_OWN, Answer, Screen};
-use latchkey::texts::inbox::{Inbox, Message};
-use latchkey::world::Rfc3339;
+use latchkey::http::response::{ALL_OUR_OWN, IntoResponse as _, Screen};
+use latchkey::sms::inbox::{Inbox, Message};
 use serde::{Deserialize, Serialize};
 
 use crate::engine::Engine;

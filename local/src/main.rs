@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use latchkey::config::Vars;
-use latchkey::http::problem::Chain;
+use latchkey::base::config::Vars;
+use latchkey::base::error::Chain;
 use latchkey_local::cli::{Command, Options, serve};
 use latchkey_local::promote::promote;
 

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use http::StatusCode;
 use latchkey::domain::user::Role;
-use latchkey::http::endpoint::{Declaration, Description, Route, Schemas};
+use latchkey::endpoint::Route;
+use latchkey::endpoint::declaration::{Declaration, Description, Schemas};
 use latchkey::http::problem::Code;
 use schemars::Schema;
 use schemars::generate::SchemaSettings;

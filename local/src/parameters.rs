@@ -1,7 +1,7 @@
 //! Parameters whose default differs on a laptop, so that its tests are not
 //! taken for an attack.
 
-use latchkey::config::{self, Parameter, Vars};
+use latchkey::base::config::{self, Parameter, Vars};
 
 /// What they are here where nobody sets them.
 pub const DEFAULTS: &[(&Parameter, &str)] = &[

@@ -4,15 +4,15 @@
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
-use latchkey::config::{self, Vars};
-use latchkey::domain::numbers::TestPhones;
-use latchkey::domain::phone::{Phone, Region};
+use latchkey::base::config::{self, Vars};
+use latchkey::base::error::StartError;
+use latchkey::base::world::World;
+use latchkey::cloud::setup::Setup;
+use latchkey::cloud::transaction::Tables;
+use latchkey::domain::phone::Phone;
 use latchkey::domain::user::Role;
-use latchkey::lambda::StartError;
-use latchkey::setup::Setup;
-use latchkey::tables::transaction::Tables;
+use latchkey::settings;
 use latchkey::tables::users::{UserChange, Users};
-use latchkey::world::World;
 
 use crate::engine::Engine;
 
@@ -52,9 +52,9 @@ impl From<RoleName> for Role {
 /// In words for whoever asked.
 pub async fn promote(promotion: &Promotion, folder: &Path, vars: Vars) -> Result<String, StartError> {
     let cannot = |what: String| StartError::new(format!("{} cannot be promoted", promotion.phone), what);
-    let region: Region = vars.parsed(config::DEFAULT_REGION)?;
-    let phone = Phone::parse(&promotion.phone, region).map_err(|error| cannot(error.to_string()))?;
-    if TestPhones::read(&vars, region)?.names(&phone) {
+    let phone = Phone::parse(&promotion.phone, settings::region(&vars)?)
+        .map_err(|error| cannot(error.to_string()))?;
+    if settings::test_phones(&vars)?.names(&phone) {
         return Err(cannot("a test number never gets a role".to_owned()));
     }
     let setup = match &promotion.stack {
@@ -83,7 +83,7 @@ fn of_folder(folder: &Path, vars: Vars) -> Result<Setup, StartError> {
 /// The tables of a deployed stack, by the credentials of whoever runs this.
 async fn of_stack(stack: &str, vars: Vars) -> Result<Setup, StartError> {
     let shared = aws_config::defaults(aws_config::BehaviorVersion::latest())
-        .http_client(latchkey::aws::https_client_of_machine())
+        .http_client(latchkey::cloud::clients::https_client_of_machine())
         .load()
         .await;
     let client = aws_sdk_dynamodb::Client::new(&shared);

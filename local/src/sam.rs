@@ -6,7 +6,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use latchkey::config::{self, PARAMETERS, Vars};
+use latchkey::base::config::{self, PARAMETERS, Vars};
 use serde_json::{Map, Value, json};
 
 /// The file, in the data folder.

@@ -5,8 +5,8 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use latchkey::config::{self, Vars};
-use latchkey::world::World;
+use latchkey::base::config::{self, Vars};
+use latchkey::base::world::World;
 use rand::RngExt;
 use rand::distr::Alphanumeric;
 
@@ -49,5 +49,5 @@ fn kept(path: &Path, world: &World) -> std::io::Result<String> {
 }
 
 fn made_up(world: &World) -> String {
-    (&mut **world.chance()).sample_iter(Alphanumeric).take(64).map(char::from).collect()
+    (&mut **world.rng()).sample_iter(Alphanumeric).take(64).map(char::from).collect()
 }

@@ -8,8 +8,8 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
     ProjectionType, ScalarAttributeType, TimeToLiveSpecification,
 };
-use latchkey::config::{self, Parameter, Vars};
-use latchkey::lambda::StartError;
+use latchkey::base::config::{self, Parameter, Vars};
+use latchkey::base::error::StartError;
 use latchkey_template::{Table, Template};
 
 /// Creates those that are not there yet, under the names that `vars` gives.

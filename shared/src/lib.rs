@@ -1,33 +1,25 @@
-//! What every endpoint of Latchkey stands on.
+//! What every endpoint of Latchkey stands on, floor by floor. Whatever stands on
+//! one may name what is below it, never what is above; a test holds that.
 //!
-//! * [`domain`]: the rules, without I/O.
-//! * [`tables`]: the three DynamoDB tables and what is asked of them.
-//! * [`texts`]: what is texted, and who sends it.
-//! * [`tokens`] and [`gate`]: who calls, and whether they may.
-//! * [`guesses`]: codes that are entered, counted before they are compared.
-//! * [`tally`]: what becomes of texts.
-//! * [`http`]: the edge. An endpoint is a type that implements
-//!   [`Endpoint`](http::endpoint::Endpoint); binary, gateway and checks read
-//!   its declaration.
-//! * [`metrics`] and [`watch`]: what can be seen of it all.
-//! * [`setup`] and [`lambda`]: what is built once at the start, and the
-//!   runtime around it; [`afterwards`]: what is done once an answer is out.
+//! | floor | |
+//! |---|---|
+//! | [`endpoint`] | the declaration, what endpoints need, functions, the start of a Lambda |
+//! | [`access`] | who may: the gate, guesses, limits |
+//! | [`http`] | the wire: events in, answers and problems out, how users are shown |
+//! | [`tokens`], [`sms`] | access tokens; texts and who sends them |
+//! | [`tables`] | what the three DynamoDB tables hold |
+//! | [`cloud`] | how AWS is spoken to |
+//! | [`settings`] | the rules' figures, as the variables give them |
+//! | [`domain`] | the rules, without I/O |
+//! | [`base`] | errors, parameters, time and chance, telemetry |
 
-pub mod afterwards;
-pub mod aws;
-pub mod config;
+pub mod access;
+pub mod base;
+pub mod cloud;
 pub mod domain;
-pub mod gate;
-pub mod guesses;
+pub mod endpoint;
 pub mod http;
-pub mod lambda;
-pub mod metrics;
-pub mod secrets;
-pub mod setup;
+pub mod settings;
+pub mod sms;
 pub mod tables;
-pub mod tally;
-pub mod texts;
 pub mod tokens;
-pub mod views;
-pub mod watch;
-pub mod world;

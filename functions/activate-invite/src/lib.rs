@@ -2,31 +2,33 @@
 
 use std::sync::Arc;
 
-use latchkey::config;
-use latchkey::domain::invite::{Entry, InviteCode, Refusal, judge};
-use latchkey::domain::limits::{DAY, LimitOf, Window};
-use latchkey::gate::{Bearer, Gate};
-use latchkey::http::answer::Json;
-use latchkey::http::endpoint::{Endpoint, Needs, OfEndpoint, Request, Route};
-use latchkey::http::function::Function;
+use latchkey::access::gate::Gate;
+use latchkey::base::config::{self, Parameter};
+use latchkey::base::error::StartError;
+use latchkey::base::world::World;
+use latchkey::cloud::setup::Setup;
+use latchkey::cloud::transaction::{Committed, Tables, Transaction};
+use latchkey::domain::bearer::Bearer;
+use latchkey::domain::invite::{Activation, InviteRefusal, judge};
+use latchkey::domain::invite_code::InviteCode;
+use latchkey::domain::limits::{DAY, LimitMet, LimitOf, Window};
+use latchkey::endpoint::needs::Needs;
+use latchkey::endpoint::{Endpoint, Request, Route};
+use latchkey::http::body::{JsonBody, Nothing};
 use latchkey::http::problem::{Code, Problem};
-use latchkey::http::request::{JsonBody, Nothing};
-use latchkey::lambda::StartError;
-use latchkey::setup::Setup;
-use latchkey::tables::counters::Counters;
+use latchkey::http::response::Json;
+use latchkey::http::views::{Person, Profiles};
+use latchkey::tables;
+use latchkey::tables::counters::{Counters, Taken};
+use latchkey::tables::invites::Invites;
+use latchkey::tables::referrals::Referrals;
 use latchkey::tables::stats::{Made, Stats};
-use latchkey::tables::transaction::{Committed, Tables, Transaction};
 use latchkey::tables::users::{Users, activated_code};
-use latchkey::views::{Person, Profiles};
-use latchkey::world::World;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::{join, try_join};
 
-/// The function.
-pub fn function<T: OfEndpoint>() -> Function<T> {
-    Function::new(env!("CARGO_PKG_NAME")).endpoint::<ActivateInvite>()
-}
+latchkey::function!(ActivateInvite);
 
 /// Enters a friend's invite code, once.
 ///
@@ -37,9 +39,11 @@ pub fn function<T: OfEndpoint>() -> Function<T> {
 pub struct ActivateInvite;
 
 /// A gate, the tables, and how many codes a user may try.
-pub struct Needed {
+pub struct Deps {
     gate: Gate,
     users: Users,
+    invites: Invites,
+    referrals: Referrals,
     profiles: Profiles,
     counters: Counters,
     stats: Stats,
@@ -48,12 +52,24 @@ pub struct Needed {
     world: Arc<World>,
 }
 
-impl Needs for Needed {
+impl Needs for Deps {
+    fn parameters() -> Vec<&'static Parameter> {
+        [
+            Gate::parameters(),
+            Profiles::parameters(),
+            tables::CODES.to_vec(),
+            vec![config::INVITE_GUESSES_PER_DAY],
+        ]
+        .concat()
+    }
+
     async fn build(setup: &Setup) -> Result<Self, StartError> {
         let most = setup.vars.number(config::INVITE_GUESSES_PER_DAY, 0..=1_000_000)?;
         Ok(Self {
             gate: Gate::build(setup).await?,
             users: Users::new(setup),
+            invites: Invites::new(setup),
+            referrals: Referrals::new(setup),
             profiles: Profiles::new(setup)?,
             counters: Counters::new(setup),
             stats: Stats::new(setup),
@@ -113,10 +129,10 @@ impl Endpoint for ActivateInvite {
     type Query = Nothing;
     type Body = JsonBody<Entered>;
     type Output = Json<Activated>;
-    type Needs = Needed;
+    type Needs = Deps;
 
-    async fn call(needs: &Needed, request: Request<Self>) -> Result<Json<Activated>, Problem> {
-        let Needed { gate, users, profiles, counters, stats, tables, guesses_per_day, world } = needs;
+    async fn call(needs: &Deps, request: Request<Self>) -> Result<Json<Activated>, Problem> {
+        let Deps { gate, users, invites, referrals, profiles, stats, tables, world, .. } = needs;
         let code = InviteCode::parse(&request.body.0.invite_code);
         let my_id = &request.caller.user_id;
         let tries = format!("invites#{my_id}");
@@ -127,32 +143,32 @@ impl Endpoint for ActivateInvite {
             gate.admit(&request.caller, my_id, Self::STAFF),
             async {
                 match &code {
-                    Some(code) => users.invite(code).await,
+                    Some(code) => invites.get(code).await,
                     None => Ok(None),
                 }
             },
-            counters.take(&tries, *guesses_per_day, LimitOf::InviteGuesses),
+            needs.counters.take(&tries, needs.guesses_per_day),
         );
         let me = me?;
         let (invite, counted) = (invite?, counted?);
-        if let (None, Err(limit)) = (&me.activated_invite_code, counted) {
-            return Err(Problem::limited(limit, world.now()));
+        if let (None, Taken::Full(until)) = (&me.activated_invite_code, counted) {
+            return Err(Problem::limited(LimitMet { of: LimitOf::InviteGuesses, until }, world.now()));
         }
 
         let (code, referrer, is_counted) = match judge(&me, code, invite.as_ref(), world.now())? {
-            Entry::Repeated(code) => {
+            Activation::Repeated(code) => {
                 let referrer = profiles.person(me.referrer_id.as_ref(), &me).await?;
                 return Ok(Json(Activated { activated_invite_code: code, referrer }));
             }
-            Entry::Activate { code, referrer, is_counted } => (code, referrer, is_counted),
+            Activation::Activate { code, referrer, is_counted } => (code, referrer, is_counted),
         };
         let mut activation = Transaction::new(world.new_id())
             .with(Part::Me, users.activate(&me, &code, &referrer))
-            .with(Part::Link, users.link(&me, &referrer, world.now()))
-            .with(Part::Count, users.count_referral(&referrer))
+            .with(Part::Link, referrals.link(&me, &referrer, world.now()))
+            .with(Part::Count, referrals.count_one(&referrer))
             .with(Part::Stats, stats.made(Made { referral: true, ..Made::default() }));
         if is_counted {
-            activation = activation.with(Part::Invite, users.use_invite(&code, &referrer));
+            activation = activation.with(Part::Invite, invites.enter(&code, &referrer));
         }
         let (committed, referrer) =
             try_join!(activation.commit(tables, world), profiles.person(Some(&referrer), &me))?;
@@ -162,11 +178,11 @@ impl Endpoint for ActivateInvite {
             Committed::Refused(refused) => refused,
         };
         match refused.first() {
-            Some((Part::Me, refusal)) => match activated_code(refusal) {
+            Some((Part::Me, refused)) => match activated_code(refused) {
                 Some(before) if before == code => {
                     Ok(Json(Activated { activated_invite_code: code, referrer }))
                 }
-                Some(before) => Err(Refusal::AlreadyActivated(before).into()),
+                Some(before) => Err(InviteRefusal::AlreadyActivated(before).into()),
                 // The user was banned, signed out or moved meanwhile.
                 None => Err(Code::SessionEnded.into()),
             },

@@ -1,5 +1,5 @@
 //! The Lambda binary of `activate-invite`.
 
 fn main() -> std::process::ExitCode {
-    latchkey::lambda::run(activate_invite::function())
+    latchkey::endpoint::lambda::run(activate_invite::function())
 }

@@ -3,39 +3,43 @@
 
 use std::sync::Arc;
 
-use latchkey::afterwards::Afterwards;
-use latchkey::config;
+use latchkey::access::gate::Gate;
+use latchkey::access::guesses::{Attempt, Guesses};
+use latchkey::access::limits;
+use latchkey::access::limits::{Admission, Allowance, Limit, Verdict};
+use latchkey::base::afterwards::Afterwards;
+use latchkey::base::config::Parameter;
+use latchkey::base::error::{Chain, StartError};
+use latchkey::base::hidden::Hidden;
+use latchkey::base::world::World;
+use latchkey::cloud::secrets;
+use latchkey::cloud::setup::{Setup, meanwhile};
+use latchkey::cloud::transaction::{Committed, Tables, Transaction};
+use latchkey::domain::bearer::Bearer;
 use latchkey::domain::code::Purpose;
-use latchkey::domain::limits::{CrowdLimits, LimitOf, Window};
-use latchkey::domain::numbers::TestPhones;
+use latchkey::domain::limits::Window;
 use latchkey::domain::phone::{Phone, Region};
+use latchkey::domain::phone_lists::TestPhones;
 use latchkey::domain::user::User;
-use latchkey::gate::{Bearer, Gate};
-use latchkey::guesses::{Entry, Guesses};
-use latchkey::http::answer::Json;
-use latchkey::http::endpoint::{Endpoint, Needs, OfEndpoint, Request, Route};
-use latchkey::http::function::Function;
-use latchkey::http::problem::{Chain, Code, Problem};
-use latchkey::http::request::{Context, JsonBody, Nothing, Text};
-use latchkey::lambda::StartError;
-use latchkey::secrets;
-use latchkey::setup::{Setup, meanwhile};
+use latchkey::endpoint::needs::Needs;
+use latchkey::endpoint::{Endpoint, Request, Route};
+use latchkey::http::body::{JsonBody, Line, Nothing};
+use latchkey::http::context::Context;
+use latchkey::http::problem::{Code, Problem};
+use latchkey::http::response::Json;
+use latchkey::http::views::{FirstReferrals, Profile, Profiles};
+use latchkey::settings;
+use latchkey::sms::sender::Sender;
+use latchkey::sms::wording::Wish;
 use latchkey::tables::codes::Proof;
 use latchkey::tables::counters::Counters;
-use latchkey::tables::transaction::{Committed, Tables, Transaction};
+use latchkey::tables::referrals::Referrals;
 use latchkey::tables::users::Users;
-use latchkey::texts::Sender;
-use latchkey::texts::wording::Wish;
-use latchkey::views::{FirstReferrals, Profile, Profiles};
-use latchkey::world::World;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::{join, try_join};
 
-/// The function.
-pub fn function<T: OfEndpoint>() -> Function<T> {
-    Function::new(env!("CARGO_PKG_NAME")).endpoint::<ChangePhone>()
-}
+latchkey::function!(ChangePhone);
 
 /// Moves the account to a new number.
 ///
@@ -47,11 +51,12 @@ pub fn function<T: OfEndpoint>() -> Function<T> {
 pub struct ChangePhone;
 
 /// A gate, guesses, users, and a sender for the notice.
-pub struct Needed {
+pub struct Deps {
     gate: Gate,
     guesses: Guesses,
     counters: Counters,
     users: Users,
+    referrals: Referrals,
     profiles: Profiles,
     tables: Tables,
     sender: Arc<Sender>,
@@ -62,10 +67,16 @@ pub struct Needed {
     world: Arc<World>,
 }
 
-impl Needs for Needed {
+impl Needs for Deps {
+    fn parameters() -> Vec<&'static Parameter> {
+        let rules = [settings::CROWD_LIMITS, settings::TEST_PHONES, &secrets::PEPPER].concat();
+        [Gate::parameters(), Guesses::parameters(), Profiles::parameters(), Sender::parameters(), rules]
+            .concat()
+    }
+
     async fn build(setup: &Setup) -> Result<Self, StartError> {
         let vars = &setup.vars;
-        let region: Region = vars.parsed(config::DEFAULT_REGION)?;
+        let region: Region = settings::region(vars)?;
         let asked = async { try_join!(Gate::build(setup), secrets::pepper(setup)) };
         let (gate, pepper) = meanwhile(asked, || region.prepare()).await?;
         Ok(Self {
@@ -73,13 +84,14 @@ impl Needs for Needed {
             guesses: Guesses::new(setup, pepper)?,
             counters: Counters::new(setup),
             users: Users::new(setup),
+            referrals: Referrals::new(setup),
             profiles: Profiles::new(setup)?,
             tables: Tables::new(setup),
             sender: Arc::new(Sender::build(setup)?),
             afterwards: Arc::clone(&setup.afterwards),
-            texts_per_day: CrowdLimits::read(vars)?.texts_per_day,
+            texts_per_day: settings::crowd_limits(vars)?.texts_per_day,
             region,
-            testers: TestPhones::read(vars, region)?,
+            testers: settings::test_phones(vars)?,
             world: Arc::clone(&setup.world),
         })
     }
@@ -100,10 +112,10 @@ pub struct Entered {
     region: Option<Region>,
     /// What was texted.
     #[schemars(example = &"4071")]
-    code: Text<64>,
+    code: Hidden<Line<64>>,
     /// What came with the code. One that is sent has to fit; some deployments ask for it.
     #[schemars(example = &"5f3e9b1c7a2d4e6f8091a2b3c4d5e6f7")]
-    challenge_id: Option<Text<64>>,
+    challenge_id: Option<Line<64>>,
 }
 
 /// The parts of the transaction.
@@ -129,29 +141,31 @@ impl Endpoint for ChangePhone {
     type Query = Nothing;
     type Body = JsonBody<Entered>;
     type Output = Json<Profile>;
-    type Needs = Needed;
+    type Needs = Deps;
 
-    async fn call(needs: &Needed, request: Request<Self>) -> Result<Json<Profile>, Problem> {
-        let Needed { gate, guesses, profiles, .. } = needs;
+    async fn call(needs: &Deps, request: Request<Self>) -> Result<Json<Profile>, Problem> {
+        let Deps { gate, guesses, profiles, .. } = needs;
         let (entered, context, bearer) = (request.body.0, request.context, request.caller);
         let phone = Phone::parse(&entered.phone, entered.region.unwrap_or(needs.region))?;
         let purpose = Purpose::ChangePhone(bearer.user_id.clone());
         let challenge_id = entered.challenge_id.as_ref().map(|id| id.0.as_str());
 
-        let (me, entry, count) = join!(
-            gate.admit(&bearer, &bearer.user_id, Self::STAFF),
-            guesses.enter(&phone, &purpose, challenge_id, None, &context),
-            needs.users.referrals_count(&bearer.user_id),
+        let admission = Admission::new(gate, Some(&bearer));
+        let also: [&dyn Limit; 1] = [&admission];
+        let (attempt, count) = join!(
+            guesses.enter(&phone, &purpose, challenge_id, None, &context, &also),
+            needs.referrals.count(&bearer.user_id),
         );
-        if let (Err(_), Ok(Entry::Guess(counted))) = (&me, &entry) {
-            guesses.take_back(counted).await?;
-        }
-        let (mut me, count) = (me?, count?);
-        let proof = match entry {
+        let (mut me, attempt) = match (admission.into_user(), attempt) {
+            (Some(me), attempt) => (me, attempt),
+            (None, attempt) => return Err(attempt.err().unwrap_or_else(|| Code::Unavailable.into())),
+        };
+        let count = count?;
+        let proof = match attempt {
             // Moved before: that answer was lost.
             _ if me.phone == phone => None,
-            Ok(Entry::Guess(counted)) => Some(guesses.compare(counted, &entered.code.0)?),
-            Ok(Entry::Repeated(_)) => return Err(Code::Unavailable.into()),
+            Ok(Attempt::Guess(counted)) => Some(guesses.compare(counted, &entered.code.0.0)?),
+            Ok(Attempt::Repeated(_)) => return Err(Code::Unavailable.into()),
             Err(problem) => return Err(problem),
         };
 
@@ -172,25 +186,26 @@ impl Endpoint for ChangePhone {
     }
 }
 
-impl Needed {
+impl Deps {
     /// Spends the code, moves the account and frees the old number, all or
     /// nothing; then tells the old number.
     async fn move_account(&self, me: &User, proof: &Proof, context: &Context) -> Result<(), Problem> {
+        let edge = me.referrer_id.as_ref().map(|id| self.referrals.move_phone(&me.id, id, &proof.phone));
         let moving = Transaction::new(self.world.new_id())
             .with(Part::Code, self.guesses.spend(proof))
             .with_all(Part::Me, self.users.move_phone(me, &proof.phone))
+            .with_all(Part::Me, edge)
             .with(Part::Phone, self.users.claim_phone(&proof.phone, &me.id));
         let is_tester = self.testers.find(&me.phone, self.world.now()).is_some();
         let notifies = !is_tester && me.phone.reachable().is_ok();
-        let (moved, allowance, ()) = join!(
+        let allowance = Allowance::text_today(&self.counters, self.texts_per_day.only_if(notifies));
+        let (moved, verdict, ()) = join!(
             moving.commit(&self.tables, &self.world),
-            self.counters.take("texts", self.texts_per_day.only_if(notifies), LimitOf::Day),
+            allowance.take(),
             self.guesses.count_entered(proof),
         );
         if let Committed::Refused(refused) = moved? {
-            if let Ok(Ok(taken)) = &allowance {
-                self.counters.give_back(taken).await?;
-            }
+            limits::give_back(&[&allowance]).await;
             let of = |part| refused.iter().any(|(refused, _)| *refused == part);
             return Err(if of(Part::Code) {
                 Problem::invalid_code(Some(0))
@@ -200,7 +215,7 @@ impl Needed {
                 Code::SessionEnded.into()
             });
         }
-        if notifies && matches!(allowance, Ok(Ok(_))) {
+        if notifies && matches!(verdict, Verdict::Granted) {
             let (sender, left) = (Arc::clone(&self.sender), me.phone.clone());
             let language = context.header("accept-language").map(str::to_owned);
             let tell = async move {

@@ -1,5 +1,5 @@
 //! The Lambda binary of `change-phone`.
 
 fn main() -> std::process::ExitCode {
-    latchkey::lambda::run(change_phone::function())
+    latchkey::endpoint::lambda::run(change_phone::function())
 }

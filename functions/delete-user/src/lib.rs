@@ -2,28 +2,31 @@
 
 use std::sync::Arc;
 
-use latchkey::domain::user::Role;
-use latchkey::gate::{Bearer, Gate, UserPath};
-use latchkey::http::answer::NoContent;
-use latchkey::http::endpoint::{Endpoint, Needs, OfEndpoint, Request, Route};
-use latchkey::http::function::Function;
+use latchkey::access::gate::Gate;
+use latchkey::base::config::Parameter;
+use latchkey::base::error::StartError;
+use latchkey::base::world::World;
+use latchkey::cloud::secrets;
+use latchkey::cloud::setup::Setup;
+use latchkey::cloud::transaction::{Committed, Tables, Transaction};
+use latchkey::domain::bearer::Bearer;
+use latchkey::domain::user::{Role, User};
+use latchkey::endpoint::needs::Needs;
+use latchkey::endpoint::{Endpoint, Request, Route};
+use latchkey::http::body::Nothing;
+use latchkey::http::path::UserPath;
 use latchkey::http::problem::{Code, Problem};
-use latchkey::http::request::Nothing;
-use latchkey::lambda::StartError;
-use latchkey::secrets;
-use latchkey::setup::Setup;
+use latchkey::http::response::NoContent;
+use latchkey::tables::avatars::Avatars;
 use latchkey::tables::codes::Codes;
+use latchkey::tables::invites::Invites;
+use latchkey::tables::referrals::Referrals;
 use latchkey::tables::sessions::Sessions;
-use latchkey::tables::transaction::{Committed, Tables, Transaction};
 use latchkey::tables::users::Users;
-use latchkey::world::World;
 use schemars::JsonSchema;
 use tokio::try_join;
 
-/// The function.
-pub fn function<T: OfEndpoint>() -> Function<T> {
-    Function::new(env!("CARGO_PKG_NAME")).endpoint::<DeleteUser>()
-}
+latchkey::function!(DeleteUser);
 
 /// Removes an account and everything personal.
 ///
@@ -36,21 +39,31 @@ pub struct DeleteUser;
 const TRIES: u32 = 8;
 
 /// All three tables.
-pub struct Needed {
+pub struct Deps {
     gate: Gate,
     users: Users,
+    invites: Invites,
+    referrals: Referrals,
+    avatars: Avatars,
     sessions: Sessions,
     codes: Codes,
     tables: Tables,
     world: Arc<World>,
 }
 
-impl Needs for Needed {
+impl Needs for Deps {
+    fn parameters() -> Vec<&'static Parameter> {
+        [Gate::PARAMETERS, Codes::PARAMETERS, &[&secrets::PEPPER]].concat().concat()
+    }
+
     async fn build(setup: &Setup) -> Result<Self, StartError> {
         let (gate, pepper) = try_join!(Gate::build(setup), secrets::pepper(setup))?;
         Ok(Self {
             gate,
             users: Users::new(setup),
+            invites: Invites::new(setup),
+            referrals: Referrals::new(setup),
+            avatars: Avatars::new(setup),
             sessions: Sessions::new(setup),
             codes: Codes::new(setup, pepper)?,
             tables: Tables::new(setup),
@@ -73,24 +86,41 @@ impl Endpoint for DeleteUser {
     type Query = Nothing;
     type Body = Nothing;
     type Output = NoContent;
-    type Needs = Needed;
+    type Needs = Deps;
 
     /// One transaction, so there is no state between "there" and "gone" that a
     /// crash could leave behind.
-    async fn call(needs: &Needed, request: Request<Self>) -> Result<NoContent, Problem> {
-        let Needed { gate, users, sessions, codes, tables, world } = needs;
+    async fn call(needs: &Deps, request: Request<Self>) -> Result<NoContent, Problem> {
         let id = request.path.target(&request.caller);
-        let (_, mut user) = gate.admit_to(&request.caller, &id, Self::STAFF).await?;
+        let (_, mut user) = needs.gate.admit_to(&request.caller, &id, Self::STAFF).await?;
         for _ in 0..TRIES {
-            let deletion = Transaction::new(world.new_id())
-                .with_all((), users.delete(&user))
-                .with_all((), sessions.forget(&id))
-                .with_all((), codes.forget(&user.phone));
-            match deletion.commit(tables, world).await? {
+            match needs.deletion(&user).commit(&needs.tables, &needs.world).await? {
                 Committed::Done => return Ok(NoContent),
-                Committed::Refused(_) => user = users.get(&id).await?.ok_or(Code::UserNotFound)?,
+                Committed::Refused(_) => user = needs.users.get(&id).await?.ok_or(Code::UserNotFound)?,
             }
         }
         Err(Code::Unavailable.into())
+    }
+}
+
+impl Deps {
+    /// Takes away all that is stored of `seen`: the user, the phone, the avatar,
+    /// the sessions and the codes, the counts of whom it invited, and its place
+    /// among the referrals of whoever invited it. The invite code stays,
+    /// nobody's for ever. Refused if the user changed since it was read.
+    fn deletion(&self, seen: &User) -> Transaction<()> {
+        let mut deletion = Transaction::new(self.world.new_id())
+            .with_all((), self.users.delete(seen))
+            .with((), self.invites.disown(&seen.invite_code))
+            .with_all((), self.referrals.forget_counts(&seen.id))
+            .with_all((), self.sessions.forget(&seen.id))
+            .with_all((), self.codes.forget(&seen.phone));
+        if let Some(avatar) = &seen.avatar_id {
+            deletion = deletion.with((), self.avatars.forget(avatar));
+        }
+        if let Some(referrer) = &seen.referrer_id {
+            deletion = deletion.with_all((), self.referrals.unlink(&seen.id, referrer));
+        }
+        deletion
     }
 }

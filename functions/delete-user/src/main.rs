@@ -1,5 +1,5 @@
 //! The Lambda binary of `delete-user`.
 
 fn main() -> std::process::ExitCode {
-    latchkey::lambda::run(delete_user::function())
+    latchkey::endpoint::lambda::run(delete_user::function())
 }

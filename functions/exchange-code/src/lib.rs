@@ -3,41 +3,45 @@
 
 use std::sync::Arc;
 
-use latchkey::config;
+use latchkey::access::guesses::{Attempt, Guesses};
+use latchkey::base::config::{self, Parameter};
+use latchkey::base::error::StartError;
+use latchkey::base::hidden::Hidden;
+use latchkey::base::metrics::{Metric, count};
+use latchkey::base::world::World;
+use latchkey::cloud::error::StoreError;
+use latchkey::cloud::setup::{Setup, meanwhile};
+use latchkey::cloud::transaction::{Committed, Tables, Transaction};
 use latchkey::domain::code::Purpose;
-use latchkey::domain::invite::{self, Invite, InviteCode, judge};
-use latchkey::domain::numbers::{AdminPhones, TestPhones};
+use latchkey::domain::invite::{Activation, Invite, judge};
+use latchkey::domain::invite_code::InviteCode;
 use latchkey::domain::phone::{Phone, Region};
+use latchkey::domain::phone_lists::AdminPhones;
 use latchkey::domain::session::{Session, SessionId, slot_for_new};
 use latchkey::domain::user::{Role, Status, User, UserId};
-use latchkey::guesses::{Entry, Guesses};
-use latchkey::http::answer::Json;
-use latchkey::http::endpoint::{Anyone, Endpoint, Needs, OfEndpoint, Request, Route};
-use latchkey::http::function::Function;
+use latchkey::endpoint::needs::Needs;
+use latchkey::endpoint::{Anyone, Endpoint, Request, Route};
+use latchkey::http::body::{Line, Nothing};
+use latchkey::http::context::Context;
 use latchkey::http::idempotency::Idempotent;
 use latchkey::http::problem::{Code, Problem};
-use latchkey::http::request::{Context, Nothing, Text};
-use latchkey::lambda::StartError;
-use latchkey::metrics::{Metric, count};
-use latchkey::setup::{Setup, meanwhile};
-use latchkey::tables::StoreError;
+use latchkey::http::response::Json;
+use latchkey::http::views::{Newcomer, Profiles};
+use latchkey::settings;
+use latchkey::tables;
 use latchkey::tables::codes::Proof;
-use latchkey::tables::requests::{Began, Remembered};
+use latchkey::tables::idempotency::{Began, Remembered};
+use latchkey::tables::invites::Invites;
+use latchkey::tables::referrals::Referrals;
 use latchkey::tables::sessions::Sessions;
 use latchkey::tables::stats::{Made, Stats};
-use latchkey::tables::transaction::{Committed, Tables, Transaction};
 use latchkey::tables::users::Users;
-use latchkey::tokens::{Issuer, Tokens};
-use latchkey::views::{Newcomer, Profiles};
-use latchkey::world::World;
+use latchkey::tokens::issuer::{Issuer, Tokens};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::try_join;
 
-/// The function.
-pub fn function<T: OfEndpoint>() -> Function<T> {
-    Function::new(env!("CARGO_PKG_NAME")).endpoint::<ExchangeCode>()
-}
+latchkey::function!(ExchangeCode);
 
 /// Trades a phone and its code for tokens; registers on first sight.
 ///
@@ -55,10 +59,12 @@ pub struct ExchangeCode;
 const TRIES: u32 = 8;
 
 /// All three tables, and what issues tokens.
-pub struct Needed {
+pub struct Deps {
     guesses: Guesses,
     stats: Stats,
     users: Users,
+    invites: Invites,
+    referrals: Referrals,
     profiles: Profiles,
     sessions: Sessions,
     tables: Tables,
@@ -69,22 +75,28 @@ pub struct Needed {
     world: Arc<World>,
 }
 
-impl Needs for Needed {
+impl Needs for Deps {
+    fn parameters() -> Vec<&'static Parameter> {
+        let rules = [tables::SESSIONS, settings::ADMIN_PHONES, &[config::REQUIRE_CHALLENGE]].concat();
+        [Guesses::parameters(), Profiles::parameters(), Issuer::PARAMETERS.concat(), rules].concat()
+    }
+
     async fn build(setup: &Setup) -> Result<Self, StartError> {
         let vars = &setup.vars;
-        let region: Region = vars.parsed(config::DEFAULT_REGION)?;
+        let region: Region = settings::region(vars)?;
         let issuer = meanwhile(Issuer::build(setup), || region.prepare()).await?;
-        let testers = TestPhones::read(vars, region)?;
         Ok(Self {
             guesses: Guesses::new(setup, issuer.pepper().clone())?,
             stats: Stats::new(setup),
             users: Users::new(setup),
+            invites: Invites::new(setup),
+            referrals: Referrals::new(setup),
             profiles: Profiles::new(setup)?,
             sessions: Sessions::new(setup),
             tables: Tables::new(setup),
             issuer,
             region,
-            admins: AdminPhones::read(vars, region, &testers)?,
+            admins: settings::admin_phones(vars)?,
             requires_challenge: vars.flag(config::REQUIRE_CHALLENGE)?,
             world: Arc::clone(&setup.world),
         })
@@ -102,16 +114,16 @@ pub struct Entered {
     region: Option<Region>,
     /// What was texted.
     #[schemars(example = &"4071")]
-    code: Text<64>,
+    code: Hidden<Line<64>>,
     /// What came with the code. One that is sent has to fit; some deployments ask for it.
     #[schemars(example = &"5f3e9b1c7a2d4e6f8091a2b3c4d5e6f7")]
-    challenge_id: Option<Text<64>>,
+    challenge_id: Option<Line<64>>,
     /// The invite code of a friend, to be activated along the way, if none was before.
     #[schemars(example = &"7Q2M4X")]
     invite_code: Option<String>,
     /// What the device is called in the list of sessions.
     #[schemars(example = &"Alice's phone")]
-    device: Option<Text<64>>,
+    device: Option<Line<64>>,
 }
 
 /// Tokens, and whose they are.
@@ -158,9 +170,9 @@ impl Endpoint for ExchangeCode {
     type Query = Nothing;
     type Body = Idempotent<Entered>;
     type Output = Json<SignedIn>;
-    type Needs = Needed;
+    type Needs = Deps;
 
-    async fn call(needs: &Needed, request: Request<Self>) -> Result<Json<SignedIn>, Problem> {
+    async fn call(needs: &Deps, request: Request<Self>) -> Result<Json<SignedIn>, Problem> {
         let (Idempotent { body: entered, key }, context) = (request.body, request.context);
         let phone = Phone::parse(&entered.phone, entered.region.unwrap_or(needs.region))?;
         if needs.requires_challenge && entered.challenge_id.is_none() {
@@ -170,21 +182,21 @@ impl Endpoint for ExchangeCode {
         let challenge_id = entered.challenge_id.as_ref().map(|id| id.0.as_str());
         let invite = entered.invite_code.as_deref().and_then(InviteCode::parse);
 
-        let (entry, known, code) = try_join!(
-            needs.guesses.enter(&phone, &Purpose::SignIn, challenge_id, key.as_ref(), &context),
+        let (attempt, known, code) = try_join!(
+            needs.guesses.enter(&phone, &Purpose::SignIn, challenge_id, key.as_ref(), &context, &[]),
             async { Ok(needs.users.with_phone(&phone).await?) },
             async {
                 match &invite {
-                    Some(code) => Ok(needs.users.invite(code).await?),
+                    Some(code) => Ok(needs.invites.get(code).await?),
                     _ => Ok(None),
                 }
             },
         )?;
-        let counted = match entry {
-            Entry::Guess(counted) => counted,
-            Entry::Repeated(began) => return needs.answer_again(began, &context).await.map(Json),
+        let counted = match attempt {
+            Attempt::Guess(counted) => counted,
+            Attempt::Repeated(began) => return needs.answer_again(began, &context).await.map(Json),
         };
-        let proof = needs.guesses.compare(counted, &entered.code.0)?;
+        let proof = needs.guesses.compare(counted, &entered.code.0.0)?;
 
         let device = entered.device.map(|name| name.0);
         let arrival =
@@ -214,7 +226,7 @@ struct Draft {
     writes: Transaction<Part>,
 }
 
-impl Needed {
+impl Deps {
     /// Spends the code, registers who is new, and stores the session, all in
     /// one transaction; drawn up anew where something that it rests on changed
     /// meanwhile.
@@ -247,15 +259,18 @@ impl Needed {
                     if is_new {
                         count(Metric::SignUps);
                     }
-                    let tokens =
-                        self.issuer.tokens(&user, &session, &arrival.context).ok_or(Code::Unavailable)?;
+                    let tokens = self
+                        .issuer
+                        .tokens(&user, &session, &arrival.context.public_url)
+                        .ok_or(Code::Unavailable)?;
                     let user = Newcomer::new(user, referrer, &arrival.context);
                     return Ok(SignedIn { tokens, is_new, user, invite_error });
                 }
                 Committed::Refused(refused) => refused,
             };
-            let of = |part| refused.iter().find(|(refused, _)| *refused == part).map(|(_, refusal)| refusal);
-            if let Some(began) = of(Part::Request).and_then(|refusal| self.guesses.requests().began(refusal))
+            let of = |part| refused.iter().find(|(refused, _)| *refused == part).map(|(_, part)| part);
+            if let Some(began) =
+                of(Part::Request).and_then(|refused| self.guesses.idempotency().began(refused))
             {
                 return self.answer_again(began, &arrival.context).await;
             }
@@ -283,7 +298,7 @@ impl Needed {
         replaces: Option<&SessionId>,
         is_loop: bool,
     ) -> Draft {
-        let Needed { guesses, users, sessions, world, .. } = self;
+        let Deps { guesses, users, invites, referrals, sessions, world, .. } = self;
         let ip = arrival.context.coarse_ip();
         let session = self.issuer.begin(&user, slot, arrival.device.clone(), ip);
         let mut writes = Transaction::new(world.new_id())
@@ -299,37 +314,36 @@ impl Needed {
             None => Ok(None),
         };
         let made =
-            Made { sign_up: is_new, referral: matches!(judged, Ok(Some(invite::Entry::Activate { .. }))) };
+            Made { sign_up: is_new, referral: matches!(judged, Ok(Some(Activation::Activate { .. }))) };
         if made.sign_up || made.referral {
             writes = writes.with(Part::Stats, self.stats.made(made));
         }
         let invite_error = judged.as_ref().err().map(|code| code.as_str().to_owned());
-        if let Ok(Some(invite::Entry::Activate { code, referrer, is_counted })) = judged {
+        if let Ok(Some(Activation::Activate { code, referrer, is_counted })) = judged {
             if is_counted {
-                writes = writes.with(Part::Invite, users.use_invite(&code, &referrer));
+                writes = writes.with(Part::Invite, invites.enter(&code, &referrer));
             }
             if !is_new {
                 writes = writes.with(Part::User, users.activate(&user, &code, &referrer));
             }
             writes = writes
-                .with(Part::Link, users.link(&user, &referrer, world.now()))
-                .with(Part::Count, users.count_referral(&referrer));
+                .with(Part::Link, referrals.link(&user, &referrer, world.now()))
+                .with(Part::Count, referrals.count_one(&referrer));
             user.activated_invite_code = Some(code);
             user.referrer_id = Some(referrer);
         } else if !is_new {
             writes = writes.with(Part::User, users.unchanged(&user));
         }
         if is_new {
-            writes = writes
-                .with(Part::User, users.insert(&user))
-                .with(Part::User, users.claim_phone(&user.phone, &user.id))
-                .with(Part::InviteCode, users.claim_invite(&user));
+            writes =
+                writes.with_all(Part::User, users.insert(&user)).with(Part::InviteCode, invites.claim(&user));
         }
         if let Some(key) = &arrival.key {
             let began = (&user.id, &session.id);
-            let requests = guesses.requests();
-            writes =
-                writes.with(Part::Request, requests.conclude(key, began, is_new, invite_error.as_deref()));
+            writes = writes.with(
+                Part::Request,
+                guesses.idempotency().conclude(key, began, is_new, invite_error.as_deref()),
+            );
         }
         Draft { user, session, invite_error, writes }
     }
@@ -344,7 +358,7 @@ impl Needed {
     ) -> Result<Option<(User, u8, Option<SessionId>)>, StoreError> {
         let now = self.world.now();
         let Some(id) = known else {
-            let invite_code = InviteCode::draw(&mut *self.world.chance());
+            let invite_code = InviteCode::draw(&mut *self.world.rng());
             let mut user = User::new(UserId(self.world.new_id()), phone.clone(), invite_code, now);
             if self.admins.contains(phone) {
                 user.role = Role::Admin;
@@ -368,7 +382,7 @@ impl Needed {
         if !session.is_on(user.epoch, now) {
             return Err(Problem::invalid_code(Some(0)));
         }
-        let tokens = self.issuer.tokens(&user, &session, context).ok_or(Code::Unavailable)?;
+        let tokens = self.issuer.tokens(&user, &session, &context.public_url).ok_or(Code::Unavailable)?;
         let referrer = self.profiles.person(user.referrer_id.as_ref(), &user).await?;
         Ok(SignedIn { tokens, is_new, user: Newcomer::new(user, referrer, context), invite_error })
     }

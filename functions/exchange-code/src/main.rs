@@ -1,5 +1,5 @@
 //! The Lambda binary of `exchange-code`.
 
 fn main() -> std::process::ExitCode {
-    latchkey::lambda::run(exchange_code::function())
+    latchkey::endpoint::lambda::run(exchange_code::function())
 }

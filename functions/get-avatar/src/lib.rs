@@ -1,19 +1,15 @@
 //! `GET /v1/avatars/{avatar_id}`: an avatar, for whoever knows its identifier.
 
 use latchkey::domain::avatar::AvatarId;
-use latchkey::http::answer::Immutable;
-use latchkey::http::endpoint::{Anyone, Endpoint, OfEndpoint, Request, Route};
-use latchkey::http::function::Function;
+use latchkey::endpoint::{Anyone, Endpoint, Request, Route};
+use latchkey::http::body::Nothing;
 use latchkey::http::problem::{Code, Problem};
-use latchkey::http::request::Nothing;
-use latchkey::tables::users::Users;
+use latchkey::http::response::Immutable;
+use latchkey::tables::avatars::Avatars;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// The function.
-pub fn function<T: OfEndpoint>() -> Function<T> {
-    Function::new(env!("CARGO_PKG_NAME")).endpoint::<GetAvatar>()
-}
+latchkey::function!(GetAvatar);
 
 /// Serves an avatar, for whoever knows its identifier.
 ///
@@ -38,11 +34,11 @@ impl Endpoint for GetAvatar {
     type Query = Nothing;
     type Body = Nothing;
     type Output = Immutable;
-    type Needs = Users;
+    type Needs = Avatars;
 
-    async fn call(users: &Users, request: Request<Self>) -> Result<Immutable, Problem> {
+    async fn call(avatars: &Avatars, request: Request<Self>) -> Result<Immutable, Problem> {
         let id = AvatarId::parse(&request.path.avatar_id).ok_or(Code::AvatarNotFound)?;
-        let avatar = users.avatar(&id).await?.ok_or(Code::AvatarNotFound)?;
+        let avatar = avatars.get(&id).await?.ok_or(Code::AvatarNotFound)?;
         Ok(Immutable { media_type: avatar.format.media_type(), bytes: avatar.bytes })
     }
 }

@@ -1,5 +1,5 @@
 //! The Lambda binary of `get-avatar`.
 
 fn main() -> std::process::ExitCode {
-    latchkey::lambda::run(get_avatar::function())
+    latchkey::endpoint::lambda::run(get_avatar::function())
 }

@@ -1,20 +1,18 @@
 //! `GET /v1/users/{user_id}`: the profile.
 
+use latchkey::access::gate::Gate;
+use latchkey::domain::bearer::Bearer;
 use latchkey::domain::user::Role;
-use latchkey::gate::{Bearer, Gate, UserPath};
-use latchkey::http::answer::Json;
-use latchkey::http::endpoint::{Endpoint, OfEndpoint, Request, Route};
-use latchkey::http::function::Function;
+use latchkey::endpoint::{Endpoint, Request, Route};
+use latchkey::http::body::Nothing;
+use latchkey::http::path::UserPath;
 use latchkey::http::problem::{Code, Problem};
-use latchkey::http::request::Nothing;
-use latchkey::views::{Profile, Profiles};
+use latchkey::http::response::Json;
+use latchkey::http::views::{Profile, Profiles};
 use schemars::JsonSchema;
 use tokio::join;
 
-/// The function.
-pub fn function<T: OfEndpoint>() -> Function<T> {
-    Function::new(env!("CARGO_PKG_NAME")).endpoint::<GetUser>()
-}
+latchkey::function!(GetUser);
 
 /// Gets a profile, with the first page of referrals.
 #[derive(JsonSchema)]

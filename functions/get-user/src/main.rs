@@ -1,5 +1,5 @@
 //! The Lambda binary of `get-user`.
 
 fn main() -> std::process::ExitCode {
-    latchkey::lambda::run(get_user::function())
+    latchkey::endpoint::lambda::run(get_user::function())
 }

@@ -1,10 +1,10 @@
 //! `GET /.well-known/openid-configuration`: who issues, and where the keys are.
 
-use latchkey::http::answer::Cached;
-use latchkey::http::endpoint::{Anyone, Endpoint, Request, Route};
+use latchkey::endpoint::{Anyone, Endpoint, Request, Route};
+use latchkey::http::body::Nothing;
 use latchkey::http::problem::{Code, Problem};
-use latchkey::http::request::Nothing;
-use latchkey::tokens::Names;
+use latchkey::http::response::Cached;
+use latchkey::tokens::claims::Names;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -40,7 +40,7 @@ impl Endpoint for Discovery {
 
     async fn call(names: &Names, request: Request<Self>) -> Result<Cached<Configuration>, Problem> {
         Ok(Cached(Configuration {
-            issuer: names.issuer(&request.context).to_owned(),
+            issuer: names.issuer(&request.context.public_url).to_owned(),
             jwks_uri: format!("{}/.well-known/jwks.json", request.context.public_url),
         }))
     }

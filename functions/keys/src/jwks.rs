@@ -1,11 +1,11 @@
 //! `GET /.well-known/jwks.json`: the public keys (RFC 7517).
 
-use latchkey::http::answer::Cached;
-use latchkey::http::endpoint::{Anyone, Endpoint, Request, Route};
+use latchkey::domain::public_key::PublicKey;
+use latchkey::endpoint::{Anyone, Endpoint, Request, Route};
+use latchkey::http::body::Nothing;
 use latchkey::http::problem::{Code, Problem};
-use latchkey::http::request::Nothing;
+use latchkey::http::response::Cached;
 use latchkey::tables::keyset::Keyset;
-use latchkey::tokens::PublicKey;
 use schemars::JsonSchema;
 use serde::Serialize;
 

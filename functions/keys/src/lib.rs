@@ -5,10 +5,4 @@
 mod discovery;
 mod jwks;
 
-use latchkey::http::endpoint::OfEndpoint;
-use latchkey::http::function::Function;
-
-/// The function.
-pub fn function<T: OfEndpoint>() -> Function<T> {
-    Function::new(env!("CARGO_PKG_NAME")).endpoint::<jwks::Jwks>().endpoint::<discovery::Discovery>()
-}
+latchkey::function!(jwks::Jwks, discovery::Discovery);

@@ -1,5 +1,5 @@
 //! The Lambda binary of `keys`.
 
 fn main() -> std::process::ExitCode {
-    latchkey::lambda::run(keys::function())
+    latchkey::endpoint::lambda::run(keys::function())
 }

@@ -1,25 +1,24 @@
 //! `GET /v1/users/{user_id}/referrals`: who entered this user's invite code,
 //! newest first, a page at a time.
 
+use latchkey::access::gate::Gate;
+use latchkey::base::world::Rfc3339;
+use latchkey::domain::bearer::Bearer;
+use latchkey::domain::position::Position;
 use latchkey::domain::user::{Role, UserId};
-use latchkey::gate::{Bearer, Gate, UserPath};
-use latchkey::http::answer::Json;
-use latchkey::http::endpoint::{Endpoint, OfEndpoint, Request, Route};
-use latchkey::http::function::Function;
+use latchkey::endpoint::{Endpoint, Request, Route};
+use latchkey::http::body::Nothing;
 use latchkey::http::page::{Page, PageQuery, read_cursor};
+use latchkey::http::path::UserPath;
 use latchkey::http::problem::{Code, Problem};
-use latchkey::http::request::Nothing;
-use latchkey::tables::users::{Position, Users};
-use latchkey::views::{Profiles, referrals_cursor, referrals_list};
-use latchkey::world::Rfc3339;
+use latchkey::http::response::Json;
+use latchkey::http::views::{Profiles, referrals_cursor, referrals_list};
+use latchkey::tables::referrals::Referrals;
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::join;
 
-/// The function.
-pub fn function<T: OfEndpoint>() -> Function<T> {
-    Function::new(env!("CARGO_PKG_NAME")).endpoint::<ListReferrals>()
-}
+latchkey::function!(ListReferrals);
 
 /// Lists who entered a user's invite code.
 ///
@@ -51,10 +50,10 @@ impl Endpoint for ListReferrals {
     type Query = PageQuery;
     type Body = Nothing;
     type Output = Json<Page<Item>>;
-    type Needs = (Gate, Users, Profiles);
+    type Needs = (Gate, Referrals, Profiles);
 
     async fn call(needs: &Self::Needs, request: Request<Self>) -> Result<Json<Page<Item>>, Problem> {
-        let (gate, users, profiles) = needs;
+        let (gate, referrals, profiles) = needs;
         let id = request.path.target(&request.caller);
         let after = match &request.query.cursor {
             Some(cursor) => {
@@ -66,12 +65,12 @@ impl Endpoint for ListReferrals {
 
         let (admitted, page) = join!(
             gate.admit_to(&request.caller, &id, Self::STAFF),
-            users.referrals(&id, request.query.limit.0, after.as_ref()),
+            referrals.page(&id, request.query.limit.0, after.as_ref()),
         );
         let (me, _) = admitted?;
-        let (referrals, next) = page?;
+        let (page, next) = page?;
 
-        let items = referrals.into_iter().map(|referral| Item {
+        let items = page.into_iter().map(|referral| Item {
             phone: profiles.phone(&referral.phone, &me),
             id: referral.id,
             activated_at: Rfc3339(referral.activated_at),

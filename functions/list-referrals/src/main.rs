@@ -1,5 +1,5 @@
 //! The Lambda binary of `list-referrals`.
 
 fn main() -> std::process::ExitCode {
-    latchkey::lambda::run(list_referrals::function())
+    latchkey::endpoint::lambda::run(list_referrals::function())
 }

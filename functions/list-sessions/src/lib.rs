@@ -2,25 +2,23 @@
 
 use std::sync::Arc;
 
+use latchkey::access::gate::Gate;
+use latchkey::base::world::{Rfc3339, World};
+use latchkey::domain::bearer::Bearer;
 use latchkey::domain::session::{Session, SessionId};
 use latchkey::domain::user::Role;
-use latchkey::gate::{Bearer, Gate, UserPath};
-use latchkey::http::answer::Json;
-use latchkey::http::endpoint::{Endpoint, OfEndpoint, Request, Route};
-use latchkey::http::function::Function;
+use latchkey::endpoint::{Endpoint, Request, Route};
+use latchkey::http::body::Nothing;
 use latchkey::http::page::Page;
+use latchkey::http::path::UserPath;
 use latchkey::http::problem::{Code, Problem};
-use latchkey::http::request::Nothing;
+use latchkey::http::response::Json;
 use latchkey::tables::sessions::Sessions;
-use latchkey::world::{Rfc3339, World};
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::join;
 
-/// The function.
-pub fn function<T: OfEndpoint>() -> Function<T> {
-    Function::new(env!("CARGO_PKG_NAME")).endpoint::<ListSessions>()
-}
+latchkey::function!(ListSessions);
 
 /// Lists the devices that a user is signed in on.
 ///

@@ -1,5 +1,5 @@
 //! The Lambda binary of `list-sessions`.
 
 fn main() -> std::process::ExitCode {
-    latchkey::lambda::run(list_sessions::function())
+    latchkey::endpoint::lambda::run(list_sessions::function())
 }

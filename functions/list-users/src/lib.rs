@@ -3,32 +3,34 @@
 
 use std::sync::Arc;
 
-use latchkey::config;
-use latchkey::domain::invite::InviteCode;
+use latchkey::access::gate::Gate;
+use latchkey::base::config::{self, Parameter};
+use latchkey::base::error::StartError;
+use latchkey::base::world::{Month, World};
+use latchkey::cloud::error::StoreError;
+use latchkey::cloud::setup::Setup;
+use latchkey::domain::bearer::Bearer;
+use latchkey::domain::invite_code::InviteCode;
 use latchkey::domain::phone::{Phone, Region};
+use latchkey::domain::position::Position;
 use latchkey::domain::user::{Role, Status, User};
-use latchkey::gate::{Bearer, Gate};
-use latchkey::http::answer::Json;
-use latchkey::http::endpoint::{Endpoint, Needs, OfEndpoint, Request, Route};
-use latchkey::http::function::Function;
-use latchkey::http::page::{Limit, Page, cursor, read_cursor};
+use latchkey::endpoint::needs::Needs;
+use latchkey::endpoint::{Endpoint, Request, Route};
+use latchkey::http::body::Nothing;
+use latchkey::http::page::{Page, PageSize, cursor, read_cursor};
 use latchkey::http::problem::{Code, Problem};
-use latchkey::http::request::Nothing;
-use latchkey::lambda::StartError;
-use latchkey::setup::Setup;
-use latchkey::tables::StoreError;
+use latchkey::http::response::Json;
+use latchkey::http::views::Listed;
+use latchkey::settings;
+use latchkey::tables::invites::Invites;
 use latchkey::tables::keyset::Keyset;
-use latchkey::tables::users::{Position, Roll, Users};
-use latchkey::views::Listed;
-use latchkey::world::{Month, World};
+use latchkey::tables::rolls::{Roll, Rolls};
+use latchkey::tables::users::Users;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::join;
 
-/// The function.
-pub fn function<T: OfEndpoint>() -> Function<T> {
-    Function::new(env!("CARGO_PKG_NAME")).endpoint::<ListUsers>()
-}
+latchkey::function!(ListUsers);
 
 /// Lists all users, or those that a query finds.
 ///
@@ -38,21 +40,29 @@ pub fn function<T: OfEndpoint>() -> Function<T> {
 pub struct ListUsers;
 
 /// A gate, users, and since when there are any.
-pub struct Needed {
+pub struct Deps {
     gate: Gate,
     users: Users,
+    invites: Invites,
+    rolls: Rolls,
     keyset: Keyset,
     region: Region,
     world: Arc<World>,
 }
 
-impl Needs for Needed {
+impl Needs for Deps {
+    fn parameters() -> Vec<&'static Parameter> {
+        [Gate::parameters(), vec![config::DEFAULT_REGION]].concat()
+    }
+
     async fn build(setup: &Setup) -> Result<Self, StartError> {
         Ok(Self {
             gate: Gate::build(setup).await?,
             users: Users::new(setup),
+            invites: Invites::new(setup),
+            rolls: Rolls::new(setup),
             keyset: Keyset::new(setup),
-            region: setup.vars.parsed(config::DEFAULT_REGION)?,
+            region: settings::region(&setup.vars)?,
             world: Arc::clone(&setup.world),
         })
     }
@@ -76,7 +86,7 @@ pub struct Query {
     status: Option<Status>,
     /// How many items at most.
     #[serde(default)]
-    limit: Limit,
+    limit: PageSize,
     /// The `cursor` of the page before.
     cursor: Option<String>,
 }
@@ -105,9 +115,9 @@ impl Endpoint for ListUsers {
     type Query = Query;
     type Body = Nothing;
     type Output = Json<Page<Listed>>;
-    type Needs = Needed;
+    type Needs = Deps;
 
-    async fn call(needs: &Needed, request: Request<Self>) -> Result<Json<Page<Listed>>, Problem> {
+    async fn call(needs: &Deps, request: Request<Self>) -> Result<Json<Page<Listed>>, Problem> {
         let (query, context) = (request.query, request.context);
         if query.phone.is_some() || query.invite_code.is_some() {
             let user = needs.find(&query, &request.caller).await?;
@@ -119,7 +129,7 @@ impl Endpoint for ListUsers {
         let (me, since, page) = join!(
             needs.gate.admit_staff(&request.caller, Self::STAFF),
             needs.keyset.since(),
-            needs.users.roll(roll, query.limit.0, after.as_ref()),
+            needs.rolls.page(roll, query.limit.0, after.as_ref()),
         );
         me?;
         let (since, (users, next)) = (since?, page?);
@@ -136,7 +146,7 @@ impl Endpoint for ListUsers {
     }
 }
 
-impl Needed {
+impl Deps {
     /// The one user of a phone or an invite code.
     async fn find(&self, query: &Query, caller: &Bearer) -> Result<Option<User>, Problem> {
         let phone = query.phone.as_deref().map(|phone| Phone::parse(phone, self.region)).transpose()?;
@@ -151,7 +161,7 @@ impl Needed {
             },
             async {
                 match &code {
-                    Some(Some(code)) => self.users.invite(code).await,
+                    Some(Some(code)) => self.invites.get(code).await,
                     _ => Ok::<_, StoreError>(None),
                 }
             },

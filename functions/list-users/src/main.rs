@@ -1,5 +1,5 @@
 //! The Lambda binary of `list-users`.
 
 fn main() -> std::process::ExitCode {
-    latchkey::lambda::run(list_users::function())
+    latchkey::endpoint::lambda::run(list_users::function())
 }

@@ -3,25 +3,26 @@
 
 use std::sync::Arc;
 
-use latchkey::domain::invite::{Invite, InviteCode};
+use latchkey::access::gate::Gate;
+use latchkey::base::world::{Rfc3339, World};
+use latchkey::cloud::transaction::{Committed, Tables, Transaction};
+use latchkey::domain::bearer::Bearer;
+use latchkey::domain::invite::Invite;
+use latchkey::domain::invite_code::InviteCode;
 use latchkey::domain::user::{Change, Role, User};
-use latchkey::gate::{Bearer, Gate, UserPath};
-use latchkey::http::answer::Json;
-use latchkey::http::endpoint::{Endpoint, OfEndpoint, Request, Route};
-use latchkey::http::function::Function;
+use latchkey::endpoint::{Endpoint, Request, Route};
+use latchkey::http::body::{JsonBody, Nothing};
+use latchkey::http::path::UserPath;
 use latchkey::http::problem::{Code, Problem};
-use latchkey::http::request::{JsonBody, Nothing};
-use latchkey::tables::transaction::{Committed, Tables, Transaction};
-use latchkey::tables::users::{InviteChange, Users};
-use latchkey::world::{Rfc3339, World};
+use latchkey::http::response::Json;
+use latchkey::tables::invites::{InviteChange, Invites};
+use latchkey::tables::referrals::Referrals;
+use latchkey::tables::users::Users;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use tokio::join;
 
-/// The function.
-pub fn function<T: OfEndpoint>() -> Function<T> {
-    Function::new(env!("CARGO_PKG_NAME")).endpoint::<ManageInvite>()
-}
+latchkey::function!(ManageInvite);
 
 /// Limits, ends, revokes or redraws a user's invite code.
 ///
@@ -105,10 +106,10 @@ impl Endpoint for ManageInvite {
     type Query = Nothing;
     type Body = JsonBody<Wanted>;
     type Output = Json<Managed>;
-    type Needs = (Gate, Users, Tables, Arc<World>);
+    type Needs = (Gate, Users, Invites, Referrals, Tables, Arc<World>);
 
     async fn call(needs: &Self::Needs, request: Request<Self>) -> Result<Json<Managed>, Problem> {
-        let (gate, users, ..) = needs;
+        let (gate, users, invites, referrals, ..) = needs;
         let id = request.path.target(&request.caller);
         let Wanted { max_uses, expires_at, revoked, redraw } = request.body.0;
         let change = InviteChange {
@@ -118,28 +119,25 @@ impl Endpoint for ManageInvite {
         };
 
         // One's own code is not one's own to manage.
-        let (me, user, referrals) = join!(
-            gate.admit_staff(&request.caller, Self::STAFF),
-            users.get(&id),
-            users.referrals_count(&id),
-        );
+        let (me, user, count) =
+            join!(gate.admit_staff(&request.caller, Self::STAFF), users.get(&id), referrals.count(&id),);
         me?;
         let user = user?.ok_or(Code::UserNotFound)?;
-        let referrals = referrals?;
+        let count = count?;
 
         if redraw {
             return Ok(Json(draw_another(needs, user, &change).await?));
         }
-        let invite = users.change_invite(&user.invite_code, &id, &change, referrals).await?;
+        let invite = invites.change(&user.invite_code, &id, &change, count).await?;
         // Redrawn or gone since it was read: to be tried again.
         let invite = invite.ok_or(Code::Unavailable)?;
-        Ok(Json(Managed::new(user.invite_code, &invite, referrals)))
+        Ok(Json(Managed::new(user.invite_code, &invite, count)))
     }
 }
 
 /// Another code with the terms that `change` sets, its uses counted from 0.
 async fn draw_another(
-    (_, users, tables, world): &<ManageInvite as Endpoint>::Needs,
+    (_, _, invites, _, tables, world): &<ManageInvite as Endpoint>::Needs,
     user: User,
     change: &InviteChange,
 ) -> Result<Managed, Problem> {
@@ -152,9 +150,8 @@ async fn draw_another(
         revoked: change.revoked.unwrap_or(false),
     };
     for _ in 0..TRIES {
-        let code = InviteCode::draw(&mut *world.chance());
-        let drawing =
-            Transaction::new(world.new_id()).with_all((), users.redraw_invite(&user, &code, &terms));
+        let code = InviteCode::draw(&mut *world.rng());
+        let drawing = Transaction::new(world.new_id()).with_all((), invites.redraw(&user, &code, &terms));
         if let Committed::Done = drawing.commit(tables, world).await? {
             return Ok(Managed::new(code, &terms, 0));
         }

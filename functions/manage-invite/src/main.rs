@@ -1,5 +1,5 @@
 //! The Lambda binary of `manage-invite`.
 
 fn main() -> std::process::ExitCode {
-    latchkey::lambda::run(manage_invite::function())
+    latchkey::endpoint::lambda::run(manage_invite::function())
 }

@@ -2,30 +2,29 @@
 
 use std::sync::Arc;
 
-use latchkey::config;
+use latchkey::base::config::{self, Parameter};
+use latchkey::base::error::StartError;
+use latchkey::base::hidden::Hidden;
+use latchkey::base::metrics::{Metric, count};
+use latchkey::base::world::World;
+use latchkey::cloud::setup::Setup;
 use latchkey::domain::refresh::RefreshToken;
 use latchkey::domain::session::{Late, Session, judge_late};
 use latchkey::domain::user::{Status, User};
-use latchkey::http::answer::Json;
-use latchkey::http::endpoint::{Anyone, Endpoint, Needs, OfEndpoint, Request, Route};
-use latchkey::http::function::Function;
+use latchkey::endpoint::needs::Needs;
+use latchkey::endpoint::{Anyone, Endpoint, Request, Route};
+use latchkey::http::body::{JsonBody, Nothing};
 use latchkey::http::problem::{Code, Problem};
-use latchkey::http::request::{JsonBody, Nothing};
-use latchkey::lambda::StartError;
-use latchkey::metrics::{Metric, count};
-use latchkey::setup::Setup;
+use latchkey::http::response::Json;
+use latchkey::tables;
 use latchkey::tables::sessions::{Rotation, Sessions};
 use latchkey::tables::users::Users;
-use latchkey::tokens::{Issuer, Tokens};
-use latchkey::world::World;
+use latchkey::tokens::issuer::{Issuer, Tokens};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::try_join;
 
-/// The function.
-pub fn function<T: OfEndpoint>() -> Function<T> {
-    Function::new(env!("CARGO_PKG_NAME")).endpoint::<Refresh>()
-}
+latchkey::function!(Refresh);
 
 /// Trades a refresh token for the next pair of tokens.
 ///
@@ -37,7 +36,7 @@ pub fn function<T: OfEndpoint>() -> Function<T> {
 pub struct Refresh;
 
 /// Users, sessions, and what issues tokens.
-pub struct Needed {
+pub struct Deps {
     users: Users,
     sessions: Sessions,
     issuer: Issuer,
@@ -45,7 +44,11 @@ pub struct Needed {
     world: Arc<World>,
 }
 
-impl Needs for Needed {
+impl Needs for Deps {
+    fn parameters() -> Vec<&'static Parameter> {
+        [Issuer::PARAMETERS, &[tables::SESSIONS, &[config::REFRESH_GRACE]]].concat().concat()
+    }
+
     async fn build(setup: &Setup) -> Result<Self, StartError> {
         Ok(Self {
             users: Users::new(setup),
@@ -58,12 +61,12 @@ impl Needs for Needed {
 }
 
 /// The refresh token.
-#[derive(Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "RefreshRequest")]
 pub struct Sent {
     /// The last one that was given out.
     #[schemars(example = &"lkr.AZn72pigfAu850gUiXnMrA.Bw.AQ.c2VjcmV0")]
-    refresh_token: String,
+    refresh_token: Hidden<String>,
 }
 
 impl Endpoint for Refresh {
@@ -75,11 +78,11 @@ impl Endpoint for Refresh {
     type Query = Nothing;
     type Body = JsonBody<Sent>;
     type Output = Json<Tokens>;
-    type Needs = Needed;
+    type Needs = Deps;
 
-    async fn call(needs: &Needed, request: Request<Self>) -> Result<Json<Tokens>, Problem> {
-        let Needed { users, sessions, issuer, grace, world } = needs;
-        let token = RefreshToken::parse(&request.body.0.refresh_token, issuer.pepper())
+    async fn call(needs: &Deps, request: Request<Self>) -> Result<Json<Tokens>, Problem> {
+        let Deps { users, sessions, issuer, grace, world } = needs;
+        let token = RefreshToken::parse(&request.body.0.refresh_token.0, issuer.pepper())
             .ok_or(Code::InvalidRefreshToken)?;
         let next = issuer.next(request.context.coarse_ip());
 
@@ -106,7 +109,7 @@ impl Endpoint for Refresh {
         };
         let user = admit(user, &session, world)?;
         count(Metric::Refreshes);
-        Ok(Json(issuer.tokens(&user, &session, &request.context).ok_or(Code::Unavailable)?))
+        Ok(Json(issuer.tokens(&user, &session, &request.context.public_url).ok_or(Code::Unavailable)?))
     }
 }
 

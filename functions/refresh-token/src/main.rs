@@ -1,5 +1,5 @@
 //! The Lambda binary of `refresh-token`.
 
 fn main() -> std::process::ExitCode {
-    latchkey::lambda::run(refresh_token::function())
+    latchkey::endpoint::lambda::run(refresh_token::function())
 }

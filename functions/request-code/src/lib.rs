@@ -2,41 +2,43 @@
 
 use std::sync::Arc;
 
-use futures_util::future::join_all;
 use http::header::ACCEPT_LANGUAGE;
-use latchkey::config;
+use latchkey::access::gate::Gate;
+use latchkey::access::limits;
+use latchkey::access::limits::{Admission, Allowance, CodeAllowance, KeyClaim, Limit, OpenPlace, Passed};
+use latchkey::base::config::{self, Parameter};
+use latchkey::base::error::StartError;
+use latchkey::base::hidden::Hidden;
+use latchkey::base::metrics::{Metric, count};
+use latchkey::base::world::{Timestamp, World};
+use latchkey::cloud::secrets;
+use latchkey::cloud::setup::{Setup, meanwhile};
 use latchkey::domain::code::Purpose;
-use latchkey::domain::limits::{CrowdLimits, LimitOf};
-use latchkey::domain::numbers::{TestPhone, TestPhones};
+use latchkey::domain::limits::CrowdLimits;
 use latchkey::domain::pepper::Pepper;
 use latchkey::domain::phone::{Countries, Phone, Region};
-use latchkey::gate::{Bearer, Gate};
-use latchkey::http::answer::Accepted;
-use latchkey::http::endpoint::{Anyone, Endpoint, Needs, OfEndpoint, Request, Route};
-use latchkey::http::function::Function;
-use latchkey::http::idempotency::{Idempotent, RequestKey};
-use latchkey::http::problem::{Chain, Code, Problem};
-use latchkey::http::request::{Context, Nothing, Text};
-use latchkey::lambda::StartError;
-use latchkey::metrics::{Metric, count};
-use latchkey::secrets;
-use latchkey::setup::{Setup, meanwhile};
-use latchkey::tables::codes::{Codes, Issue, Issued, Live};
-use latchkey::tables::counters::{self, Counters};
-use latchkey::tables::guard::{Counted, Guard, Verdict};
-use latchkey::tables::requests::{Claim, Remembered, Requests};
-use latchkey::tally::Tally;
-use latchkey::texts::wording::Wish;
-use latchkey::texts::{Sender, reveals_code};
-use latchkey::world::{Timestamp, World};
+use latchkey::domain::phone_lists::TestPhones;
+use latchkey::endpoint::needs::Needs;
+use latchkey::endpoint::{Anyone, Endpoint, Request, Route};
+use latchkey::http::body::{Line, Nothing};
+use latchkey::http::context::Context;
+use latchkey::http::idempotency::Idempotent;
+use latchkey::http::problem::{Code, Problem};
+use latchkey::http::response::Accepted;
+use latchkey::settings;
+use latchkey::sms::refusal::NotSent;
+use latchkey::sms::sender::Sender;
+use latchkey::sms::wording::Wish;
+use latchkey::tables::codes::{Codes, Issued, Live};
+use latchkey::tables::counters::Counters;
+use latchkey::tables::guard::{Guard, TextFate};
+use latchkey::tables::idempotency::{Idempotency, Remembered};
+use latchkey::tables::tally::Tally;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::{join, try_join};
 
-/// The function.
-pub fn function<T: OfEndpoint>() -> Function<T> {
-    Function::new(env!("CARGO_PKG_NAME")).endpoint::<RequestCode>()
-}
+latchkey::function!(RequestCode);
 
 /// Texts a one-time code.
 ///
@@ -54,13 +56,13 @@ pub struct RequestCode;
 
 /// A gate for those who change their phone, codes, a sender, how phones are
 /// read, and all that bounds texts.
-pub struct Needed {
+pub struct Deps {
     gate: Gate,
     codes: Codes,
     counters: Counters,
     guard: Arc<Guard>,
     tally: Tally,
-    requests: Requests,
+    idempotency: Idempotency,
     sender: Sender,
     pepper: Pepper,
     limits: CrowdLimits,
@@ -71,12 +73,19 @@ pub struct Needed {
     world: Arc<World>,
 }
 
-impl Needs for Needed {
+impl Needs for Deps {
+    fn parameters() -> Vec<&'static Parameter> {
+        let rules = [settings::CROWD_LIMITS, settings::TEST_PHONES, &secrets::PEPPER];
+        let own: &[&Parameter] = &[config::ALLOWED_COUNTRIES, config::REVEAL_CODE];
+        let tables = [Gate::PARAMETERS, Codes::PARAMETERS, Guard::PARAMETERS, &rules, &[own]];
+        [tables.concat().concat(), Sender::parameters()].concat()
+    }
+
     async fn build(setup: &Setup) -> Result<Self, StartError> {
         let vars = &setup.vars;
-        let region: Region = vars.parsed(config::DEFAULT_REGION)?;
-        let (limits, countries) = (CrowdLimits::read(vars)?, Countries::read(vars)?);
-        let (testers, reveals_code) = (TestPhones::read(vars, region)?, reveals_code(vars)?);
+        let region = settings::region(vars)?;
+        let (limits, countries) = (settings::crowd_limits(vars)?, settings::countries(vars)?);
+        let (testers, reveals_code) = (settings::test_phones(vars)?, settings::reveals_code(vars)?);
         let (guard, sender) = (Arc::new(Guard::new(setup)?), Sender::build(setup)?);
         // Bad parameters are told before anything is asked for.
         let asked = async { try_join!(Gate::build(setup), secrets::pepper(setup)) };
@@ -84,7 +93,7 @@ impl Needs for Needed {
         let codes = Codes::new(setup, pepper.clone())?;
         Ok(Self {
             gate,
-            requests: Requests::new(setup, pepper.clone(), codes.limits().ttl),
+            idempotency: Idempotency::new(setup, pepper.clone(), codes.limits().ttl),
             codes,
             counters: Counters::new(setup),
             tally: Tally::new(setup, Arc::clone(&guard)),
@@ -112,10 +121,10 @@ pub struct Wanted {
     region: Option<Region>,
     /// The language of the text, such as `ru` or `en-GB`; else that of `Accept-Language`, else the country's.
     #[schemars(example = &"ru")]
-    locale: Option<Text<35>>,
+    locale: Option<Line<35>>,
     /// The hash of an Android app, by which the app reads the code out of the text (SMS Retriever). It is put
     /// into the text if the deployment lists it.
-    app_hash: Option<Text<64>>,
+    app_hash: Option<Line<64>>,
     /// What the code is for.
     #[serde(default)]
     purpose: For,
@@ -153,22 +162,7 @@ pub struct Texted {
     code_length: usize,
     /// The code, only where a test deployment says so (`REVEAL_CODE`).
     #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<String>,
-}
-
-/// What a text takes of its limits, to be given back if it does not leave.
-#[derive(Default)]
-struct Taken {
-    issued: Option<Issued>,
-    counted: Vec<counters::Taken>,
-}
-
-/// How asking for a code ended, short of a problem.
-enum Asked {
-    /// A new one is to be texted.
-    Granted(Issued, Vec<counters::Taken>),
-    /// The same request was answered before.
-    Repeated(Live),
+    code: Option<Hidden<String>>,
 }
 
 impl Endpoint for RequestCode {
@@ -194,17 +188,18 @@ impl Endpoint for RequestCode {
     type Query = Nothing;
     type Body = Idempotent<Wanted>;
     type Output = Accepted<Texted>;
-    type Needs = Needed;
+    type Needs = Deps;
 
-    async fn call(needs: &Needed, request: Request<Self>) -> Result<Accepted<Texted>, Problem> {
-        let Idempotent { body: wanted, key } = request.body;
+    async fn call(needs: &Deps, request: Request<Self>) -> Result<Accepted<Texted>, Problem> {
+        let (Idempotent { body: wanted, key }, context) = (request.body, request.context);
         let bearer = match wanted.purpose {
             For::SignIn => None,
-            For::ChangePhone => Some(needs.gate.bearer(&request.context).await?),
+            For::ChangePhone => Some(needs.gate.bearer(&context).await?),
         };
         let phone = Phone::parse(&wanted.phone, wanted.region.unwrap_or(needs.region))?;
         let tester = needs.testers.find(&phone, needs.world.now());
-        if tester.is_none() {
+        let is_texted = tester.is_none();
+        if is_texted {
             phone.reachable()?;
             if !needs.countries.allow(&phone) {
                 return Err(Code::CountryNotAllowed.into());
@@ -212,153 +207,69 @@ impl Endpoint for RequestCode {
         }
         count(Metric::CodesAsked);
 
+        let purpose = bearer.as_ref().map_or(Purpose::SignIn, |of| Purpose::ChangePhone(of.user_id.clone()));
+        let key = key.map(|key| needs.idempotency.of("code", &key));
+        let address = format!("codes#{}", needs.pepper.first().key("address", &context.counted_ip()));
+        let (per_address, per_day) = (needs.limits.codes_per_address, needs.limits.texts_per_day);
+        let code =
+            CodeAllowance::new(&needs.codes, &phone, tester, purpose, key.as_ref().map(Remembered::as_str));
+        let limits: [&dyn Limit; 6] = [
+            &Admission::new(&needs.gate, bearer.as_ref()),
+            &KeyClaim::new(&needs.idempotency, key.as_ref()),
+            &code,
+            &Allowance::of_address(&needs.counters, address, per_address.only_if(is_texted)),
+            &Allowance::text_today(&needs.counters, per_day.only_if(is_texted)),
+            &OpenPlace::new(&needs.guard, is_texted.then_some(&phone)),
+        ];
+        let passed = limits::take(&limits, needs.world.now()).await?;
+
         let code_length =
             tester.map_or(needs.codes.limits().length as usize, |tester| tester.code.as_str().len());
-        let answer = |live: Live, now: Timestamp, code: Option<String>| {
+        let told = |live: &Live, now: Timestamp, code: Option<String>| {
             Accepted(Texted {
-                challenge_id: live.challenge_id,
+                challenge_id: live.challenge_id.clone(),
                 phone: phone.clone(),
                 expires_in: now.seconds_until(live.expires_at),
                 resend_in: now.seconds_until(live.resend_at),
                 code_length,
-                code,
+                code: code.map(Hidden),
             })
         };
-        let (issued, counted) =
-            match needs.ask(&phone, tester, bearer.as_ref(), key.as_ref(), &request.context).await? {
-                Asked::Granted(issued, counted) => (issued, counted),
-                Asked::Repeated(live) => return Ok(answer(live, needs.world.now(), None)),
-            };
-        let (live, sent_at, code) = (issued.live.clone(), issued.sent_at, issued.code.clone());
-        if tester.is_none() {
-            let wish = Wish {
-                locale: wanted.locale.as_ref().map(|locale| locale.0.as_str()),
-                accept_language: request.context.header(ACCEPT_LANGUAGE.as_str()),
-                app_hash: wanted.app_hash.as_ref().map(|hash| hash.0.as_str()),
-            };
-            let (sent, ()) = join!(
-                needs.sender.send_code(&phone, &code, wish),
-                needs.tally.count(Counted::Sent, &phone, sent_at),
-            );
-            if let Err(refused) = sent {
-                join!(
-                    needs.give_back(Taken { issued: Some(issued), counted }),
-                    needs.tally.count(Counted::NotSent, &phone, sent_at),
-                );
-                return Err(refused.into());
+        let issued = match passed {
+            Passed::Granted => code.issued().ok_or(Code::Unavailable)?,
+            Passed::Repeated => {
+                return Ok(told(code.repeated().ok_or(Code::Unavailable)?, needs.world.now(), None));
             }
-            count(Metric::CodesTexted);
+        };
+        if is_texted && let Err(refused) = needs.text(&phone, issued, wanted.wish(&context)).await {
+            join!(limits::give_back(&limits), needs.tally.count(TextFate::NotSent, &phone, issued.sent_at));
+            return Err(refused.into());
         }
-        Ok(answer(live, sent_at, needs.reveals_code.then(|| code.as_str().to_owned())))
+        let revealed = needs.reveals_code.then(|| issued.code.as_str().to_owned());
+        Ok(told(&issued.live, issued.sent_at, revealed))
     }
 }
 
-impl Needed {
-    /// Asks for a new code: all limits at once, in one wave. Where one of them
-    /// refuses, what the others took is given back, and the refusal that holds
-    /// longest is told.
-    async fn ask(
-        &self,
-        phone: &Phone,
-        tester: Option<&TestPhone>,
-        bearer: Option<&Bearer>,
-        key: Option<&RequestKey>,
-        context: &Context,
-    ) -> Result<Asked, Problem> {
-        let is_texted = tester.is_none();
-        let key = key.map(|key| self.requests.of("code", key));
-        let request = key.as_ref().map(Remembered::as_str);
-        let purpose = bearer.map_or(Purpose::SignIn, |bearer| Purpose::ChangePhone(bearer.user_id.clone()));
-        let address = format!("codes#{}", self.pepper.first().key("address", &context.counted_ip()));
-        let per_address = self.limits.codes_per_address.only_if(is_texted);
-        let per_day = self.limits.texts_per_day.only_if(is_texted);
-        let (admitted, claim, issue, of_address, of_day, verdict) = join!(
-            async {
-                match bearer {
-                    Some(bearer) => self.gate.admit(bearer, &bearer.user_id, &[]).await.map(drop),
-                    None => Ok(()),
-                }
-            },
-            self.requests.claim(key.as_ref()),
-            async {
-                match tester {
-                    Some(tester) => self.codes.issue_test(tester, &purpose, request).await,
-                    None => self.codes.issue(phone.clone(), &purpose, request).await,
-                }
-            },
-            self.counters.take(&address, per_address, LimitOf::Address),
-            self.counters.take("texts", per_day, LimitOf::Day),
-            async { if is_texted { self.guard.judge(phone).await } else { Ok(Verdict::Open) } },
-        );
-
-        let (mut taken, mut limits, mut pumped) = (Taken::default(), Vec::new(), None);
-        let mut repeated = None;
-        let mut problem = match claim {
-            Ok(Claim::Same(_)) => None,
-            Ok(Claim::Mismatch) => Some(Code::IdempotencyMismatch.into()),
-            Err(error) => Some(error.into()),
-        };
-        match issue {
-            Ok(Ok(Issue::Issued(issued))) => taken.issued = Some(issued),
-            Ok(Ok(Issue::Repeated(live))) => repeated = Some(live),
-            Ok(Err(limit)) => limits.push(limit),
-            Err(error) => problem = Some(error.into()),
-        }
-        for counted in [of_address, of_day] {
-            match counted {
-                Ok(Ok(counted)) => taken.counted.push(counted),
-                Ok(Err(limit)) => limits.push(limit),
-                Err(error) => problem = Some(error.into()),
-            }
-        }
-        match verdict {
-            Ok(Verdict::Open) => {}
-            Ok(Verdict::Paused(limit)) => limits.push(limit),
-            Ok(Verdict::Pumped(place, limit)) => {
-                limits.push(limit);
-                pumped = Some((place, limit.until));
-            }
-            Err(error) => problem = Some(error.into()),
-        }
-        problem = admitted.err().or(problem);
-
-        let limit = limits.into_iter().max_by_key(|limit| limit.until);
-        let stop = problem.or_else(|| match (&repeated, limit) {
-            (None, Some(limit)) => Some(Problem::limited(limit, self.world.now())),
-            _ => None,
-        });
-        match (stop, repeated, taken) {
-            (None, None, Taken { issued: Some(issued), counted }) => Ok(Asked::Granted(issued, counted)),
-            (stop, repeated, taken) => {
-                let pause = async {
-                    match &pumped {
-                        Some((place, until)) => self.guard.pause(place, *until).await,
-                        None => Ok(()),
-                    }
-                };
-                let ((), paused) = join!(self.give_back(taken), pause);
-                paused?;
-                match (stop, repeated) {
-                    (None, Some(live)) => Ok(Asked::Repeated(live)),
-                    (stop, _) => Err(stop.unwrap_or_else(|| Code::Unavailable.into())),
-                }
-            }
+impl Wanted {
+    /// How the text should be.
+    fn wish<'a>(&'a self, context: &'a Context) -> Wish<'a> {
+        Wish {
+            locale: self.locale.as_ref().map(|locale| locale.0.as_str()),
+            accept_language: context.header(ACCEPT_LANGUAGE.as_str()),
+            app_hash: self.app_hash.as_ref().map(|hash| hash.0.as_str()),
         }
     }
+}
 
-    /// Gives back what a text took that does not leave. What cannot be given
-    /// back stays counted, which is the safe side.
-    async fn give_back(&self, taken: Taken) {
-        let issued = async {
-            match &taken.issued {
-                Some(issued) => self.codes.take_back(issued).await,
-                None => Ok(()),
-            }
-        };
-        let counted = join_all(taken.counted.iter().map(|counted| self.counters.give_back(counted)));
-        let (issued, counted) = join!(issued, counted);
-        for error in [issued].into_iter().chain(counted).filter_map(Result::err) {
-            tracing::warn!(cause = %Chain(&error), "an allowance was not given back");
-        }
+impl Deps {
+    /// Texts a code that was issued, and counts that it left.
+    async fn text(&self, phone: &Phone, issued: &Issued, wish: Wish<'_>) -> Result<(), NotSent> {
+        let (sent, ()) = join!(
+            self.sender.send_code(phone, &issued.code, wish),
+            self.tally.count(TextFate::Sent, phone, issued.sent_at),
+        );
+        sent?;
+        count(Metric::CodesTexted);
+        Ok(())
     }
 }

@@ -1,5 +1,5 @@
 //! The Lambda binary of `request-code`.
 
 fn main() -> std::process::ExitCode {
-    latchkey::lambda::run(request_code::function())
+    latchkey::endpoint::lambda::run(request_code::function())
 }

@@ -1,21 +1,19 @@
 //! `DELETE /v1/users/{user_id}/sessions/{session_id}`: signs a device out.
 
+use latchkey::access::gate::Gate;
+use latchkey::domain::bearer::Bearer;
 use latchkey::domain::session::SessionId;
 use latchkey::domain::user::Role;
-use latchkey::gate::{Bearer, Gate, UserRef};
-use latchkey::http::answer::NoContent;
-use latchkey::http::endpoint::{Endpoint, OfEndpoint, Request, Route};
-use latchkey::http::function::Function;
+use latchkey::endpoint::{Endpoint, Request, Route};
+use latchkey::http::body::Nothing;
+use latchkey::http::path::UserRef;
 use latchkey::http::problem::{Code, Problem};
-use latchkey::http::request::Nothing;
+use latchkey::http::response::NoContent;
 use latchkey::tables::sessions::Sessions;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// The function.
-pub fn function<T: OfEndpoint>() -> Function<T> {
-    Function::new(env!("CARGO_PKG_NAME")).endpoint::<RevokeSession>()
-}
+latchkey::function!(RevokeSession);
 
 /// Signs a device out.
 ///

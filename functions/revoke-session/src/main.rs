@@ -1,5 +1,5 @@
 //! The Lambda binary of `revoke-session`.
 
 fn main() -> std::process::ExitCode {
-    latchkey::lambda::run(revoke_session::function())
+    latchkey::endpoint::lambda::run(revoke_session::function())
 }

@@ -2,29 +2,29 @@
 
 use std::sync::Arc;
 
+use latchkey::access::gate::Gate;
+use latchkey::base::config::Parameter;
+use latchkey::base::error::StartError;
+use latchkey::base::hidden::Hidden;
+use latchkey::base::world::World;
+use latchkey::cloud::secrets;
+use latchkey::cloud::setup::Setup;
+use latchkey::cloud::transaction::{Committed, Tables, Transaction};
+use latchkey::domain::bearer::Bearer;
 use latchkey::domain::pepper::Pepper;
 use latchkey::domain::refresh::RefreshToken;
-use latchkey::gate::{Bearer, Gate};
-use latchkey::http::answer::NoContent;
-use latchkey::http::endpoint::{Anyone, Endpoint, Needs, OfEndpoint, Request, Route};
-use latchkey::http::function::Function;
+use latchkey::endpoint::needs::Needs;
+use latchkey::endpoint::{Anyone, Endpoint, Request, Route};
+use latchkey::http::body::{JsonOrNothing, Nothing};
 use latchkey::http::problem::{Code, Problem};
-use latchkey::http::request::{JsonOrNothing, Nothing};
-use latchkey::lambda::StartError;
-use latchkey::secrets;
-use latchkey::setup::Setup;
+use latchkey::http::response::NoContent;
 use latchkey::tables::sessions::Sessions;
-use latchkey::tables::transaction::{Committed, Tables, Transaction};
 use latchkey::tables::users::Users;
-use latchkey::world::World;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::join;
 
-/// The function.
-pub fn function<T: OfEndpoint>() -> Function<T> {
-    Function::new(env!("CARGO_PKG_NAME")).endpoint::<SignOut>()
-}
+latchkey::function!(SignOut);
 
 /// Ends this session, the others, or all.
 ///
@@ -37,7 +37,7 @@ pub struct SignOut;
 const TRIES: u32 = 8;
 
 /// Users, sessions, and what tells whose a token is.
-pub struct Needed {
+pub struct Deps {
     gate: Gate,
     users: Users,
     sessions: Sessions,
@@ -46,7 +46,11 @@ pub struct Needed {
     world: Arc<World>,
 }
 
-impl Needs for Needed {
+impl Needs for Deps {
+    fn parameters() -> Vec<&'static Parameter> {
+        [Gate::PARAMETERS, &[&secrets::PEPPER]].concat().concat()
+    }
+
     async fn build(setup: &Setup) -> Result<Self, StartError> {
         let (gate, pepper) = tokio::try_join!(Gate::build(setup), secrets::pepper(setup))?;
         Ok(Self {
@@ -61,7 +65,7 @@ impl Needs for Needed {
 }
 
 /// What to end; and whose, where no access token says so.
-#[derive(Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "SignOutRequest")]
 pub struct Wanted {
     #[serde(default)]
@@ -69,10 +73,10 @@ pub struct Wanted {
     #[schemars(extend("default" = "local"))]
     scope: Scope,
     /// A refresh token of the session, where there is no access token.
-    refresh_token: Option<String>,
+    refresh_token: Option<Hidden<String>>,
 }
 
-#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Scope {
     /// This session.
@@ -108,13 +112,13 @@ impl Endpoint for SignOut {
     type Query = Nothing;
     type Body = JsonOrNothing<Wanted>;
     type Output = NoContent;
-    type Needs = Needed;
+    type Needs = Deps;
 
-    async fn call(needs: &Needed, request: Request<Self>) -> Result<NoContent, Problem> {
+    async fn call(needs: &Deps, request: Request<Self>) -> Result<NoContent, Problem> {
         let Wanted { scope, refresh_token } = request.body.0;
         let bearer = match refresh_token {
             Some(token) => {
-                RefreshToken::parse(&token, &needs.pepper).ok_or(Code::InvalidRefreshToken)?.into()
+                RefreshToken::parse(&token.0, &needs.pepper).ok_or(Code::InvalidRefreshToken)?.into()
             }
             None => needs.gate.bearer(&request.context).await?,
         };
@@ -128,7 +132,7 @@ impl Endpoint for SignOut {
     }
 }
 
-impl Needed {
+impl Deps {
     /// Raises the epoch that the session is of, if that is still the user's
     /// and the session is on: one write, whatever the number of sessions.
     async fn end_all(&self, bearer: &Bearer) -> Result<(), Problem> {

@@ -1,5 +1,5 @@
 //! The Lambda binary of `sign-out`.
 
 fn main() -> std::process::ExitCode {
-    latchkey::lambda::run(sign_out::function())
+    latchkey::endpoint::lambda::run(sign_out::function())
 }

@@ -1,10 +1,10 @@
 //! `GET /admin`: the admin panel, and the files of which it is made. It holds no
 //! data: what it shows it asks the API for, by the token of whoever signed in.
 
-use latchkey::http::answer::{ALL_OUR_OWN, Asset, Screen};
-use latchkey::http::endpoint::{Anyone, Endpoint, Request, Route};
+use latchkey::endpoint::{Anyone, Endpoint, Request, Route};
+use latchkey::http::body::Nothing;
 use latchkey::http::problem::{Code, Problem};
-use latchkey::http::request::Nothing;
+use latchkey::http::response::{ALL_OUR_OWN, Asset, Screen};
 use schemars::JsonSchema;
 
 use crate::files::{File, FilePath};

@@ -1,13 +1,14 @@
 //! What phones fetch to open links of this host in the app: the share link, and
 //! on iPhones the filling in of codes.
 
-use latchkey::config::{self, BadParameter, Vars};
-use latchkey::http::answer::Cached;
-use latchkey::http::endpoint::{Anyone, Endpoint, Needs, Request, Route};
+use latchkey::base::config::{self, BadParameter, Parameter, Vars};
+use latchkey::base::error::StartError;
+use latchkey::cloud::setup::Setup;
+use latchkey::endpoint::needs::Needs;
+use latchkey::endpoint::{Anyone, Endpoint, Request, Route};
+use latchkey::http::body::Nothing;
 use latchkey::http::problem::{Code, Problem};
-use latchkey::http::request::Nothing;
-use latchkey::lambda::StartError;
-use latchkey::setup::Setup;
+use latchkey::http::response::Cached;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -32,6 +33,10 @@ pub(crate) struct AppleApps(Vec<String>);
 impl Needs for AppleApps {
     const PROBLEMS: &'static [Code] = &[];
 
+    fn parameters() -> Vec<&'static Parameter> {
+        vec![config::IOS_APP_IDS]
+    }
+
     async fn build(setup: &Setup) -> Result<Self, StartError> {
         Ok(Self(apple_apps(&setup.vars)?))
     }
@@ -42,6 +47,10 @@ pub(crate) struct AndroidApps(BTreeMap<String, Vec<String>>);
 
 impl Needs for AndroidApps {
     const PROBLEMS: &'static [Code] = &[];
+
+    fn parameters() -> Vec<&'static Parameter> {
+        vec![config::ANDROID_APPS]
+    }
 
     async fn build(setup: &Setup) -> Result<Self, StartError> {
         Ok(Self(android_apps(&setup.vars)?))

@@ -1,10 +1,10 @@
 //! `GET /openapi.json` and the pages that show it: Swagger UI, which also calls
 //! the API, and Redoc.
 
-use latchkey::http::answer::{Asset, Description, Screen};
-use latchkey::http::endpoint::{Anyone, Endpoint, Request, Route};
+use latchkey::endpoint::{Anyone, Endpoint, Request, Route};
+use latchkey::http::body::Nothing;
 use latchkey::http::problem::{Code, Problem};
-use latchkey::http::request::Nothing;
+use latchkey::http::response::{Asset, Description, Screen};
 use schemars::JsonSchema;
 
 use crate::files::{File, FilePath};

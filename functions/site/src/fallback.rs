@@ -2,9 +2,9 @@
 
 use std::convert::Infallible;
 
-use latchkey::http::endpoint::{Anyone, Endpoint, Request, Route};
+use latchkey::endpoint::{Anyone, Endpoint, Request, Route};
+use latchkey::http::body::Nothing;
 use latchkey::http::problem::{Code, Problem};
-use latchkey::http::request::Nothing;
 use schemars::JsonSchema;
 
 /// Each path of the deployment with its methods.

@@ -1,7 +1,7 @@
 //! Files that are part of the program, as `build.rs` packs them.
 
-use latchkey::http::answer::Asset;
 use latchkey::http::problem::{Code, Problem};
+use latchkey::http::response::Asset;
 use schemars::JsonSchema;
 use serde::Deserialize;
 

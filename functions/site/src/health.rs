@@ -1,9 +1,9 @@
 //! `GET /health`: that the API is up.
 
-use latchkey::http::answer::Json;
-use latchkey::http::endpoint::{Anyone, Endpoint, Request, Route};
+use latchkey::endpoint::{Anyone, Endpoint, Request, Route};
+use latchkey::http::body::Nothing;
 use latchkey::http::problem::{Code, Problem};
-use latchkey::http::request::Nothing;
+use latchkey::http::response::Json;
 use schemars::JsonSchema;
 use serde::Serialize;
 

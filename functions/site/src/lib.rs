@@ -9,22 +9,17 @@ mod files;
 mod health;
 mod share;
 
-use latchkey::http::endpoint::OfEndpoint;
-use latchkey::http::function::Function;
-
-/// The function.
-pub fn function<T: OfEndpoint>() -> Function<T> {
-    Function::new(env!("CARGO_PKG_NAME"))
-        .endpoint::<health::Health>()
-        .endpoint::<share::ShareLink>()
-        .endpoint::<admin::Panel>()
-        .endpoint::<admin::PanelFile>()
-        .endpoint::<docs::GetDescription>()
-        .endpoint::<docs::ShowDocs>()
-        .endpoint::<docs::ShowSwagger>()
-        .endpoint::<docs::ShowRedoc>()
-        .endpoint::<docs::GetDocsFile>()
-        .endpoint::<association::Apple>()
-        .endpoint::<association::Android>()
-        .endpoint::<fallback::Fallback>()
-}
+latchkey::function!(
+    health::Health,
+    share::ShareLink,
+    admin::Panel,
+    admin::PanelFile,
+    docs::GetDescription,
+    docs::ShowDocs,
+    docs::ShowSwagger,
+    docs::ShowRedoc,
+    docs::GetDocsFile,
+    association::Apple,
+    association::Android,
+    fallback::Fallback
+);

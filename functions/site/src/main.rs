@@ -1,5 +1,5 @@
 //! The Lambda binary of `site`.
 
 fn main() -> std::process::ExitCode {
-    latchkey::lambda::run(site::function())
+    latchkey::endpoint::lambda::run(site::function())
 }

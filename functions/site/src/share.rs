@@ -1,15 +1,16 @@
 //! `GET /i/{invite_code}`: shows an invite code and sends on to the app. It
 //! never says whether the code exists.
 
-use latchkey::config::{self, BadParameter, Parameter, Vars};
-use latchkey::domain::invite::InviteCode;
-use latchkey::http::answer::{Html, HtmlOrJson, Json};
-use latchkey::http::endpoint::{Anyone, Endpoint, Needs, Request, Route};
+use latchkey::base::config::{self, BadParameter, Parameter, Vars};
+use latchkey::base::error::StartError;
+use latchkey::cloud::setup::Setup;
+use latchkey::domain::invite_code::InviteCode;
+use latchkey::endpoint::needs::Needs;
+use latchkey::endpoint::{Anyone, Endpoint, Request, Route};
+use latchkey::http::body::Nothing;
 use latchkey::http::problem::{Code, Problem};
-use latchkey::http::request::Nothing;
-use latchkey::lambda::StartError;
-use latchkey::setup::Setup;
-use latchkey::texts::wording::Wording;
+use latchkey::http::response::{Html, HtmlOrJson, Json};
+use latchkey::sms::wording::Wording;
 use maud::{DOCTYPE, Markup, html};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,11 @@ pub(crate) struct App {
 
 impl Needs for App {
     const PROBLEMS: &'static [Code] = &[];
+
+    fn parameters() -> Vec<&'static Parameter> {
+        let links = [config::APP_LINK_IOS, config::APP_LINK_ANDROID, config::APP_LINK_WEB];
+        [Wording::PARAMETERS, &links].concat()
+    }
 
     async fn build(setup: &Setup) -> Result<Self, StartError> {
         let vars = &setup.vars;

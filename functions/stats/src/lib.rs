@@ -1,23 +1,20 @@
 //! `GET /v1/stats`: numbers per day.
 
+use latchkey::access::gate::Gate;
+use latchkey::base::world::Date;
+use latchkey::domain::bearer::Bearer;
 use latchkey::domain::user::Role;
-use latchkey::gate::{Bearer, Gate};
-use latchkey::http::answer::Json;
-use latchkey::http::endpoint::{Endpoint, OfEndpoint, Request, Route};
-use latchkey::http::function::Function;
+use latchkey::endpoint::{Endpoint, Request, Route};
+use latchkey::http::body::Nothing;
 use latchkey::http::page::Page;
 use latchkey::http::problem::{Code, Problem};
-use latchkey::http::request::Nothing;
+use latchkey::http::response::Json;
 use latchkey::tables::stats::{KEPT, Numbers, Stats};
-use latchkey::world::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use tokio::join;
 
-/// The function.
-pub fn function<T: OfEndpoint>() -> Function<T> {
-    Function::new(env!("CARGO_PKG_NAME")).endpoint::<GetStats>()
-}
+latchkey::function!(GetStats);
 
 /// Counts sign-ups, codes and referrals per day.
 ///

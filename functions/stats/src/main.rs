@@ -1,5 +1,5 @@
 //! The Lambda binary of `stats`.
 
 fn main() -> std::process::ExitCode {
-    latchkey::lambda::run(stats::function())
+    latchkey::endpoint::lambda::run(stats::function())
 }

@@ -1,29 +1,29 @@
 //! `PATCH /v1/users/{user_id}`: changes a profile; an admin also role and
 //! status.
 
-use latchkey::config;
-use latchkey::domain::numbers::TestPhones;
+use latchkey::access::gate::Gate;
+use latchkey::base::config::Parameter;
+use latchkey::base::error::StartError;
+use latchkey::cloud::setup::Setup;
+use latchkey::cloud::transaction::Tables;
+use latchkey::domain::bearer::Bearer;
+use latchkey::domain::phone_lists::TestPhones;
 use latchkey::domain::profile::{Email, TelegramId};
 use latchkey::domain::user::{Change, Role, Status};
-use latchkey::gate::{Bearer, Gate, UserPath};
-use latchkey::http::answer::Json;
-use latchkey::http::endpoint::{Endpoint, Needs, OfEndpoint, Request, Route};
-use latchkey::http::function::Function;
+use latchkey::endpoint::needs::Needs;
+use latchkey::endpoint::{Endpoint, Request, Route};
+use latchkey::http::body::{JsonBody, Line};
+use latchkey::http::path::UserPath;
 use latchkey::http::problem::{Code, Problem};
-use latchkey::http::request::{JsonBody, Text};
-use latchkey::lambda::StartError;
-use latchkey::setup::Setup;
-use latchkey::tables::transaction::Tables;
+use latchkey::http::response::Json;
+use latchkey::http::views::{Profile, Profiles};
+use latchkey::settings;
 use latchkey::tables::users::{UserChange, Users};
-use latchkey::views::{Profile, Profiles};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use tokio::{join, try_join};
 
-/// The function.
-pub fn function<T: OfEndpoint>() -> Function<T> {
-    Function::new(env!("CARGO_PKG_NAME")).endpoint::<UpdateUser>()
-}
+latchkey::function!(UpdateUser);
 
 /// Changes a profile.
 ///
@@ -33,7 +33,7 @@ pub fn function<T: OfEndpoint>() -> Function<T> {
 pub struct UpdateUser;
 
 /// A gate, users, and the numbers that never get a role.
-pub struct Needed {
+pub struct Deps {
     gate: Gate,
     users: Users,
     profiles: Profiles,
@@ -41,14 +41,18 @@ pub struct Needed {
     testers: TestPhones,
 }
 
-impl Needs for Needed {
+impl Needs for Deps {
+    fn parameters() -> Vec<&'static Parameter> {
+        [Gate::parameters(), Profiles::parameters(), settings::TEST_PHONES.to_vec()].concat()
+    }
+
     async fn build(setup: &Setup) -> Result<Self, StartError> {
         Ok(Self {
             gate: Gate::build(setup).await?,
             users: Users::new(setup),
             profiles: Profiles::new(setup)?,
             tables: Tables::new(setup),
-            testers: TestPhones::read(&setup.vars, setup.vars.parsed(config::DEFAULT_REGION)?)?,
+            testers: settings::test_phones(&setup.vars)?,
         })
     }
 
@@ -67,7 +71,7 @@ pub struct Wanted {
     #[serde(default)]
     /// A city.
     #[schemars(example = &"Omsk")]
-    city: Change<Text<100>>,
+    city: Change<Line<100>>,
     #[serde(default)]
     /// A Telegram name, with or without `@`, or a number.
     telegram_id: Change<TelegramId>,
@@ -98,13 +102,13 @@ impl Endpoint for UpdateUser {
 
     type Caller = Bearer;
     type Path = UserPath;
-    type Query = latchkey::http::request::Nothing;
+    type Query = latchkey::http::body::Nothing;
     type Body = JsonBody<Wanted>;
     type Output = Json<Profile>;
-    type Needs = Needed;
+    type Needs = Deps;
 
-    async fn call(needs: &Needed, request: Request<Self>) -> Result<Json<Profile>, Problem> {
-        let Needed { gate, users, profiles, tables, testers } = needs;
+    async fn call(needs: &Deps, request: Request<Self>) -> Result<Json<Profile>, Problem> {
+        let Deps { gate, users, profiles, tables, testers } = needs;
         let id = request.path.target(&request.caller);
         let Wanted { email, city, telegram_id, avatar_url, role, status } = request.body.0;
 

@@ -1,5 +1,5 @@
 //! The Lambda binary of `update-user`.
 
 fn main() -> std::process::ExitCode {
-    latchkey::lambda::run(update_user::function())
+    latchkey::endpoint::lambda::run(update_user::function())
 }

@@ -2,24 +2,22 @@
 
 use std::sync::Arc;
 
+use latchkey::access::gate::Gate;
+use latchkey::base::world::World;
+use latchkey::cloud::transaction::{Committed, Tables, Transaction};
 use latchkey::domain::avatar::{Avatar, AvatarId};
-use latchkey::gate::{Bearer, Gate};
-use latchkey::http::answer::Json;
-use latchkey::http::endpoint::{Endpoint, OfEndpoint, Request, Route};
-use latchkey::http::function::Function;
+use latchkey::domain::bearer::Bearer;
+use latchkey::endpoint::{Endpoint, Request, Route};
+use latchkey::http::body::{Nothing, Upload};
 use latchkey::http::problem::{Code, Problem};
-use latchkey::http::request::{Nothing, Upload};
-use latchkey::tables::transaction::{Committed, Tables, Transaction};
+use latchkey::http::response::Json;
+use latchkey::http::views::avatar_url;
+use latchkey::tables::avatars::Avatars;
 use latchkey::tables::users::Users;
-use latchkey::views::avatar_url;
-use latchkey::world::World;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// The function.
-pub fn function<T: OfEndpoint>() -> Function<T> {
-    Function::new(env!("CARGO_PKG_NAME")).endpoint::<UploadAvatar>()
-}
+latchkey::function!(UploadAvatar);
 
 /// Takes one image as the body.
 ///
@@ -49,17 +47,17 @@ impl Endpoint for UploadAvatar {
     type Query = Nothing;
     type Body = Upload;
     type Output = Json<Stored>;
-    type Needs = (Gate, Users, Tables, Arc<World>);
+    type Needs = (Gate, Users, Avatars, Tables, Arc<World>);
 
     async fn call(needs: &Self::Needs, request: Request<Self>) -> Result<Json<Stored>, Problem> {
-        let (gate, users, tables, world) = needs;
+        let (gate, users, avatars, tables, world) = needs;
         let id = &request.caller.user_id;
         let mut me = gate.admit(&request.caller, id, Self::STAFF).await?;
         let avatar = Avatar::of_upload(&request.body.0)?;
         for _ in 0..TRIES {
-            let avatar_id = AvatarId::draw(&mut *world.chance());
+            let avatar_id = AvatarId::draw(&mut *world.rng());
             let storing =
-                Transaction::new(world.new_id()).with_all((), users.set_avatar(&me, &avatar_id, &avatar));
+                Transaction::new(world.new_id()).with_all((), avatars.give(&me, &avatar_id, &avatar));
             if let Committed::Done = storing.commit(tables, world).await? {
                 return Ok(Json(Stored { avatar_url: avatar_url(&avatar_id, &request.context) }));
             }

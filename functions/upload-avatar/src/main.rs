@@ -1,5 +1,5 @@
 //! The Lambda binary of `upload-avatar`.
 
 fn main() -> std::process::ExitCode {
-    latchkey::lambda::run(upload_avatar::function())
+    latchkey::endpoint::lambda::run(upload_avatar::function())
 }

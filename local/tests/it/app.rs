@@ -12,12 +12,12 @@ use axum::extract::ConnectInfo;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, Method, Request};
 use http_body_util::BodyExt;
-use latchkey::config::{self, Vars};
+use latchkey::base::config::{self, Vars};
+use latchkey::base::error::StartError;
+use latchkey::base::world::{Clock, Timestamp, World};
+use latchkey::cloud::setup::Setup;
 use latchkey::domain::phone::Phone;
-use latchkey::lambda::StartError;
-use latchkey::setup::Setup;
-use latchkey::texts::inbox::Inbox;
-use latchkey::world::{Clock, Timestamp, World};
+use latchkey::sms::inbox::Inbox;
 use latchkey_local::engine::Engine;
 use latchkey_local::functions::Functions;
 use latchkey_local::{gateway, parameters, tables};
@@ -62,6 +62,13 @@ static NUMBER: AtomicU32 = AtomicU32::new(0);
 
 /// 2026-11-21T01:25:52Z.
 const START: i64 = 1_795_224_352_000;
+
+/// The limits of a phone off, for whoever asks for many codes.
+pub(crate) const FREE: &[(&str, &str)] =
+    &[("RESEND_COOLDOWN", "0"), ("CODES_PER_PHONE_HOUR", "0"), ("CODES_PER_PHONE_DAY", "0")];
+
+/// The phone of the first admin, where there is one.
+pub(crate) const ADMIN: &str = "+79990000000";
 
 pub(crate) struct App {
     router: Router,
@@ -126,6 +133,11 @@ impl Answer {
     }
 }
 
+/// How many answers have this status.
+pub(crate) fn count(answers: &[Answer], status: u16) -> usize {
+    answers.iter().filter(|answer| answer.status == status).count()
+}
+
 /// Somebody who is signed in.
 #[derive(Clone, Debug)]
 pub(crate) struct Person {
@@ -144,6 +156,11 @@ impl App {
     /// One in memory.
     pub(crate) async fn with(vars: &[(&str, &str)]) -> Self {
         Self::build(vars, Some(Engine::in_memory().unwrap())).await
+    }
+
+    /// One in memory, where whoever has the phone [`ADMIN`] is an admin.
+    pub(crate) async fn with_admin(vars: &[(&str, &str)]) -> Self {
+        Self::with(&[&[("ADMIN_PHONES", ADMIN)], vars].concat()).await
     }
 
     /// One on the engine that `LATCHKEY_TEST_DYNAMODB` names, if it names one.
@@ -272,8 +289,7 @@ impl App {
 
     /// Signs out with an access token; `scope` as in the API.
     pub(crate) async fn sign_out(&self, token: &str, scope: &str) -> Answer {
-        let body = json!({ "scope": scope }).to_string().into_bytes();
-        self.raw(Method::POST, "/v1/auth/logout", Some(token), body).await
+        self.json(Method::POST, "/v1/auth/logout", token, &json!({ "scope": scope })).await
     }
 
     /// Sets attributes of an item of the users table, past the API.
@@ -300,6 +316,24 @@ impl App {
         self.raw(Method::GET, path, Some(token), Vec::new()).await
     }
 
+    /// Every page of a list, from a path with its query.
+    pub(crate) async fn pages(&self, path: &str, token: &str) -> Vec<Vec<Value>> {
+        let (mut pages, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = self.get(&format!("{path}{cursor}"), token).await.ok(200);
+            pages.push(page["items"].as_array().unwrap().clone());
+            match page["cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return pages,
+            }
+        }
+    }
+
+    /// A request with a token and JSON.
+    pub(crate) async fn json(&self, method: Method, path: &str, token: &str, body: &Value) -> Answer {
+        self.raw(method, path, Some(token), body.to_string().into_bytes()).await
+    }
+
     pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
         self.raw(Method::POST, path, None, body.to_string().into_bytes()).await
     }
@@ -313,12 +347,19 @@ impl App {
     }
 
     pub(crate) async fn activate(&self, token: &str, invite_code: &str) -> Answer {
-        let body = json!({ "invite_code": invite_code }).to_string().into_bytes();
-        self.raw(Method::PUT, "/v1/users/me/referrer", Some(token), body).await
+        self.json(Method::PUT, "/v1/users/me/referrer", token, &json!({ "invite_code": invite_code })).await
+    }
+
+    pub(crate) async fn update_user(&self, token: &str, user: &str, body: &Value) -> Answer {
+        self.json(Method::PATCH, &format!("/v1/users/{user}"), token, body).await
+    }
+
+    pub(crate) async fn delete_user(&self, token: &str, user: &str) -> Answer {
+        self.raw(Method::DELETE, &format!("/v1/users/{user}"), Some(token), vec![]).await
     }
 
     /// Takes an item of the users table away, past the API.
-    pub(crate) async fn delete_user(&self, id: &str) {
+    pub(crate) async fn lose_user(&self, id: &str) {
         self.setup("tests")
             .dynamodb()
             .delete_item()

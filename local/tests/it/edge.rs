@@ -3,11 +3,12 @@
 
 use axum::body::Body;
 use http::{Method, Request};
-use latchkey::http::answer::NoContent;
-use latchkey::http::endpoint::{Anyone, Declaration, Endpoint, OfEndpoint as _, Route};
-use latchkey::http::function::{Function, Mount};
+use latchkey::endpoint::declaration::{Declaration, FromEndpoint as _};
+use latchkey::endpoint::function::{Function, Mount};
+use latchkey::endpoint::{Anyone, Endpoint, Route};
+use latchkey::http::body::Nothing;
 use latchkey::http::problem::{Code, Problem};
-use latchkey::http::request::Nothing;
+use latchkey::http::response::NoContent;
 use latchkey_local::cors;
 use serde_json::json;
 
@@ -215,7 +216,7 @@ impl Endpoint for Quiet {
     type Output = NoContent;
     type Needs = ();
 
-    async fn call((): &(), request: latchkey::http::endpoint::Request<Self>) -> Result<NoContent, Problem> {
+    async fn call((): &(), request: latchkey::endpoint::Request<Self>) -> Result<NoContent, Problem> {
         assert_eq!(request.path.name, "a name");
         Ok(NoContent)
     }
@@ -258,6 +259,6 @@ async fn tables_of_another_version_stop_the_start() {
     latchkey_local::tables::create(&client, &app.vars).await.unwrap();
     let vars = app.vars.clone().with("USERS_TABLE", "SessionsTable");
     let error = latchkey_local::tables::create(&client, &vars).await.unwrap_err();
-    let words = latchkey::http::problem::Chain(&error).to_string();
+    let words = latchkey::base::error::Chain(&error).to_string();
     assert!(words.starts_with("UsersTable has other indexes: ") && words.contains("--data-dir"), "{words}");
 }

@@ -107,7 +107,7 @@ struct State {
     started: Vec<Asked>,
     asked: Vec<Asked>,
     next: Vec<(&'static str, Fault)>,
-    at_random: Option<(StdRng, f64)>,
+    at_random: Option<StdRng>,
     stale: bool,
     latency: Option<Duration>,
     metered: bool,
@@ -151,10 +151,16 @@ impl Faults {
         self.0.lock().unwrap().next.clear();
     }
 
-    /// Every request meets some fault with this probability, until 0.
-    pub(crate) fn at_random(&self, seed: u64, probability: f64) {
-        let faults = (probability > 0.0).then(|| (StdRng::seed_from_u64(seed), probability));
-        self.0.lock().unwrap().at_random = faults;
+    /// In odd trials of a race one request in ten meets some fault from now
+    /// on, others in each trial; in even ones none does.
+    pub(crate) fn trouble(&self, trial: u32) {
+        let odd = (trial % 2 == 1).then(|| StdRng::seed_from_u64(trial.into()));
+        self.0.lock().unwrap().at_random = odd;
+    }
+
+    /// No request meets a fault at random any more.
+    pub(crate) fn calm(&self) {
+        self.0.lock().unwrap().at_random = None;
     }
 
     /// Reads that do not ask for consistency find nothing, as if all writes
@@ -243,8 +249,8 @@ impl Faults {
         if let Some(at) = state.next.iter().position(|(name, _)| *name == operation) {
             return Some(state.next.remove(at).1);
         }
-        let (chance, probability) = state.at_random.as_mut()?;
-        chance.random_bool(*probability).then(|| {
+        let chance = state.at_random.as_mut()?;
+        chance.random_bool(0.1).then(|| {
             [Fault::AppliedThenTimeout, Fault::Lost, Fault::Throttled, Fault::Conflict]
                 [chance.random_range(0..4)]
         })

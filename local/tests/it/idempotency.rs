@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 
 use crate::app::{App, phone};
 use crate::faults::Fault;
+use crate::trials::trials;
 
 const CODE: &str = "/v1/auth/code";
 const TOKEN: &str = "/v1/auth/token";
@@ -118,7 +119,7 @@ async fn a_session_whose_answer_was_lost_is_found_by_its_key() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_request_at_once_has_one_outcome() {
     let app = Arc::new(App::new().await);
-    for trial in 0..50 {
+    for trial in 0..trials() {
         let send = async |path: &'static str, body: Value| {
             let mut racers = JoinSet::new();
             for _ in 0..8 {

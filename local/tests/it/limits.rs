@@ -5,10 +5,8 @@ use std::sync::Arc;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::app::{Answer, App, Person, phone};
-
-const FREE: &[(&str, &str)] =
-    &[("RESEND_COOLDOWN", "0"), ("CODES_PER_PHONE_HOUR", "0"), ("CODES_PER_PHONE_DAY", "0")];
+use crate::app::{Answer, App, FREE, Person, count, phone};
+use crate::trials::trials;
 
 #[tokio::test]
 async fn the_cooldown_is_true_to_the_second() {
@@ -225,10 +223,6 @@ async fn ask_at_once(app: &Arc<App>, ip: &'static str, phones: std::ops::Range<u
     racers.join_all().await
 }
 
-fn count(answers: &[Answer], status: u16) -> usize {
-    answers.iter().filter(|answer| answer.status == status).count()
-}
-
 /// Twenty requests for a code of one phone, all at once: how many are texted.
 async fn texted_of_20(app: &Arc<App>) -> usize {
     let mut racers = JoinSet::new();
@@ -361,16 +355,14 @@ async fn an_address_guesses_60_times_an_hour_at_most() {
 /// A hundred at once, with answers lost and writes throttled: the ceiling holds.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_deployments_texts_of_a_day_are_never_exceeded() {
-    for seed in 0..10 {
+    for trial in 0..trials() {
         let app = Arc::new(App::with(&[("TEXTS_PER_DAY", "20")]).await);
-        if seed > 0 {
-            app.faults.at_random(seed, 0.1);
-        }
+        app.faults.trouble(trial);
         let answers = ask_at_once(&app, "203.0.113.77", 0..100).await;
-        app.faults.at_random(0, 0.0);
+        app.faults.calm();
         let sent = app.all_texts().await;
         assert!(sent <= 20, "{sent} were sent");
-        if seed == 0 {
+        if trial == 0 {
             assert_eq!((sent, count(&answers, 202), count(&answers, 503)), (20, 20, 80));
             for refused in answers.iter().filter(|answer| answer.status == 503) {
                 assert_eq!(refused.problem(503, "texts_paused")["retry_after"], TO_THE_DAY);

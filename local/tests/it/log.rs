@@ -6,9 +6,9 @@ use std::cell::RefCell;
 use std::io::Write;
 use std::sync::OnceLock;
 
-use latchkey::http::endpoint::Declaration;
-use latchkey::watch;
-use latchkey::world::World;
+use latchkey::base::telemetry;
+use latchkey::base::world::World;
+use latchkey::endpoint::declaration::Declaration;
 use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
@@ -51,7 +51,7 @@ pub(crate) fn keep() {
             .map(|function| format!(",{}=trace", function.name().replace('-', "_")))
             .collect();
         let filter = EnvFilter::new(format!("info,latchkey=trace{}", ours.concat()));
-        let log = watch::json(Keeper, World::real(), Some("a-function".to_owned()));
+        let log = telemetry::json(Keeper, World::real(), Some("a-function".to_owned()));
         tracing::subscriber::set_global_default(tracing_subscriber::registry().with(filter).with(log))
             .unwrap();
     });

@@ -1,13 +1,14 @@
 //! Malformed input at every endpoint that takes a body: 4xx, never 5xx.
 
 use http::Method;
-use latchkey::http::endpoint::Declaration;
-use latchkey::http::function::Function;
+use latchkey::endpoint::declaration::Declaration;
+use latchkey::endpoint::function::Function;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
 use crate::app::{App, Person, phone};
+use crate::trials::trials;
 
 /// The one endpoint that needs no body and no field; it comes last, since what
 /// it understands it does.
@@ -152,7 +153,8 @@ fn no_json_and_no_bytes_give_a_500() {
         }
         Ok(())
     };
-    let mut runner = TestRunner::new(Config { cases: 1_000, failure_persistence: None, ..Config::default() });
+    let mut runner =
+        TestRunner::new(Config { cases: trials(), failure_persistence: None, ..Config::default() });
     runner.run(&any_json(), |value| check(value.to_string().into_bytes())).unwrap();
     runner.run(&prop::collection::vec(any::<u8>(), 0..200), check).unwrap();
 }

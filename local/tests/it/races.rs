@@ -7,33 +7,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::app::{Answer, App, Person, phone};
+use crate::app::{Answer, App, count, phone};
 use crate::log;
-
-/// How many trials each race gets, half of them with faults.
-const TRIALS: u32 = 1_000;
-
-/// How many requests in a hundred meet a fault when faults are on.
-const FAULTS: f64 = 0.05;
+use crate::trials::trials;
 
 /// One whose answers hold the codes: an inbox of thousands is slow to read.
 async fn app(vars: &[(&str, &str)]) -> Arc<App> {
     Arc::new(App::with(&[vars, &[("REVEAL_CODE", "true")]].concat()).await)
-}
-
-/// Faults on for the odd trials, a seed for each.
-fn trouble(app: &App, trial: u32) {
-    app.faults.at_random(u64::from(trial), if trial % 2 == 1 { FAULTS } else { 0.0 });
-}
-
-/// A person signed in whatever the faults; the trial begins afterwards.
-async fn calm_sign_in(app: &App, phone: &str) -> Person {
-    app.faults.at_random(0, 0.0);
-    app.sign_in(phone).await
-}
-
-fn count(answers: &[Answer], status: u16) -> usize {
-    answers.iter().filter(|answer| answer.status == status).count()
 }
 
 /// A 503 is honest, never a 500; nothing else but `allowed`.
@@ -50,11 +30,10 @@ fn only(answers: &[Answer], allowed: &[(u16, &str)]) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_code_verified_by_8_at_once_signs_in_once() {
     let app = app(&[("MAX_ATTEMPTS", "8"), ("GUESSES_PER_PHONE_DAY", "0")]).await;
-    for trial in 0..TRIALS {
+    for trial in 0..trials() {
         let phone = phone(trial);
-        app.faults.at_random(0, 0.0);
         let code = app.code_for(&phone).await;
-        trouble(&app, trial);
+        app.faults.trouble(trial);
         let mut racers = JoinSet::new();
         for _ in 0..8 {
             let (app, phone, code) = (Arc::clone(&app), phone.clone(), code.clone());
@@ -65,7 +44,7 @@ async fn one_code_verified_by_8_at_once_signs_in_once() {
         let wins = count(&answers, 200);
         // With an answer lost the winner may be told 503, never two win.
         assert!(wins == 1 || (wins == 0 && count(&answers, 503) > 0), "trial {trial}: {wins} won");
-        app.faults.at_random(0, 0.0);
+        app.faults.calm();
         if wins == 0 {
             // Spent, or still good: whoever repeats does no harm.
             only(&[app.exchange(&phone, &code).await], &[(200, ""), (422, "invalid_code")]);
@@ -80,9 +59,9 @@ async fn eight_first_sign_ins_of_one_phone_make_one_user() {
     // enough registers, everybody else is refused or the same user.
     let vars = ["RESEND_COOLDOWN", "CODES_PER_PHONE_HOUR", "CODES_PER_PHONE_DAY", "GUESSES_PER_PHONE_DAY"];
     let app = app(&vars.map(|name| (name, "0"))).await;
-    for trial in 0..TRIALS {
+    for trial in 0..trials() {
         let phone = phone(trial);
-        trouble(&app, trial);
+        app.faults.trouble(trial);
         let mut racers = JoinSet::new();
         for _ in 0..8 {
             let (app, phone) = (Arc::clone(&app), phone.clone());
@@ -102,7 +81,7 @@ async fn eight_first_sign_ins_of_one_phone_make_one_user() {
             signed_in.iter().map(|answer| answer["user"]["id"].to_string()).collect();
         assert!(ids.len() <= 1, "trial {trial}: {ids:?}");
         // Whatever happened, the phone is one user's now.
-        app.faults.at_random(0, 0.0);
+        app.faults.calm();
         app.clock.advance(1);
         let person = app.sign_in(&phone).await;
         assert!(ids.is_empty() || ids.contains(&format!("\"{}\"", person.id)), "trial {trial}");
@@ -117,9 +96,9 @@ async fn of_20_activations_at_once_one_holds() {
     for n in 0..20 {
         inviters.push(app.sign_in(&phone(100_000 + n)).await);
     }
-    for trial in 0..TRIALS {
-        let bob = calm_sign_in(&app, &phone(trial)).await;
-        trouble(&app, trial);
+    for trial in 0..trials() {
+        let bob = app.sign_in(&phone(trial)).await;
+        app.faults.trouble(trial);
         let mut racers = JoinSet::new();
         for inviter in &inviters {
             let (app, token, code) = (Arc::clone(&app), bob.token.clone(), inviter.invite_code.clone());
@@ -129,7 +108,7 @@ async fn of_20_activations_at_once_one_holds() {
         only(&answers, &[(200, ""), (409, "invite_already_activated")]);
         let wins = count(&answers, 200);
         assert!(wins == 1 || (wins == 0 && count(&answers, 503) > 0), "trial {trial}: {wins} hold");
-        app.faults.at_random(0, 0.0);
+        app.faults.calm();
         let activated = app.me(&bob).await["activated_invite_code"].clone();
         for answer in answers.iter().filter(|answer| answer.status != 503) {
             assert_eq!(answer.json()["activated_invite_code"], activated, "trial {trial}: all see the same");
@@ -138,35 +117,26 @@ async fn of_20_activations_at_once_one_holds() {
     // Each activation is listed once and counted once.
     let mut listed = 0;
     for inviter in &inviters {
-        let profile = app.me(inviter).await;
-        let mut path = "/v1/users/me/referrals?limit=100".to_owned();
-        let mut own = 0;
-        loop {
-            let page = app.get(&path, &inviter.token).await.ok(200);
-            own += page["items"].as_array().unwrap().len();
-            match page["cursor"].as_str() {
-                Some(cursor) => path = format!("/v1/users/me/referrals?limit=100&cursor={cursor}"),
-                None => break,
-            }
-        }
-        assert_eq!(profile["referrals_count"], own);
+        let own = app.pages("/v1/users/me/referrals?limit=100", &inviter.token).await.concat().len();
+        assert_eq!(app.me(inviter).await["referrals_count"], own);
         listed += own;
     }
-    assert!(listed <= TRIALS as usize && listed > TRIALS as usize * 9 / 10, "{listed}");
+    let trials = trials() as usize;
+    assert!(listed <= trials && listed > trials * 9 / 10, "{listed} of {trials}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_two_who_invite_each_other_at_once_one_holds() {
     let app = app(&[]).await;
-    for trial in 0..TRIALS {
-        let alice = calm_sign_in(&app, &phone(2 * trial)).await;
-        let bob = calm_sign_in(&app, &phone(2 * trial + 1)).await;
-        trouble(&app, trial);
+    for trial in 0..trials() {
+        let alice = app.sign_in(&phone(2 * trial)).await;
+        let bob = app.sign_in(&phone(2 * trial + 1)).await;
+        app.faults.trouble(trial);
         let (one, other) = tokio::join!(
             app.activate(&alice.token, &bob.invite_code),
             app.activate(&bob.token, &alice.invite_code)
         );
-        app.faults.at_random(0, 0.0);
+        app.faults.calm();
         let answers = [one, other];
         only(&answers, &[(200, ""), (409, "invite_loop")]);
         assert!(count(&answers, 200) <= 1, "trial {trial}");

@@ -4,7 +4,7 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::app::{App, Person, phone};
+use crate::app::{App, FREE, Person, phone};
 
 async fn jwks(app: &App) -> Vec<Value> {
     let answer = app.raw(Method::GET, "/.well-known/jwks.json", None, vec![]).await;
@@ -38,9 +38,7 @@ async fn the_keys_are_published_for_others() {
 #[tokio::test]
 async fn both_secrets_are_rotated_without_anybody_noticing() {
     let step = |signing, pepper| [("SIGNING_SECRET", signing), ("PEPPER_SECRET", pepper)];
-    let app =
-        App::with(&[("RESEND_COOLDOWN", "0"), ("CODES_PER_PHONE_HOUR", "0"), ("CODES_PER_PHONE_DAY", "0")])
-            .await;
+    let app = App::with(FREE).await;
     let old = app.again_with(&step("one", "pepper1")).await;
     let appended = old.again_with(&step("one,two", "pepper1,pepper2")).await;
     let moved = old.again_with(&step("two,one", "pepper2,pepper1")).await;
@@ -132,9 +130,9 @@ async fn guesses_are_counted_across_a_rotation() {
 /// A slow instance of an older version of the secret undoes no rotation.
 #[tokio::test]
 async fn an_older_version_never_takes_the_place_of_a_later_one() {
+    use latchkey::base::world::Timestamp;
+    use latchkey::domain::public_key::PublicKey;
     use latchkey::tables::keyset::Keyset;
-    use latchkey::tokens::PublicKey;
-    use latchkey::world::Timestamp;
 
     let app = App::new().await;
     let keyset = Keyset::new(&app.setup("tests"));

@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
-use latchkey::domain::invite::InviteCode;
+use latchkey::cloud::transaction::{Committed, Tables, Transaction};
+use latchkey::domain::invite_code::InviteCode;
 use latchkey::domain::phone::Phone;
 use latchkey::domain::user::{User, UserId};
-use latchkey::tables::transaction::{Committed, Tables, Transaction};
-use latchkey::tables::users::Users;
+use latchkey::tables::referrals::Referrals;
 use serde_json::json;
 
 use crate::app::{Answer, App, Person, phone};
@@ -35,15 +35,15 @@ async fn cost(app: &App, path: &str, person: &Person) -> Cost {
 /// `count` referrals of `person`, as activating leaves them.
 async fn invite(app: &App, person: &Person, from: u32, count: u32) {
     let (setup, referrer) = (app.setup("test"), UserId(person.id.clone()));
-    let (users, tables) = (Users::new(&setup), Tables::new(&setup));
+    let (referrals, tables) = (Referrals::new(&setup), Tables::new(&setup));
     for start in (from..from + count).step_by(40) {
         let mut links = Transaction::new(app.world.new_id());
         for n in start..(start + 40).min(from + count) {
             app.clock.advance_millis(1);
             let number = Phone::parse(&phone(n), "RU".parse().unwrap()).unwrap();
-            let code = InviteCode::draw(&mut *app.world.chance());
+            let code = InviteCode::draw(&mut *app.world.rng());
             let friend = User::new(UserId(app.world.new_id()), number, code, app.world.now());
-            links = links.with((), users.link(&friend, &referrer, app.world.now()));
+            links = links.with((), referrals.link(&friend, &referrer, app.world.now()));
         }
         assert!(matches!(links.commit(&tables, &app.world).await.unwrap(), Committed::Done));
     }

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use http::Method;
-use latchkey::http::endpoint::Declaration;
-use latchkey::http::function::Function;
+use latchkey::endpoint::declaration::Declaration;
+use latchkey::endpoint::function::Function;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::app::{Answer, App, Person, phone};
+use crate::app::{Answer, App, FREE, Person, phone};
 use crate::faults::Fault;
+use crate::trials::trials;
 
 async fn sessions(app: &App, token: &str) -> Vec<Value> {
     let answer = app.get("/v1/users/me/sessions", token).await.ok(200);
@@ -99,18 +100,16 @@ async fn without_grace_a_second_use_is_a_theft() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_50_refreshes_at_once_all_get_one_new_token() {
     let app = Arc::new(App::with(&[("REVEAL_CODE", "true")]).await);
-    for trial in 0..100 {
+    for trial in 0..trials() {
         let alice = app.sign_in(&phone(trial)).await;
-        if trial % 2 == 1 {
-            app.faults.at_random(u64::from(trial), 0.1);
-        }
+        app.faults.trouble(trial);
         let mut racers = JoinSet::new();
         for _ in 0..50 {
             let (app, token) = (Arc::clone(&app), alice.refresh.clone());
             racers.spawn(async move { app.refresh(&token).await });
         }
         let answers = racers.join_all().await;
-        app.faults.at_random(0, 0.0);
+        app.faults.calm();
         let mut new = BTreeSet::new();
         for answer in answers.iter().filter(|answer| answer.status != 503) {
             new.insert(text(&answer.ok(200)["refresh_token"]));
@@ -251,9 +250,7 @@ async fn admins_look_after_the_sessions_of_others() {
 
 #[tokio::test]
 async fn a_21st_device_displaces_the_one_least_lately_seen() {
-    let app =
-        App::with(&[("RESEND_COOLDOWN", "0"), ("CODES_PER_PHONE_HOUR", "0"), ("CODES_PER_PHONE_DAY", "0")])
-            .await;
+    let app = App::with(FREE).await;
     let mut devices = Vec::new();
     for n in 0..20 {
         devices.push(another_device(&app, &phone(1), &n.to_string()).await);
@@ -376,7 +373,7 @@ async fn who_is_shut_out_is_shut_out_everywhere_at_once() {
                 app.set_user(&out.id, "SET #status = :banned, epoch = epoch + :one").await;
                 expected = (403, "account_banned");
             }
-            _ => app.delete_user(&out.id).await,
+            _ => app.lose_user(&out.id).await,
         }
         for function in latchkey_local::functions::all::<Declaration>() {
             for declaration in function.declarations().filter(|declaration| declaration.needs_token) {

@@ -6,7 +6,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
 
-use crate::app::{App, phone};
+use crate::app::{App, FREE, phone};
 
 #[tokio::test]
 async fn two_phones_sign_in_and_one_invites_the_other() {
@@ -236,11 +236,11 @@ async fn what_is_anothers_is_forbidden_whether_or_not_it_exists() {
 async fn a_drawn_invite_code_that_is_taken_is_drawn_again() {
     let app = App::sequential(&[]).await;
     let seeded = || Box::new(StdRng::seed_from_u64(7));
-    *app.world.chance() = seeded();
+    *app.world.rng() = seeded();
     let alice = app.sign_in(&phone(1)).await;
     // The same chance at another time: Bob is somebody else, with Alice's code.
     app.clock.advance(1);
-    *app.world.chance() = seeded();
+    *app.world.rng() = seeded();
     app.faults.asked();
     let bob = app.sign_in(&phone(2)).await;
     assert_ne!(bob.invite_code, alice.invite_code);
@@ -255,12 +255,7 @@ async fn a_drawn_invite_code_that_is_taken_is_drawn_again() {
 
 #[tokio::test]
 async fn the_21st_session_ends_the_oldest() {
-    let app = App::sequential(&[
-        ("RESEND_COOLDOWN", "0"),
-        ("CODES_PER_PHONE_HOUR", "0"),
-        ("CODES_PER_PHONE_DAY", "0"),
-    ])
-    .await;
+    let app = App::sequential(FREE).await;
     let mut people = Vec::new();
     for _ in 0..21 {
         app.clock.advance(1);

@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex};
 
 use axum::Json;
 use http::{HeaderMap, Method, StatusCode};
-use latchkey::config::Vars;
+use latchkey::base::config::Vars;
 use latchkey::domain::phone::Phone;
-use latchkey::texts::smsaero::SmsAero;
-use latchkey::texts::{NotSent, Why};
+use latchkey::sms::refusal::{NotSent, Why};
+use latchkey::sms::smsaero::SmsAero;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::app::{App, phone};
+use crate::app::{ADMIN, App, phone};
 use crate::faults::Carrier;
 
 const SNS: &[(&str, &str)] = &[("SMS_PROVIDER", "sns"), ("REVEAL_CODE", "true")];
@@ -93,15 +93,14 @@ async fn a_refused_text_leaves_the_code_before_it_live() {
 /// It is no text of the day, and none whose code nobody enters.
 #[tokio::test]
 async fn a_refused_text_is_not_counted() {
-    let more = [("ADMIN_PHONES", "+79990000000"), ("PUMPING_MIN_SENDS", "1")];
-    let app = App::with(&[SNS, &more].concat()).await;
+    let app = App::with_admin(&[SNS, &[("PUMPING_MIN_SENDS", "1")]].concat()).await;
     app.faults.carrier(Carrier::Refuses("Throttled", "no"));
     app.request_code(&phone(1)).await.problem(503, "text_not_sent");
     app.faults.carrier(Carrier::Takes);
     // By now the guard judges it.
     app.clock.advance(330);
     app.request_code(&phone(1)).await.ok(202);
-    let admin = app.sign_in("+79990000000").await;
+    let admin = app.sign_in(ADMIN).await;
     let stats = app.get("/v1/stats?days=1", &admin.token).await.ok(200);
     assert_eq!(stats["items"][0]["codes_texted"], 2);
 }

@@ -8,7 +8,7 @@ use http::Method;
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::app::{Answer, App, phone};
+use crate::app::{ADMIN, Answer, App, phone};
 use crate::faults::Asked;
 
 const LATENCY: Duration = Duration::from_millis(100);
@@ -131,13 +131,12 @@ async fn sessions_keep_their_budget() {
 
 #[tokio::test(start_paused = true)]
 async fn people_keep_their_budget() {
-    let app = App::with(&[("ADMIN_PHONES", "+79990000000"), ("TEXTS_PER_DAY", "100")]).await;
-    let admin = app.sign_in("+79990000000").await;
+    let app = App::with_admin(&[("TEXTS_PER_DAY", "100")]).await;
+    let admin = app.sign_in(ADMIN).await;
     let (alice, bob) = (app.sign_in(&phone(1)).await, app.sign_in(&phone(2)).await);
     app.activate(&alice.token, &bob.invite_code).await.ok(200);
-    let body = json!({ "city": "Omsk" }).to_string().into_bytes();
-    let patch = app.raw(Method::PATCH, "/v1/users/me", Some(&alice.token), body);
-    let (count, answer, _) = waves(&app, patch).await;
+    let body = json!({ "city": "Omsk" });
+    let (count, answer, _) = waves(&app, app.update_user(&alice.token, "me", &body)).await;
     answer.ok(200);
     assert_eq!(count, 2, "update-user");
     for (query, expected) in [("", 1), ("?role=admin", 1), ("?phone=+79000000001", 2)] {
@@ -155,19 +154,18 @@ async fn people_keep_their_budget() {
     let (count, answer, _) = waves(&app, app.get("/v1/stats?days=90", &admin.token)).await;
     answer.ok(200);
     assert_eq!(count, 1, "stats");
-    let body = json!({ "phone": phone(9), "purpose": "change_phone" }).to_string().into_bytes();
-    let ask = app.raw(Method::POST, "/v1/auth/code", Some(&alice.token), body);
+    let body = json!({ "phone": phone(9), "purpose": "change_phone" });
+    let ask = app.json(Method::POST, "/v1/auth/code", &alice.token, &body);
     let (count, answer, _) = waves(&app, ask).await;
     answer.ok(202);
     assert_eq!(count, 1, "request-code, another phone");
     let code = app.last_code(&phone(9)).await;
-    let body = json!({ "phone": phone(9), "code": code }).to_string().into_bytes();
-    let put = app.raw(Method::PUT, "/v1/users/me/phone", Some(&alice.token), body);
+    let body = json!({ "phone": phone(9), "code": code });
+    let put = app.json(Method::PUT, "/v1/users/me/phone", &alice.token, &body);
     let (count, answer, _) = waves(&app, put).await;
     answer.ok(200);
     assert_eq!(count, 2, "change-phone");
-    let gone = app.raw(Method::DELETE, "/v1/users/me", Some(&alice.token), vec![]);
-    let (count, answer, _) = waves(&app, gone).await;
+    let (count, answer, _) = waves(&app, app.delete_user(&alice.token, "me")).await;
     assert_eq!((answer.status, count), (204, 2), "delete-user");
 }
 

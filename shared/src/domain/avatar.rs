@@ -31,8 +31,8 @@ pub struct AvatarId(String);
 
 impl AvatarId {
     /// A new one.
-    pub fn draw(chance: &mut (impl CryptoRng + ?Sized)) -> Self {
-        Self(format!("{:032x}", chance.random::<u128>()))
+    pub fn draw(rng: &mut (impl CryptoRng + ?Sized)) -> Self {
+        Self(format!("{:032x}", rng.random::<u128>()))
     }
 
     /// Reads one back. `None` if it was never one of ours.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use rand::{CryptoRng, RngExt};
 
-use super::user::UserId;
+use crate::domain::user::UserId;
 
 /// What a code proves a phone for. A code for one purpose is worth nothing for
 /// another.
@@ -32,8 +32,8 @@ pub struct OneTimeCode(String);
 
 impl OneTimeCode {
     /// Draws one of the 10^`length` codes, all alike likely.
-    pub fn draw(chance: &mut (impl CryptoRng + ?Sized), length: u32) -> Self {
-        Self((0..length).map(|_| char::from(b'0' + chance.random_range(0..10u8))).collect())
+    pub fn draw(rng: &mut (impl CryptoRng + ?Sized), length: u32) -> Self {
+        Self((0..length).map(|_| char::from(b'0' + rng.random_range(0..10u8))).collect())
     }
 
     /// A guess: what a person typed, blanks around it ignored.
@@ -62,10 +62,10 @@ mod tests {
 
     #[test]
     fn every_digit_is_drawn_about_as_often_as_the_others() {
-        let mut chance = StdRng::seed_from_u64(7);
+        let mut rng = StdRng::seed_from_u64(7);
         let mut seen = [0u32; 10];
         for _ in 0..10_000 {
-            for digit in OneTimeCode::draw(&mut chance, 4).as_str().bytes() {
+            for digit in OneTimeCode::draw(&mut rng, 4).as_str().bytes() {
                 seen[usize::from(digit - b'0')] += 1;
             }
         }
@@ -75,8 +75,8 @@ mod tests {
 
     #[test]
     fn codes_may_start_with_zero_and_keep_their_length() {
-        let mut chance = StdRng::seed_from_u64(7);
-        let codes: Vec<_> = (0..100).map(|_| OneTimeCode::draw(&mut chance, 8)).collect();
+        let mut rng = StdRng::seed_from_u64(7);
+        let codes: Vec<_> = (0..100).map(|_| OneTimeCode::draw(&mut rng, 8)).collect();
         assert!(codes.iter().all(|code| code.as_str().len() == 8));
         assert!(codes.iter().any(|code| code.as_str().starts_with('0')));
     }

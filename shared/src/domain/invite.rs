@@ -1,60 +1,10 @@
-//! Invite codes: six characters that survive being read out and typed in.
+//! On what terms an invite code may be entered, and by whom.
 
-use std::fmt;
-
-use rand::{CryptoRng, RngExt};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::user::{User, UserId};
-use crate::world::Timestamp;
-
-/// Crockford's base 32: no I, L, O, U, so that nothing looks like another
-/// (<https://www.crockford.com/base32.html>).
-const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-
-/// How many characters a code has: 32⁶ is about 10⁹ codes.
-const LENGTH: usize = 6;
-
-/// A code that one user owns and others may enter once.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(transparent)]
-#[schemars(inline, extend("pattern" = "^[0-9A-HJKMNP-TV-Z]{6}$"), example = &"K5J3RW")]
-pub struct InviteCode(String);
-
-impl InviteCode {
-    /// Draws one of the 32⁶, all alike likely.
-    pub fn draw(chance: &mut (impl CryptoRng + ?Sized)) -> Self {
-        Self((0..LENGTH).map(|_| char::from(ALPHABET[chance.random_range(0..32)])).collect())
-    }
-
-    /// Reads a code as people enter it: in any case, I and L for 1, O for 0,
-    /// blanks around it ignored. `None` if it cannot be one.
-    pub fn parse(typed: &str) -> Option<Self> {
-        let typed = typed.trim();
-        let code = typed
-            .chars()
-            .take(LENGTH + 1)
-            .map(|c| match c.to_ascii_uppercase() {
-                'I' | 'L' => Some('1'),
-                'O' => Some('0'),
-                c => u8::try_from(c).ok().filter(|byte| ALPHABET.contains(byte)).map(char::from),
-            })
-            .collect::<Option<String>>()?;
-        (code.len() == LENGTH).then_some(Self(code))
-    }
-
-    /// The six characters.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for InviteCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+use crate::base::world::Timestamp;
+use crate::domain::invite_code::InviteCode;
+use crate::domain::user::{User, UserId};
 
 /// Whose a code is, and on what terms it may be entered; as stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,7 +37,7 @@ impl Invite {
 
 /// Why an invite code cannot be activated.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum InviteRefusal {
     /// Another was, before.
     AlreadyActivated(InviteCode),
     /// It is one's own.
@@ -98,7 +48,7 @@ pub enum Refusal {
 
 /// What entering an invite code comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Entry {
+pub enum Activation {
     /// The same code was activated before: nothing is left to do.
     Repeated(InviteCode),
     /// This one is to be activated.
@@ -122,19 +72,19 @@ pub fn judge(
     code: Option<InviteCode>,
     invite: Option<&Invite>,
     now: Timestamp,
-) -> Result<Entry, Refusal> {
+) -> Result<Activation, InviteRefusal> {
     let owner = invite.and_then(|invite| invite.owner_id.as_ref());
     match (&me.activated_invite_code, code, invite) {
-        (Some(before), Some(code), _) if *before == code => Ok(Entry::Repeated(code)),
-        (Some(before), ..) => Err(Refusal::AlreadyActivated(before.clone())),
-        (None, Some(code), _) if code == me.invite_code || owner == Some(&me.id) => Err(Refusal::Own),
+        (Some(before), Some(code), _) if *before == code => Ok(Activation::Repeated(code)),
+        (Some(before), ..) => Err(InviteRefusal::AlreadyActivated(before.clone())),
+        (None, Some(code), _) if code == me.invite_code || owner == Some(&me.id) => Err(InviteRefusal::Own),
         (None, Some(code), Some(invite)) if invite.is_open(now) => match owner {
             Some(owner) => {
-                Ok(Entry::Activate { code, referrer: owner.clone(), is_counted: invite.uses.is_some() })
+                Ok(Activation::Activate { code, referrer: owner.clone(), is_counted: invite.uses.is_some() })
             }
-            None => Err(Refusal::Unknown),
+            None => Err(InviteRefusal::Unknown),
         },
-        _ => Err(Refusal::Unknown),
+        _ => Err(InviteRefusal::Unknown),
     }
 }
 
@@ -159,9 +109,9 @@ mod tests {
 
     #[test]
     fn what_is_drawn_can_be_entered() {
-        let mut chance = StdRng::seed_from_u64(1);
+        let mut rng = StdRng::seed_from_u64(1);
         for _ in 0..1_000 {
-            let code = InviteCode::draw(&mut chance);
+            let code = InviteCode::draw(&mut rng);
             assert_eq!(InviteCode::parse(code.as_str()), Some(code));
         }
     }
@@ -177,31 +127,41 @@ mod tests {
             judge(me, code, invite.as_ref(), now)
         };
         let activate = |is_counted| {
-            Ok(Entry::Activate { code: code("BBBBBB"), referrer: UserId("friend".into()), is_counted })
+            Ok(Activation::Activate { code: code("BBBBBB"), referrer: UserId("friend".into()), is_counted })
         };
         let b = || Some(code("BBBBBB"));
         assert_eq!(judge(&me, b(), Some(of("friend"))), activate(false));
-        assert_eq!(judge(&me, b(), None), Err(Refusal::Unknown));
-        assert_eq!(judge(&me, b(), Some(Invite::default())), Err(Refusal::Unknown), "nobody's any more");
-        assert_eq!(judge(&me, None, None), Err(Refusal::Unknown));
-        assert_eq!(judge(&me, Some(code("AAAAAA")), Some(of("me"))), Err(Refusal::Own));
-        assert_eq!(judge(&me, b(), Some(of("me"))), Err(Refusal::Own));
+        assert_eq!(judge(&me, b(), None), Err(InviteRefusal::Unknown));
+        assert_eq!(
+            judge(&me, b(), Some(Invite::default())),
+            Err(InviteRefusal::Unknown),
+            "nobody's any more"
+        );
+        assert_eq!(judge(&me, None, None), Err(InviteRefusal::Unknown));
+        assert_eq!(judge(&me, Some(code("AAAAAA")), Some(of("me"))), Err(InviteRefusal::Own));
+        assert_eq!(judge(&me, b(), Some(of("me"))), Err(InviteRefusal::Own));
 
         let at = |millis| Some(Timestamp::from_millis(millis));
         let limited = |uses| Invite { max_uses: Some(2), uses: Some(uses), ..of("friend") };
         assert_eq!(judge(&me, b(), Some(limited(1))), activate(true));
-        assert_eq!(judge(&me, b(), Some(limited(2))), Err(Refusal::Unknown));
+        assert_eq!(judge(&me, b(), Some(limited(2))), Err(InviteRefusal::Unknown));
         assert_eq!(judge(&me, b(), Some(Invite { expires_at: at(1_001), ..of("friend") })), activate(false));
         assert_eq!(
             judge(&me, b(), Some(Invite { expires_at: at(1_000), ..of("friend") })),
-            Err(Refusal::Unknown)
+            Err(InviteRefusal::Unknown)
         );
-        assert_eq!(judge(&me, b(), Some(Invite { revoked: true, ..of("friend") })), Err(Refusal::Unknown));
+        assert_eq!(
+            judge(&me, b(), Some(Invite { revoked: true, ..of("friend") })),
+            Err(InviteRefusal::Unknown)
+        );
 
         me.activated_invite_code = b();
-        assert_eq!(judge(&me, b(), None), Ok(Entry::Repeated(code("BBBBBB"))));
+        assert_eq!(judge(&me, b(), None), Ok(Activation::Repeated(code("BBBBBB"))));
         for other in [Some(code("AAAAAA")), Some(code("CCCCCC")), None] {
-            assert_eq!(judge(&me, other, Some(of("friend"))), Err(Refusal::AlreadyActivated(code("BBBBBB"))));
+            assert_eq!(
+                judge(&me, other, Some(of("friend"))),
+                Err(InviteRefusal::AlreadyActivated(code("BBBBBB")))
+            );
         }
     }
 }

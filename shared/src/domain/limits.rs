@@ -6,8 +6,7 @@
 //! in, the n-th newest is older than the window. No counter that starts anew
 //! at the full hour, so no double allowance around it.
 
-use crate::config::{self, BadParameter, Vars};
-use crate::world::Timestamp;
+use crate::base::world::Timestamp;
 
 /// The seconds of an hour.
 pub const HOUR: i64 = 3_600;
@@ -16,7 +15,7 @@ pub const DAY: i64 = 86_400;
 
 /// A limit that is met: which, and until when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limit {
+pub struct LimitMet {
     /// Which.
     pub of: LimitOf,
     /// When it is over.
@@ -98,23 +97,6 @@ pub struct CrowdLimits {
     pub texts_per_day: Window,
 }
 
-impl CrowdLimits {
-    /// Those of the parameters.
-    ///
-    /// # Errors
-    /// The first bad parameter.
-    pub fn read(vars: &Vars) -> Result<Self, BadParameter> {
-        let window = |parameter, seconds| {
-            vars.number(parameter, 0..=1_000_000_000).map(|most| Window { most, seconds })
-        };
-        Ok(Self {
-            codes_per_address: window(config::CODES_PER_IP_HOUR, HOUR)?,
-            guesses_per_address: window(config::GUESSES_PER_IP_HOUR, HOUR)?,
-            texts_per_day: window(config::TEXTS_PER_DAY, DAY)?,
-        })
-    }
-}
-
 /// What bounds codes and guesses per phone.
 #[derive(Clone, Debug)]
 pub struct CodeLimits {
@@ -135,23 +117,6 @@ pub struct CodeLimits {
 }
 
 impl CodeLimits {
-    /// Those of the parameters.
-    ///
-    /// # Errors
-    /// The first bad parameter.
-    pub fn read(vars: &Vars) -> Result<Self, BadParameter> {
-        let window = |parameter, seconds| vars.number(parameter, 0..=50).map(|most| Window { most, seconds });
-        Ok(Self {
-            length: vars.number(config::CODE_LENGTH, 4..=8)?,
-            ttl: vars.number(config::CODE_TTL, 30..=3_600)?,
-            max_attempts: vars.number(config::MAX_ATTEMPTS, 0..=50)?,
-            cooldown: Window { most: 1, seconds: vars.number(config::RESEND_COOLDOWN, 0..=3_600)?.into() },
-            per_hour: window(config::CODES_PER_PHONE_HOUR, HOUR)?,
-            per_day: window(config::CODES_PER_PHONE_DAY, DAY)?,
-            guesses_per_day: window(config::GUESSES_PER_PHONE_DAY, DAY)?,
-        })
-    }
-
     /// The windows that bound texts, in the order in which they are named.
     pub const fn sends(&self) -> [Window; 3] {
         [self.cooldown, self.per_hour, self.per_day]

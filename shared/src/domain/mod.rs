@@ -1,15 +1,21 @@
-//! The rules, without any I/O: nothing here names `http` or an AWS crate.
+//! The rules, without any I/O: nothing here names `http`, an AWS crate or the
+//! deployment's variables.
 
 pub mod avatar;
+pub mod bearer;
 pub mod code;
 pub mod invite;
+pub mod invite_code;
 pub mod limits;
-pub mod numbers;
 pub mod pepper;
 pub mod phone;
+pub mod phone_lists;
 mod plans;
+pub mod position;
 pub mod profile;
+pub mod public_key;
 pub mod pumping;
 pub mod refresh;
+pub mod secret;
 pub mod session;
 pub mod user;

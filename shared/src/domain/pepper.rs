@@ -7,19 +7,19 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use super::code::{OneTimeCode, Purpose};
-use super::phone::Phone;
-use super::session::SessionId;
-use super::user::UserId;
-use crate::secrets::Secret;
+use crate::domain::code::{OneTimeCode, Purpose};
+use crate::domain::phone::Phone;
+use crate::domain::secret::Secret;
+use crate::domain::session::SessionId;
+use crate::domain::user::UserId;
 
 /// The pepper secret: its first entry is used, all are understood.
 #[derive(Clone)]
-pub struct Pepper(Vec<Entry>);
+pub struct Pepper(Vec<PepperEntry>);
 
 /// HMAC-SHA256 under one entry.
 #[derive(Clone)]
-pub struct Entry {
+pub struct PepperEntry {
     id: String,
     mac: Hmac<Sha256>,
 }
@@ -33,30 +33,30 @@ impl Pepper {
     pub fn new(secret: &Secret) -> Self {
         let entry = |text: &str| {
             let mac = Hmac::new_from_slice(text.as_bytes()).expect("HMAC takes any key");
-            let nameless = Entry { id: String::new(), mac };
+            let nameless = PepperEntry { id: String::new(), mac };
             let id = URL_SAFE_NO_PAD.encode(&nameless.hash(&["entry"])[..6]);
-            Entry { id, ..nameless }
+            PepperEntry { id, ..nameless }
         };
         Self(secret.entries().map(entry).collect())
     }
 
     /// The entry in use.
-    pub fn first(&self) -> &Entry {
+    pub fn first(&self) -> &PepperEntry {
         &self.0[0]
     }
 
     /// All entries, the one in use first.
-    pub fn entries(&self) -> &[Entry] {
+    pub fn entries(&self) -> &[PepperEntry] {
         &self.0
     }
 
     /// The entry that is called so.
-    pub fn entry(&self, id: &str) -> Option<&Entry> {
+    pub fn entry(&self, id: &str) -> Option<&PepperEntry> {
         self.0.iter().find(|entry| entry.id == id)
     }
 }
 
-impl Entry {
+impl PepperEntry {
     /// What it is called where it may be seen: it tells nothing of the entry.
     pub fn id(&self) -> &str {
         &self.id

@@ -9,10 +9,9 @@
 
 use std::ops::Range;
 
-use super::limits::HOUR;
-use super::phone::Phone;
-use crate::config::{self, BadParameter, Vars};
-use crate::world::Timestamp;
+use crate::base::world::Timestamp;
+use crate::domain::limits::HOUR;
+use crate::domain::phone::Phone;
 
 /// Into how many buckets the life of a code is cut: a text is judged at most a
 /// tenth of it late.
@@ -21,12 +20,16 @@ const BUCKETS_PER_LIFE: i64 = 10;
 /// When a place is paused.
 #[derive(Clone, Debug)]
 pub struct Pumping {
-    min_prefix: i64,
-    min_country: i64,
-    min_ratio: f64,
+    /// How many texts to a prefix are judged at least; 0: none is judged.
+    pub min_prefix: i64,
+    /// How many texts to a country are judged at least; 0: none is judged.
+    pub min_country: i64,
+    /// The least share of codes entered, 0 to 1.
+    pub min_ratio: f64,
     /// How long a place is paused, in seconds.
     pub pause: i64,
-    code_ttl: i64,
+    /// How long a code lives, in seconds.
+    pub code_ttl: i64,
 }
 
 /// What texts and entered codes are counted by.
@@ -51,25 +54,6 @@ pub struct Bucket {
 }
 
 impl Pumping {
-    /// Those of the parameters.
-    ///
-    /// # Errors
-    /// The first bad one.
-    pub fn read(vars: &Vars) -> Result<Self, BadParameter> {
-        let ratio = vars.parsed(config::PUMPING_MIN_RATIO)?;
-        if !(0.0..=1.0).contains(&ratio) {
-            let problem = format!("is to be a share from 0 to 1, not {ratio}");
-            return Err(BadParameter { name: config::PUMPING_MIN_RATIO.name, problem });
-        }
-        Ok(Self {
-            min_prefix: vars.number(config::PUMPING_MIN_SENDS, 0..=1_000_000_000)?.into(),
-            min_country: vars.number(config::PUMPING_MIN_SENDS_COUNTRY, 0..=1_000_000_000)?.into(),
-            min_ratio: ratio,
-            pause: vars.number(config::PUMPING_PAUSE, 1..=604_800)?.into(),
-            code_ttl: vars.number(config::CODE_TTL, 30..=3_600)?.into(),
-        })
-    }
-
     /// The places of a number that are watched.
     pub fn places(&self, phone: &Phone) -> Vec<Place> {
         let mut places = Vec::new();
@@ -140,9 +124,8 @@ impl Pumping {
 mod tests {
     use super::*;
 
-    fn pumping(vars: &[(&str, &str)]) -> Pumping {
-        Pumping::read(&vars.iter().copied().collect::<Vars>()).unwrap()
-    }
+    const PUMPING: Pumping =
+        Pumping { min_prefix: 30, min_country: 1_000, min_ratio: 0.1, pause: 3_600, code_ttl: 300 };
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_millis(seconds * 1_000)
@@ -150,7 +133,7 @@ mod tests {
 
     #[test]
     fn only_texts_of_an_hour_that_can_be_entered_no_more_are_judged() {
-        let pumping = pumping(&[]);
+        let pumping = PUMPING;
         let place = Place { name: String::new(), min_sends: 30 };
         let sent = |number, sent, entered| Bucket { number, sent, entered };
         let judge = |seconds, of: Bucket| pumping.is_pumped(&place, [of], Timestamp::default(), at(seconds));
@@ -168,8 +151,8 @@ mod tests {
 
     #[test]
     fn every_judged_bucket_is_in_an_hour_that_is_read() {
-        for ttl in ["30", "31", "300", "3600"] {
-            let pumping = pumping(&[("CODE_TTL", ttl)]);
+        for ttl in [30, 31, 300, 3_600] {
+            let pumping = Pumping { code_ttl: ttl, ..PUMPING };
             for now in (1_000_000..1_010_000).step_by(7).map(at) {
                 let hours = pumping.hours(now);
                 assert!(hours.end - hours.start <= 2, "{ttl}");
@@ -181,19 +164,12 @@ mod tests {
     #[test]
     fn places_are_watched_where_their_minimum_is_on() {
         let phone = Phone::parse("+79001234567", "RU".parse().unwrap()).unwrap();
-        let names = |vars: &[(&str, &str)]| {
-            pumping(vars).places(&phone).into_iter().map(|place| place.name).collect::<Vec<_>>()
+        let names = |min_prefix, min_country| {
+            let pumping = Pumping { min_prefix, min_country, ..PUMPING };
+            pumping.places(&phone).into_iter().map(|place| place.name).collect::<Vec<_>>()
         };
-        assert_eq!(names(&[]), ["prefix#+7900123", "country#RU"]);
-        assert_eq!(names(&[("PUMPING_MIN_SENDS", "0")]), ["country#RU"]);
-        assert!(names(&[("PUMPING_MIN_SENDS", "0"), ("PUMPING_MIN_SENDS_COUNTRY", "0")]).is_empty());
-    }
-
-    #[test]
-    fn a_share_is_from_0_to_1() {
-        for bad in ["-0.1", "1.1", "NaN", "a tenth"] {
-            let error = Pumping::read(&Vars::from_iter([("PUMPING_MIN_RATIO", bad)])).unwrap_err();
-            assert_eq!(error.name, "PUMPING_MIN_RATIO", "{bad}");
-        }
+        assert_eq!(names(30, 1_000), ["prefix#+7900123", "country#RU"]);
+        assert_eq!(names(0, 1_000), ["country#RU"]);
+        assert!(names(0, 0).is_empty());
     }
 }

@@ -3,9 +3,9 @@
 
 use std::fmt;
 
-use super::pepper::Pepper;
-use super::session::{Session, SessionId};
-use super::user::UserId;
+use crate::domain::pepper::Pepper;
+use crate::domain::session::{Session, SessionId};
+use crate::domain::user::UserId;
 
 /// What every refresh token begins with, so that scanners of logs and
 /// repositories can tell one.
@@ -74,8 +74,8 @@ impl RefreshToken {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secrets::Secret;
-    use crate::world::Timestamp;
+    use crate::base::world::Timestamp;
+    use crate::domain::secret::Secret;
 
     fn session(generation: u32, pepper: &Pepper) -> Session {
         Session {

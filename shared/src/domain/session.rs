@@ -6,8 +6,8 @@ use rand::{CryptoRng, RngExt};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::user::UserId;
-use crate::world::Timestamp;
+use crate::base::world::Timestamp;
+use crate::domain::user::UserId;
 
 /// How many devices a user can be signed in on; one more ends the oldest.
 pub const SLOTS: u8 = 20;
@@ -22,8 +22,8 @@ pub struct SessionId(String);
 
 impl SessionId {
     /// A new one in `slot`, in the user's present epoch.
-    pub fn draw(slot: u8, epoch: u32, chance: &mut (impl CryptoRng + ?Sized)) -> Self {
-        Self(format!("{slot:02}-{epoch}-{:032x}", chance.random::<u128>()))
+    pub fn draw(slot: u8, epoch: u32, rng: &mut (impl CryptoRng + ?Sized)) -> Self {
+        Self(format!("{slot:02}-{epoch}-{:032x}", rng.random::<u128>()))
     }
 
     /// Reads one back. `None` if it was never one of ours.

@@ -6,10 +6,10 @@ use std::fmt;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::avatar::AvatarId;
-use super::invite::InviteCode;
-use super::phone::Phone;
-use crate::world::Timestamp;
+use crate::base::world::Timestamp;
+use crate::domain::avatar::AvatarId;
+use crate::domain::invite_code::InviteCode;
+use crate::domain::phone::Phone;
 
 /// A user's identifier. Any text may be asked for; ours are UUIDs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]

@@ -6,8 +6,11 @@ use http::HeaderName;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::DeserializeOwned;
 
-use super::problem::{Code, Problem};
-use super::request::{Body, Context, JsonBody};
+use crate::base::hidden::Hidden;
+use crate::http::body::{Body, JsonBody};
+use crate::http::context::Context;
+use crate::http::problem::{Code, Problem};
+use crate::tables::idempotency::IdempotencyKey;
 
 /// The header.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -15,21 +18,13 @@ pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key
 /// How long a key may be, in characters.
 const LONGEST: usize = 255;
 
-/// A key, and the body that came with it in one way of writing it, so that
-/// white space and the order of fields make no difference.
-#[derive(Clone, PartialEq, Eq)]
-pub struct RequestKey {
-    pub(crate) key: String,
-    pub(crate) body: String,
-}
-
 /// A JSON body that may carry an `Idempotency-Key`: the same key with the same
 /// body is the same request.
 pub struct Idempotent<T> {
     /// The body.
     pub body: T,
     /// The key, if one came.
-    pub key: Option<RequestKey>,
+    pub key: Option<IdempotencyKey>,
 }
 
 impl<T: DeserializeOwned + JsonSchema + Send> Body for Idempotent<T> {
@@ -72,7 +67,8 @@ impl<T: DeserializeOwned + JsonSchema + Send> Body for Idempotent<T> {
                     let message = format!("is to be 1 to {LONGEST} characters of ASCII");
                     Problem::invalid_field("Idempotency-Key", message)
                 })?;
-                Some(RequestKey { key: key.to_owned(), body: value.to_string() })
+                // White space and the order of fields make no difference.
+                Some(IdempotencyKey { key: key.to_owned(), body: Hidden(value.to_string()) })
             }
         };
         Ok(Self { body: JsonBody::of(value)?.0, key })

@@ -1,9 +1,11 @@
-//! The HTTP edge: API Gateway's events in, answers and problems out.
+//! The wire: events in, answers and problems out.
 
-pub mod answer;
-pub mod endpoint;
-pub mod function;
+pub mod body;
+pub mod context;
+pub mod event;
 pub mod idempotency;
 pub mod page;
+pub mod path;
 pub mod problem;
-pub mod request;
+pub mod response;
+pub mod views;

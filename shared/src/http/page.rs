@@ -5,14 +5,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::problem::{Code, Problem};
+use crate::http::problem::{Code, Problem};
 
 /// The query of a list: `?limit=` and `?cursor=`.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct PageQuery {
     /// How many items at most.
     #[serde(default)]
-    pub limit: Limit,
+    pub limit: PageSize,
     /// The `cursor` of the page before.
     pub cursor: Option<String>,
 }
@@ -20,15 +20,15 @@ pub struct PageQuery {
 /// 1 to 100 items a page, 50 unless asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema)]
 #[schemars(inline, extend("minimum" = 1, "maximum" = 100, "default" = 50))]
-pub struct Limit(pub u32);
+pub struct PageSize(pub u32);
 
-impl Default for Limit {
+impl Default for PageSize {
     fn default() -> Self {
         Self(50)
     }
 }
 
-impl<'de> Deserialize<'de> for Limit {
+impl<'de> Deserialize<'de> for PageSize {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         u32::deserialize(deserializer)
             .ok()

@@ -3,7 +3,6 @@
 
 use std::borrow::Cow;
 use std::error::Error;
-use std::fmt;
 
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -11,15 +10,17 @@ use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::request::Context;
+use crate::base::error::Chain;
+use crate::base::metrics;
+use crate::base::metrics::Metric;
+use crate::base::world::Timestamp;
+use crate::cloud::error::StoreError;
 use crate::domain::avatar::AvatarError;
-use crate::domain::invite::Refusal;
-use crate::domain::limits::{Limit, LimitOf};
+use crate::domain::invite::InviteRefusal;
+use crate::domain::limits::{LimitMet, LimitOf};
 use crate::domain::phone::PhoneError;
-use crate::metrics::{self, Metric};
-use crate::tables::StoreError;
-use crate::texts::{NotSent, Why};
-use crate::world::Timestamp;
+use crate::http::context::Context;
+use crate::sms::refusal::{NotSent, Why};
 
 macro_rules! catalogue {
     ($($status:literal { $($variant:ident $code:literal $title:literal;)* })*) => {
@@ -188,22 +189,22 @@ impl From<NotSent> for Problem {
     }
 }
 
-impl From<&Refusal> for Code {
-    fn from(refusal: &Refusal) -> Self {
+impl From<&InviteRefusal> for Code {
+    fn from(refusal: &InviteRefusal) -> Self {
         match refusal {
-            Refusal::AlreadyActivated(_) => Self::InviteAlreadyActivated,
-            Refusal::Own => Self::OwnInviteCode,
-            Refusal::Unknown => Self::InviteCodeNotFound,
+            InviteRefusal::AlreadyActivated(_) => Self::InviteAlreadyActivated,
+            InviteRefusal::Own => Self::OwnInviteCode,
+            InviteRefusal::Unknown => Self::InviteCodeNotFound,
         }
     }
 }
 
-impl From<Refusal> for Problem {
-    fn from(refusal: Refusal) -> Self {
+impl From<InviteRefusal> for Problem {
+    fn from(refusal: InviteRefusal) -> Self {
         let problem = Self::from(Code::from(&refusal));
         match refusal {
-            Refusal::AlreadyActivated(code) => problem.extra("activated_invite_code", code.as_str()),
-            Refusal::Own | Refusal::Unknown => problem,
+            InviteRefusal::AlreadyActivated(code) => problem.extra("activated_invite_code", code.as_str()),
+            InviteRefusal::Own | InviteRefusal::Unknown => problem,
         }
     }
 }
@@ -253,7 +254,7 @@ impl Problem {
     }
 
     /// 429 or 503 as long as a limit holds, which is counted.
-    pub fn limited(limit: Limit, now: Timestamp) -> Self {
+    pub fn limited(limit: LimitMet, now: Timestamp) -> Self {
         metrics::count(Metric::Limited(limit.of.name()));
         let code = match limit.of {
             LimitOf::Cooldown => Code::ResendTooSoon,
@@ -331,19 +332,4 @@ fn challenge(code: Code) -> HeaderValue {
         Code::MissingToken => r#"Bearer realm="latchkey""#,
         _ => r#"Bearer realm="latchkey", error="invalid_token""#,
     })
-}
-
-/// An error with all that caused it, on one line.
-pub struct Chain<'a>(pub &'a (dyn Error + 'static));
-
-impl fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut next = self.0.source();
-        while let Some(cause) = next {
-            write!(f, ": {cause}")?;
-            next = cause.source();
-        }
-        Ok(())
-    }
 }

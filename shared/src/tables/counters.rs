@@ -1,94 +1,69 @@
 //! Counters of a clock's hour or day: items of the codes table that are counted
 //! up to a limit and never past it.
 
-use std::sync::Arc;
-
-use aws_sdk_dynamodb::Client;
-
-use super::{StoreError, WRITTEN_BY, Written, conditional_update, number, text};
-use crate::config;
-use crate::domain::limits::{Limit, LimitOf, Window};
-use crate::setup::Setup;
-use crate::world::{Timestamp, World};
+use crate::base::config;
+use crate::base::world::Timestamp;
+use crate::cloud::error::StoreError;
+use crate::cloud::items::{TTL, number};
+use crate::cloud::setup::Setup;
+use crate::cloud::table::Table;
+use crate::cloud::writes::Written;
+use crate::domain::limits::Window;
 
 /// All counters.
-pub struct Counters {
-    client: Client,
-    table: String,
-    world: Arc<World>,
-}
+pub struct Counters(Table);
 
-/// One that was counted, to be given back if it comes to nothing.
+/// How counting ended.
 #[derive(Debug)]
-pub struct Taken(Option<String>);
+pub enum Taken {
+    /// It is counted, under this key; under none, where nothing is limited.
+    Counted(Option<String>),
+    /// The limit is reached, until then.
+    Full(Timestamp),
+}
 
 impl Counters {
     /// Those of the deployment.
     pub fn new(setup: &Setup) -> Self {
-        Self {
-            client: setup.dynamodb(),
-            table: setup.vars.text(config::CODES_TABLE).to_owned(),
-            world: Arc::clone(&setup.world),
-        }
+        Self(Table::new(setup, config::CODES_TABLE))
     }
 
     /// Counts one more of `what` (`kind#whose`), unless the limit is reached in
     /// this hour or day of the clock (UTC). A lost answer may count twice, never
     /// too few.
-    ///
-    /// # Errors
-    /// If the table does not answer.
-    pub async fn take(
-        &self,
-        what: &str,
-        window: Window,
-        of: LimitOf,
-    ) -> Result<Result<Taken, Limit>, StoreError> {
+    pub async fn take(&self, what: &str, window: Window) -> Result<Taken, StoreError> {
         if !window.is_on() {
-            return Ok(Ok(Taken(None)));
+            return Ok(Taken::Counted(None));
         }
-        let now = self.world.now();
-        let start = now.seconds().div_euclid(window.seconds) * window.seconds;
+        let start = self.0.world.now().seconds().div_euclid(window.seconds) * window.seconds;
         let until = Timestamp::from_millis((start + window.seconds) * 1_000);
         let key = format!("{what}#{start}");
         let update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("pk", text(&key))
-            .condition_expression(format!(
-                "attribute_not_exists(n) OR (n < :most AND {WRITTEN_BY} <> :invocation)"
-            ))
-            .update_expression(format!(
-                "SET n = if_not_exists(n, :zero) + :one, {WRITTEN_BY} = :invocation, #ttl = :ttl"
-            ))
-            .expression_attribute_names("#ttl", "ttl")
-            .expression_attribute_values(":most", number(window.most))
-            .expression_attribute_values(":zero", number(0))
-            .expression_attribute_values(":one", number(1))
-            .expression_attribute_values(":ttl", number(until.seconds()));
-        Ok(match conditional_update(update, &self.world.new_id()).await? {
-            Written::Done(_) => Ok(Taken(Some(key))),
-            Written::Refused(_) => Err(Limit { of, until }),
+            .0
+            .update(&key)
+            .only_if("attribute_not_exists(n) OR n < :most")
+            .value(":most", number(window.most))
+            .set("n = if_not_exists(n, :zero) + :one")
+            .value(":zero", number(0))
+            .value(":one", number(1))
+            .assign(TTL, number(until.seconds()));
+        Ok(match self.0.send(update).await? {
+            Written::Done(_) => Taken::Counted(Some(key)),
+            Written::Refused(_) => Taken::Full(until),
         })
     }
 
-    /// Gives one back that came to nothing.
-    ///
-    /// # Errors
-    /// If the table does not answer; it then stays counted.
-    pub async fn give_back(&self, taken: &Taken) -> Result<(), StoreError> {
-        let Taken(Some(key)) = taken else { return Ok(()) };
+    /// Gives one back that came to nothing. If the table does not answer, it
+    /// stays counted.
+    pub async fn give_back(&self, key: &str) -> Result<(), StoreError> {
         let update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("pk", text(key))
-            .condition_expression(format!("n > :zero AND {WRITTEN_BY} <> :invocation"))
-            .update_expression(format!("SET n = n - :one, {WRITTEN_BY} = :invocation"))
-            .expression_attribute_values(":zero", number(0))
-            .expression_attribute_values(":one", number(1));
-        conditional_update(update, &self.world.new_id()).await?;
+            .0
+            .update(key)
+            .only_if("n > :zero")
+            .set("n = n - :one")
+            .value(":zero", number(0))
+            .value(":one", number(1));
+        self.0.send_once(update).await?;
         Ok(())
     }
 }

@@ -2,21 +2,23 @@
 //! each place and hour (a country's in eight shards, for an item takes 1,000
 //! writes a second), and one for each place that is paused.
 
-use std::sync::Arc;
-
-use aws_sdk_dynamodb::Client;
 use rand::RngExt;
 
-use super::reader::Reader;
-use super::{Item, StoreError, WRITTEN_BY, Written, conditional_update, number, text};
-use crate::config::{self, BadParameter};
-use crate::domain::limits::{Limit, LimitOf};
+use crate::base::config::{self, BadParameter, Parameter};
+use crate::base::error::Chain;
+use crate::base::metrics;
+use crate::base::metrics::Metric;
+use crate::base::world::Timestamp;
+use crate::cloud::error::StoreError;
+use crate::cloud::items::{Item, TTL, number, read_number, string};
+use crate::cloud::setup::Setup;
+use crate::cloud::table::Table;
+use crate::cloud::writes::Written;
+use crate::domain::limits::{LimitMet, LimitOf};
 use crate::domain::phone::Phone;
 use crate::domain::pumping::{Bucket, Place, Pumping};
-use crate::http::problem::Chain;
-use crate::metrics::{self, Metric};
-use crate::setup::Setup;
-use crate::world::{Timestamp, World};
+use crate::settings;
+use crate::tables;
 
 /// How many items a country's hour is spread over.
 const SHARDS: u32 = 8;
@@ -26,11 +28,8 @@ const PAUSE: &str = "pause ";
 
 /// The guard.
 pub struct Guard {
-    client: Client,
-    reader: Arc<Reader>,
-    table: String,
+    table: Table,
     pumping: Pumping,
-    world: Arc<World>,
 }
 
 /// What the guard says of a number.
@@ -39,24 +38,14 @@ pub enum Verdict {
     /// It may be texted.
     Open,
     /// Its place is paused.
-    Paused(Limit),
+    Paused(LimitMet),
     /// Its place looks pumped and is to be paused, as long as the limit says.
-    Pumped(Place, Limit),
+    Pumped(Place, LimitMet),
 }
 
-impl Verdict {
-    /// What stands in the way of a text.
-    pub const fn limit(&self) -> Option<Limit> {
-        match self {
-            Self::Open => None,
-            Self::Paused(limit) | Self::Pumped(_, limit) => Some(*limit),
-        }
-    }
-}
-
-/// What is counted of a text.
+/// What becomes of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Counted {
+pub enum TextFate {
     /// It is sent.
     Sent,
     /// It did not leave after all.
@@ -66,26 +55,17 @@ pub enum Counted {
 }
 
 impl Guard {
+    /// The parameters that [`Guard::new`] reads.
+    pub const PARAMETERS: &[&[&Parameter]] = &[tables::CODES, settings::PUMPING];
+
     /// That of the deployment.
-    ///
-    /// # Errors
-    /// If a parameter is bad.
     pub fn new(setup: &Setup) -> Result<Self, BadParameter> {
-        Ok(Self {
-            client: setup.dynamodb(),
-            reader: setup.reader(),
-            table: setup.vars.text(config::CODES_TABLE).to_owned(),
-            pumping: Pumping::read(&setup.vars)?,
-            world: Arc::clone(&setup.world),
-        })
+        Ok(Self { table: Table::new(setup, config::CODES_TABLE), pumping: settings::pumping(&setup.vars)? })
     }
 
     /// Judges the places of a number, in one read.
-    ///
-    /// # Errors
-    /// If the table does not answer, or not all of it.
     pub async fn judge(&self, phone: &Phone) -> Result<Verdict, StoreError> {
-        let now = self.world.now();
+        let now = self.table.world.now();
         let places = self.pumping.places(phone);
         if places.is_empty() {
             return Ok(Verdict::Open);
@@ -95,7 +75,7 @@ impl Guard {
             let of_hour = move |hour| (0..shards(place)).map(move |shard| counter_key(place, hour, shard));
             hours.clone().flat_map(of_hour).chain([pause_key(place)])
         });
-        let items = self.reader.get_all(&self.table, keys.collect()).await?;
+        let items = self.table.get_all(keys.collect()).await?;
 
         let mut paused_until = None;
         for place in places {
@@ -113,38 +93,26 @@ impl Guard {
             let buckets = items.iter().filter(|item| of_place(item, "")).flat_map(buckets);
             if self.pumping.is_pumped(&place, buckets, until, now) {
                 let until = now.plus_seconds(self.pumping.pause);
-                return Ok(Verdict::Pumped(place, Limit { of: LimitOf::Pumping, until }));
+                return Ok(Verdict::Pumped(place, LimitMet { of: LimitOf::Pumping, until }));
             }
         }
         Ok(match paused_until {
             None => Verdict::Open,
-            Some(until) => Verdict::Paused(Limit { of: LimitOf::Pumping, until }),
+            Some(until) => Verdict::Paused(LimitMet { of: LimitOf::Pumping, until }),
         })
     }
 
     /// Pauses a place that looks pumped, unless another just did.
-    ///
-    /// # Errors
-    /// If the table does not answer.
     pub async fn pause(&self, place: &Place, until: Timestamp) -> Result<(), StoreError> {
         let update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("pk", text(pause_key(place)))
-            .condition_expression("attribute_not_exists(pk) OR paused_until <= :now")
-            .update_expression(format!(
-                "SET paused_until = :until, place = :place, #ttl = :ttl, {WRITTEN_BY} = :invocation"
-            ))
-            .expression_attribute_names("#ttl", "ttl")
-            .expression_attribute_values(":now", number(self.world.now().millis()))
-            .expression_attribute_values(":until", number(until.millis()))
-            .expression_attribute_values(":place", text(format!("{PAUSE}{}", place.name)))
-            .expression_attribute_values(
-                ":ttl",
-                number(until.plus_seconds(self.pumping.needed_for()).seconds()),
-            );
-        if let Written::Done(_) = conditional_update(update, &self.world.new_id()).await? {
+            .table
+            .update(pause_key(place))
+            .only_if("attribute_not_exists(pk) OR paused_until <= :now")
+            .value(":now", number(self.table.world.now().millis()))
+            .assign("paused_until", number(until.millis()))
+            .assign("place", string(format!("{PAUSE}{}", place.name)))
+            .assign(TTL, number(until.plus_seconds(self.pumping.needed_for()).seconds()));
+        if let Written::Done(_) = self.table.send(update).await? {
             tracing::warn!(place = place.name, seconds = self.pumping.pause, "looks pumped: no texts there");
             metrics::count(Metric::PumpingPauses);
         }
@@ -153,41 +121,32 @@ impl Guard {
 
     /// Counts what became of a text that was sent at `sent_at`. Counting fails
     /// nothing else: what could not be counted is logged.
-    pub async fn count(&self, phone: &Phone, sent_at: Timestamp, counted: Counted) {
+    pub async fn count(&self, phone: &Phone, sent_at: Timestamp, fate: TextFate) {
         let places = self.pumping.places(phone);
         let add = async |place: Option<&Place>| {
             let Some(place) = place else { return };
-            if let Err(error) = self.add(place, sent_at, counted).await {
+            if let Err(error) = self.add(place, sent_at, fate).await {
                 tracing::warn!(cause = %Chain(&error), "a text was not counted by the guard");
             }
         };
         tokio::join!(add(places.first()), add(places.get(1)));
     }
 
-    async fn add(&self, place: &Place, sent_at: Timestamp, counted: Counted) -> Result<(), StoreError> {
+    async fn add(&self, place: &Place, sent_at: Timestamp, fate: TextFate) -> Result<(), StoreError> {
         let bucket = self.pumping.bucket(sent_at);
-        let shard = self.world.chance().random_range(0..shards(place));
-        let (prefix, change) = match counted {
-            Counted::Sent => ('s', 1),
-            Counted::NotSent => ('s', -1),
-            Counted::Entered => ('e', 1),
+        let shard = self.table.world.rng().random_range(0..shards(place));
+        let (prefix, change) = match fate {
+            TextFate::Sent => ('s', 1),
+            TextFate::NotSent => ('s', -1),
+            TextFate::Entered => ('e', 1),
         };
-        self.client
-            .update_item()
-            .table_name(&self.table)
-            .key("pk", text(counter_key(place, self.pumping.hour_of(bucket), shard)))
-            .update_expression("SET #ttl = :ttl, place = :place ADD #bucket :change")
-            .expression_attribute_names("#ttl", "ttl")
-            .expression_attribute_names("#bucket", format!("{prefix}{bucket}"))
-            .expression_attribute_values(":change", number(change))
-            .expression_attribute_values(":place", text(&place.name))
-            .expression_attribute_values(
-                ":ttl",
-                number(sent_at.plus_seconds(self.pumping.needed_for()).seconds()),
-            )
-            .send()
-            .await
-            .map_err(StoreError::of_write)?;
+        let update = self
+            .table
+            .update(counter_key(place, self.pumping.hour_of(bucket), shard))
+            .assign("place", string(&place.name))
+            .assign(TTL, number(sent_at.plus_seconds(self.pumping.needed_for()).seconds()))
+            .add(&format!("{prefix}{bucket}"), change);
+        self.table.send(update).await?;
         Ok(())
     }
 }
@@ -205,7 +164,7 @@ fn pause_key(place: &Place) -> String {
 }
 
 fn read(item: &Item, name: &str) -> i64 {
-    item.get(name).and_then(|value| value.as_n().ok()?.parse().ok()).unwrap_or_default()
+    read_number(item, name).unwrap_or_default()
 }
 
 /// The buckets of an item: attributes `s<bucket>` and `e<bucket>`.

@@ -1,19 +1,15 @@
 //! The public halves of the signing keys: one item of the users table.
 
-use std::sync::Arc;
-
-use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use serde::{Deserialize, Serialize};
 
-use super::reader::Reader;
-use super::{StoreError, number, write};
-use crate::config;
-use crate::http::endpoint::Needs;
-use crate::lambda::StartError;
-use crate::setup::Setup;
-use crate::tokens::PublicKey;
-use crate::world::{Timestamp, World};
+use crate::base::config;
+use crate::base::world::Timestamp;
+use crate::cloud::error::StoreError;
+use crate::cloud::items::{number, write};
+use crate::cloud::setup::Setup;
+use crate::cloud::table::Table;
+use crate::domain::public_key::PublicKey;
 
 const KEY: &str = "keyset";
 
@@ -40,77 +36,49 @@ impl Published {
 }
 
 /// The keyset.
-pub struct Keyset {
-    client: Client,
-    reader: Arc<Reader>,
-    table: String,
-    world: Arc<World>,
-}
-
-impl Needs for Keyset {
-    async fn build(setup: &Setup) -> Result<Self, StartError> {
-        Ok(Self::new(setup))
-    }
-}
+pub struct Keyset(Table);
 
 impl Keyset {
     /// That of the deployment.
     pub fn new(setup: &Setup) -> Self {
-        Self {
-            client: setup.dynamodb(),
-            reader: setup.reader(),
-            table: setup.vars.text(config::USERS_TABLE).to_owned(),
-            world: Arc::clone(&setup.world),
-        }
+        Self(Table::new(setup, config::USERS_TABLE))
     }
 
     /// The keys, read consistently; none before the first issuing function has
     /// started.
-    ///
-    /// # Errors
-    /// If the table does not answer.
     pub async fn read(&self) -> Result<Vec<PublicKey>, StoreError> {
         Ok(self.item().await?.map(|item| item.keys).unwrap_or_default())
     }
 
     /// When the deployment began: no user is older.
-    ///
-    /// # Errors
-    /// If the table does not answer.
     pub async fn since(&self) -> Result<Timestamp, StoreError> {
-        Ok(self.item().await?.map_or_else(|| self.world.now(), |item| item.since))
+        Ok(self.item().await?.map_or_else(|| self.0.world.now(), |item| item.since))
     }
 
     /// What [`Keyset::publish`] goes by.
-    ///
-    /// # Errors
-    /// If the table does not answer.
     pub async fn published(&self) -> Result<Published, StoreError> {
         self.item().await.map(Published)
     }
 
     async fn item(&self) -> Result<Option<KeysetItem>, StoreError> {
-        self.reader.get(&self.table, [("pk", KEY)]).await
+        self.0.get(KEY).await
     }
 
     /// Makes these the keys, where `published` are others. Those of a version of the
     /// secret never take the place of a later one's: an instance that was slow
     /// to start undoes no rotation.
-    ///
-    /// # Errors
-    /// If the table does not answer.
     pub async fn publish(
         &self,
         Published(present): &Published,
         keys: &[PublicKey],
         version_at: Option<Timestamp>,
     ) -> Result<(), StoreError> {
-        let since = present.as_ref().map_or_else(|| self.world.now(), |item| item.since);
+        let since = present.as_ref().map_or_else(|| self.0.world.now(), |item| item.since);
         let item = KeysetItem { pk: KEY.to_owned(), keys: keys.to_vec(), version_at, since };
         if present.as_ref() == Some(&item) {
             return Ok(());
         }
-        let put = self.client.put_item().table_name(&self.table).set_item(Some(write(&item)));
+        let put = self.0.client.put_item().table_name(&self.0.name).set_item(Some(write(&item)));
         let put = match version_at {
             None => put,
             Some(at) => put

@@ -1,122 +1,56 @@
-//! The three tables. Concrete structs over the one client: the seam for the
-//! laptop and the tests is the client's HTTP, so that the same condition
-//! expressions run everywhere.
+//! What our three tables hold.
+//!
+//! The users table has a key `pk`:
+//!
+//! | key | what | where |
+//! |---|---|---|
+//! | `user#<id>` | a user | [`users`] |
+//! | `phone#<e164>` | whose phone that is | [`users`] |
+//! | `invite#<code>` | whose invite code that is; without an owner for ever once drawn anew | [`invites`] |
+//! | `edge#<smaller id>#<larger id>` | that one of the two entered the other's code | [`referrals`] |
+//! | `refs#<id>#<0..7>` | how many entered a user's code: eight shards | [`referrals`] |
+//! | `avatar#<id>` | an avatar: the file and its type | [`avatars`] |
+//! | `keyset` | the public keys | [`keyset`] |
+//!
+//! and four indexes:
+//!
+//! | index | keys | what |
+//! |---|---|---|
+//! | `referrals` | `referrer_id`, `position` | edges by referrer and time |
+//! | `created` | `created_in`, `created_at_key` | users by month and shard (`2026-11#0` to `#7`), by time |
+//! | `roles` | `staff_role`, `created_at_key` | those who may more than users |
+//! | `banned` | `banned`, `created_at_key` | those who are banned |
+//!
+//! `staff_role` and `banned` are there only where they say something, so the
+//! last two indexes are as small as what they list.
+//!
+//! The codes table, whose items end by its TTL, has a key `pk`, too: [`codes`],
+//! [`counters`], [`guard`], [`idempotency`], [`stats`]. The sessions table is
+//! described in [`sessions`].
 
+pub mod avatars;
 pub mod codes;
 pub mod counters;
 pub mod guard;
+pub mod idempotency;
+pub mod invites;
+mod keys;
 pub mod keyset;
-pub(crate) mod reader;
-pub mod requests;
+pub mod referrals;
+mod register;
+pub mod rolls;
 pub mod sessions;
 pub mod stats;
-pub mod transaction;
+pub mod tally;
 pub mod users;
 
-use std::collections::HashMap;
-use std::error::Error;
+use crate::base::config::{self, Parameter};
 
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+/// What whoever asks the users table reads.
+pub const USERS: &[&Parameter] = &[config::USERS_TABLE, config::AWS_ENDPOINT_URL_DYNAMODB];
 
-/// An item as DynamoDB holds it.
-pub(crate) type Item = HashMap<String, AttributeValue>;
+/// What whoever asks the codes table reads.
+pub const CODES: &[&Parameter] = &[config::CODES_TABLE, config::AWS_ENDPOINT_URL_DYNAMODB];
 
-type BoxError = Box<dyn Error + Send + Sync>;
-
-/// The attribute in which each write leaves the identifier of its invocation.
-pub(crate) const WRITTEN_BY: &str = "written_by";
-
-/// Why a table did not answer.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// Nothing was changed.
-    #[error("the table does not answer")]
-    Unavailable(#[source] BoxError),
-    /// A write may have taken effect or not.
-    #[error("it is not known whether the write took effect")]
-    OutcomeUnknown(#[source] BoxError),
-}
-
-impl StoreError {
-    /// Of a read: nothing can have been changed.
-    pub(crate) fn of_read<E: Error + Send + Sync + 'static>(error: E) -> Self {
-        Self::Unavailable(Box::new(error))
-    }
-
-    /// Of a write: it was refused only where DynamoDB says so.
-    pub(crate) fn of_write<E, R>(error: SdkError<E, R>) -> Self
-    where
-        E: Error + ProvideErrorMetadata + Send + Sync + 'static,
-        R: std::fmt::Debug + Send + Sync + 'static,
-    {
-        let refused = match &error {
-            SdkError::ConstructionFailure(_) => true,
-            SdkError::ServiceError(of) => of.err().code().is_some_and(|code| {
-                !matches!(code, "InternalServerError" | "TransactionInProgressException")
-            }),
-            _ => false,
-        };
-        if refused { Self::Unavailable(Box::new(error)) } else { Self::OutcomeUnknown(Box::new(error)) }
-    }
-}
-
-/// How a conditional write ended.
-#[derive(Debug)]
-pub(crate) enum Written {
-    /// Done; the item as it is now.
-    Done(Item),
-    /// Refused; the item as it is, empty if there is none.
-    Refused(Item),
-}
-
-/// Sends a conditional update in the name of one invocation. If its first
-/// attempt took effect and the answer was lost, the retry is refused and finds
-/// its own identifier: that is success.
-pub(crate) async fn conditional_update(
-    update: UpdateItemFluentBuilder,
-    invocation: &str,
-) -> Result<Written, StoreError> {
-    let sent = update
-        .expression_attribute_values(":invocation", text(invocation))
-        .return_values(ReturnValue::AllNew)
-        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-        .send()
-        .await;
-    match sent {
-        Ok(output) => Ok(Written::Done(output.attributes.unwrap_or_default())),
-        Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
-            let UpdateItemError::ConditionalCheckFailedException(refusal) = error.into_err() else {
-                unreachable!("just checked");
-            };
-            let item = refusal.item.unwrap_or_default();
-            let is_ours = item.get(WRITTEN_BY).is_some_and(|by| by.as_s().is_ok_and(|by| by == invocation));
-            Ok(if is_ours { Written::Done(item) } else { Written::Refused(item) })
-        }
-        Err(error) => Err(StoreError::of_write(error)),
-    }
-}
-
-/// A text attribute.
-pub(crate) fn text(value: impl Into<String>) -> AttributeValue {
-    AttributeValue::S(value.into())
-}
-
-/// A number attribute.
-pub(crate) fn number(value: impl Into<i64>) -> AttributeValue {
-    AttributeValue::N(value.into().to_string())
-}
-
-/// Reads an item into a type whose fields are named as its attributes.
-pub(crate) fn read<T: DeserializeOwned>(item: Item) -> Result<T, StoreError> {
-    serde_dynamo::from_item(item).map_err(StoreError::of_read)
-}
-
-/// Writes a type into an item whose attributes are named as its fields.
-pub(crate) fn write<T: Serialize>(value: &T) -> Item {
-    serde_dynamo::to_item(value).expect("our own types are maps with text keys")
-}
+/// What whoever asks the sessions table reads.
+pub const SESSIONS: &[&Parameter] = &[config::SESSIONS_TABLE, config::AWS_ENDPOINT_URL_DYNAMODB];

@@ -7,25 +7,21 @@
 //! the other's transactions.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use rand::RngExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::guard::Counted;
-use super::reader::Reader;
-use super::transaction::Write;
-use super::{StoreError, number, read, text};
-use crate::config;
+use crate::base::config;
+use crate::base::error::Chain;
+use crate::base::world::Date;
+use crate::cloud::error::StoreError;
+use crate::cloud::items::{TTL, number, read, string};
+use crate::cloud::setup::Setup;
+use crate::cloud::table::Table;
+use crate::cloud::writes::Write;
 use crate::domain::limits::DAY;
-use crate::http::endpoint::Needs;
-use crate::http::problem::Chain;
-use crate::lambda::StartError;
-use crate::setup::Setup;
-use crate::world::{Date, World};
+use crate::tables::guard::TextFate;
 
 /// How many items a day's numbers of one kind are spread over.
 const SHARDS: u32 = 8;
@@ -34,12 +30,7 @@ const SHARDS: u32 = 8;
 pub const KEPT: u16 = 90;
 
 /// The numbers of all days.
-pub struct Stats {
-    client: Client,
-    reader: Arc<Reader>,
-    table: String,
-    world: Arc<World>,
-}
+pub struct Stats(Table);
 
 /// What a transaction makes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -75,81 +66,49 @@ struct Shard {
     numbers: Numbers,
 }
 
-impl Needs for Stats {
-    async fn build(setup: &Setup) -> Result<Self, StartError> {
-        Ok(Self::new(setup))
-    }
-}
-
 impl Stats {
     /// Those of the deployment.
     pub fn new(setup: &Setup) -> Self {
-        Self {
-            client: setup.dynamodb(),
-            reader: setup.reader(),
-            table: setup.vars.text(config::CODES_TABLE).to_owned(),
-            world: Arc::clone(&setup.world),
-        }
+        Self(Table::new(setup, config::CODES_TABLE))
     }
 
     /// Counts what a transaction makes, as part of it.
     pub fn made(&self, made: Made) -> Write {
-        let today = Date::of(self.world.now());
-        let update = Update::builder()
-            .table_name(&self.table)
-            .key("pk", text(key("made", today, self.shard())))
-            .update_expression("SET #date = :date, #ttl = :ttl ADD sign_ups :sign_ups, referrals :referrals")
-            .expression_attribute_names("#date", "date")
-            .expression_attribute_names("#ttl", "ttl")
-            .expression_attribute_values(":date", text(today.to_string()))
-            .expression_attribute_values(":ttl", number(self.ttl()))
-            .expression_attribute_values(":sign_ups", number(i64::from(made.sign_up)))
-            .expression_attribute_values(":referrals", number(i64::from(made.referral)))
-            .build()
-            .expect("an update has a table, a key and an expression");
-        Write(TransactWriteItem::builder().update(update).build())
+        self.today("made").add("sign_ups", made.sign_up.into()).add("referrals", made.referral.into())
     }
 
     /// Counts what became of a text. What could not be counted is logged.
-    pub async fn count(&self, counted: Counted) {
-        let (name, change) = match counted {
-            Counted::Sent => ("codes_texted", 1),
-            Counted::NotSent => ("codes_texted", -1),
-            Counted::Entered => ("codes_entered", 1),
+    pub async fn count(&self, fate: TextFate) {
+        let (name, change) = match fate {
+            TextFate::Sent => ("codes_texted", 1),
+            TextFate::NotSent => ("codes_texted", -1),
+            TextFate::Entered => ("codes_entered", 1),
         };
-        let today = Date::of(self.world.now());
-        let updated = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("pk", text(key("sent", today, self.shard())))
-            .update_expression("SET #date = :date, #ttl = :ttl ADD #name :change")
-            .expression_attribute_names("#date", "date")
-            .expression_attribute_names("#ttl", "ttl")
-            .expression_attribute_names("#name", name)
-            .expression_attribute_values(":date", text(today.to_string()))
-            .expression_attribute_values(":ttl", number(self.ttl()))
-            .expression_attribute_values(":change", number(change))
-            .send()
-            .await;
-        if let Err(error) = updated {
+        if let Err(error) = self.0.send(self.today("sent").add(name, change)).await {
             tracing::warn!(cause = %Chain(&error), "{name} was not counted");
         }
     }
 
+    /// Numbers of one kind, of today.
+    fn today(&self, kind: &str) -> Write {
+        let now = self.0.world.now();
+        let (today, shard) = (Date::of(now), self.0.world.rng().random_range(0..SHARDS));
+        self.0
+            .update(key(kind, today, shard))
+            .assign("date", string(today.to_string()))
+            .assign(TTL, number(now.plus_seconds((i64::from(KEPT) + 1) * DAY).seconds()))
+    }
+
     /// The last `days` days, today first; a day without any numbers is all
     /// zeros. Read at once, whatever the number of days.
-    ///
-    /// # Errors
-    /// If the table does not answer, or not all of it.
     pub async fn last(&self, days: u16) -> Result<Vec<(Date, Numbers)>, StoreError> {
-        let today = Date::of(self.world.now());
+        let today = Date::of(self.0.world.now());
         let dates: Vec<_> = (0..days).map(|back| today.before(back)).collect();
         let keys = dates
             .iter()
             .flat_map(|date| ["made", "sent"].map(|kind| (kind, *date)))
             .flat_map(|(kind, date)| (0..SHARDS).map(move |shard| key(kind, date, shard)));
-        let items = self.reader.get_all(&self.table, keys.collect()).await?;
+        let items = self.0.get_all(keys.collect()).await?;
 
         let mut sums = BTreeMap::<String, Numbers>::new();
         for item in items {
@@ -162,14 +121,6 @@ impl Stats {
         }
         let of = |date: Date| (date, sums.get(&date.to_string()).copied().unwrap_or_default());
         Ok(dates.into_iter().map(of).collect())
-    }
-
-    fn shard(&self) -> u32 {
-        self.world.chance().random_range(0..SHARDS)
-    }
-
-    fn ttl(&self) -> i64 {
-        self.world.now().plus_seconds((i64::from(KEPT) + 1) * DAY).seconds()
     }
 }
 

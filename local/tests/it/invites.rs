@@ -1,0 +1,123 @@
+//! Invite codes under management: limited, ended, revoked, drawn anew.
+
+use std::sync::Arc;
+
+use http::Method;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use crate::app::{ADMIN, Answer, App, phone};
+use crate::faults::Fault;
+use crate::trials::trials;
+
+async fn manage(app: &App, token: &str, user: &str, body: Value) -> Answer {
+    app.json(Method::PATCH, &format!("/v1/users/{user}/invite"), token, &body).await
+}
+
+#[tokio::test]
+async fn an_invite_code_is_limited_ended_and_revoked() {
+    let app = App::with_admin(&[("SESSION_TTL", "0")]).await;
+    let (admin, alice) = (app.sign_in(ADMIN).await, app.sign_in(&phone(1)).await);
+    let enter = async |n: u32| {
+        let friend = app.sign_in(&phone(n)).await;
+        app.activate(&friend.token, &alice.invite_code).await
+    };
+    enter(11).await.ok(200);
+    let now = manage(&app, &admin.token, &alice.id, json!({})).await.ok(200);
+    let expected = json!({
+        "invite_code": alice.invite_code, "max_uses": null, "expires_at": null, "revoked": false, "uses": 1,
+    });
+    assert_eq!(now, expected);
+    // What was used before the limit counts.
+    let limited = manage(&app, &admin.token, &alice.id, json!({ "max_uses": 3 })).await.ok(200);
+    assert_eq!((&limited["max_uses"], &limited["uses"]), (&json!(3), &json!(1)));
+    enter(12).await.ok(200);
+    let code = app.code_for(&phone(13)).await;
+    let body = json!({ "phone": phone(13), "code": code, "invite_code": alice.invite_code });
+    assert!(app.post("/v1/auth/token", body).await.ok(200)["user"]["referrer"].is_object());
+    enter(14).await.problem(404, "invite_code_not_found");
+    let code = app.code_for(&phone(15)).await;
+    let body = json!({ "phone": phone(15), "code": code, "invite_code": alice.invite_code });
+    assert_eq!(app.post("/v1/auth/token", body).await.ok(200)["invite_error"], "invite_code_not_found");
+    let free = manage(&app, &admin.token, &alice.id, json!({ "max_uses": null })).await.ok(200);
+    assert_eq!((&free["max_uses"], &free["uses"]), (&Value::Null, &json!(3)));
+    enter(16).await.ok(200);
+
+    let end =
+        manage(&app, &admin.token, &alice.id, json!({ "expires_at": "2026-11-21T03:25:53+02:00" })).await;
+    assert_eq!(end.ok(200)["expires_at"], "2026-11-21T01:25:53Z");
+    enter(17).await.ok(200);
+    app.clock.advance(1);
+    enter(18).await.problem(404, "invite_code_not_found");
+    manage(&app, &admin.token, &alice.id, json!({ "expires_at": null, "revoked": true })).await.ok(200);
+    enter(19).await.problem(404, "invite_code_not_found");
+    manage(&app, &admin.token, &alice.id, json!({ "revoked": false })).await.ok(200);
+    enter(20).await.ok(200);
+    assert_eq!(app.me(&alice).await["referrals_count"], 6);
+
+    for (field, bad) in [
+        ("max_uses", json!(-1)),
+        ("max_uses", json!("3")),
+        ("expires_at", json!("tomorrow")),
+        ("revoked", json!("yes")),
+        ("redraw", json!(1)),
+    ] {
+        let answer = manage(&app, &admin.token, &alice.id, json!({ field: bad })).await;
+        assert_eq!(answer.problem(422, "invalid_request")["errors"][0]["field"], field);
+    }
+    manage(&app, &admin.token, "nobody", json!({})).await.problem(404, "user_not_found");
+}
+
+#[tokio::test]
+async fn a_redrawn_code_leaves_its_referrals_and_is_nobodys_for_ever() {
+    let app = App::with_admin(&[]).await;
+    let (admin, alice, bob) =
+        (app.sign_in(ADMIN).await, app.sign_in(&phone(1)).await, app.sign_in(&phone(2)).await);
+    app.activate(&bob.token, &alice.invite_code).await.ok(200);
+    let drawn = manage(&app, &admin.token, &alice.id, json!({ "redraw": true, "max_uses": 1 })).await.ok(200);
+    let new = drawn["invite_code"].as_str().unwrap();
+    assert_ne!(new, alice.invite_code);
+    assert_eq!((&drawn["uses"], &drawn["max_uses"]), (&json!(0), &json!(1)));
+    let profile = app.me(&alice).await;
+    assert_eq!((&profile["invite_code"], &profile["referrals_count"]), (&json!(new), &json!(1)));
+    let (carol, dave) = (app.sign_in(&phone(3)).await, app.sign_in(&phone(4)).await);
+    app.activate(&carol.token, &alice.invite_code).await.problem(404, "invite_code_not_found");
+    app.activate(&carol.token, new).await.ok(200);
+    app.activate(&dave.token, new).await.problem(404, "invite_code_not_found");
+    // Counted since it was drawn, not anew from all referrals.
+    let more = manage(&app, &admin.token, &alice.id, json!({ "max_uses": 5 })).await.ok(200);
+    assert_eq!((&more["uses"], &app.me(&alice).await["referrals_count"]), (&json!(1), &json!(2)));
+    // Whoever entered the old one may say so again.
+    app.activate(&bob.token, &alice.invite_code).await.ok(200);
+    app.faults.next("TransactWriteItems", Fault::AppliedThenTimeout);
+    manage(&app, &admin.token, &alice.id, json!({ "redraw": true })).await.ok(200);
+    assert!(app.faults.all_met());
+}
+
+/// Fifty at once for a code of ten uses, with faults in half of the trials.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limited_code_is_used_as_often_as_it_may_be() {
+    for trial in 0..trials() {
+        let app =
+            Arc::new(App::with_admin(&[("REVEAL_CODE", "true"), ("INVITE_GUESSES_PER_DAY", "0")]).await);
+        let (admin, alice) = (app.sign_in(ADMIN).await, app.sign_in(&phone(0)).await);
+        manage(&app, &admin.token, &alice.id, json!({ "max_uses": 10 })).await.ok(200);
+        let mut friends = Vec::new();
+        for n in 1..=50 {
+            friends.push(app.sign_in(&phone(n)).await);
+        }
+        app.faults.trouble(trial);
+        let mut racers = JoinSet::new();
+        for friend in friends {
+            let (app, code) = (Arc::clone(&app), alice.invite_code.clone());
+            racers.spawn(async move { app.activate(&friend.token, &code).await.status });
+        }
+        let answers = racers.join_all().await;
+        app.faults.calm();
+        assert!(answers.iter().all(|status| [200, 404, 503].contains(status)), "{answers:?}");
+        let count = app.me(&alice).await["referrals_count"].as_u64().unwrap();
+        let managed = manage(&app, &admin.token, &alice.id, json!({})).await.ok(200);
+        assert_eq!(managed["uses"], count, "trial {trial}");
+        assert!(count <= 10 && (trial % 2 == 1 || count == 10), "trial {trial}: {count}");
+    }
+}

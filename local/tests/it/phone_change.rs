@@ -1,0 +1,124 @@
+//! Moving an account to another phone.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use http::Method;
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use crate::app::{ADMIN, Answer, App, FREE, phone};
+use crate::trials::trials;
+
+async fn ask_to_move(app: &App, token: &str, phone: &str) -> Answer {
+    let body = json!({ "phone": phone, "purpose": "change_phone" });
+    app.json(Method::POST, "/v1/auth/code", token, &body).await
+}
+
+async fn move_to(app: &App, token: &str, phone: &str, code: &str) -> Answer {
+    app.json(Method::PUT, "/v1/users/me/phone", token, &json!({ "phone": phone, "code": code })).await
+}
+
+#[tokio::test]
+async fn an_account_moves_to_a_number_that_proved_itself() {
+    let app = App::with_admin(&[]).await;
+    let (alice, bob) = (app.sign_in(&phone(1)).await, app.sign_in(&phone(2)).await);
+    app.activate(&alice.token, &bob.invite_code).await.ok(200);
+    // Texts of one millisecond have no order.
+    app.clock.advance(1);
+    ask_to_move(&app, &alice.token, &phone(9)).await.ok(202);
+    let code = app.last_code(&phone(9)).await;
+    let profile = move_to(&app, &alice.token, &phone(9), &code).await.ok(200);
+    assert_eq!((&profile["phone"], &profile["id"]), (&json!(phone(9)), &json!(alice.id)));
+    assert_eq!(profile["referrer"]["id"], bob.id);
+    // The same once more: that answer may have been lost.
+    assert_eq!(move_to(&app, &alice.token, &phone(9), &code).await.ok(200)["phone"], phone(9));
+    // The tokens stay good, the old number is told, and free.
+    assert_eq!(app.me(&alice).await["phone"], phone(9));
+    app.refresh(&alice.refresh).await.ok(200);
+    assert!(app.last_text(&phone(1)).await.contains("изменён"));
+    assert_eq!(app.me(&bob).await["referrals"], json!([phone(9)]));
+    assert_eq!(app.sign_in_later(&phone(9)).await.id, alice.id);
+    assert_ne!(app.sign_in_later(&phone(1)).await.id, alice.id);
+}
+
+#[tokio::test]
+async fn a_code_for_one_purpose_is_none_for_the_other() {
+    let app = App::with_admin(&[]).await;
+    let (alice, bob) = (app.sign_in(&phone(1)).await, app.sign_in(&phone(2)).await);
+    app.post("/v1/auth/code", json!({ "phone": phone(9), "purpose": "change_phone" }))
+        .await
+        .problem(401, "missing_token");
+    ask_to_move(&app, "nonsense", &phone(9)).await.problem(401, "invalid_token");
+    assert_eq!(app.texts(&phone(9)).await, 0);
+    ask_to_move(&app, &alice.token, &phone(9)).await.ok(202);
+    let code = app.last_code(&phone(9)).await;
+    app.exchange(&phone(9), &code).await.problem(422, "invalid_code");
+    move_to(&app, &bob.token, &phone(9), &code).await.problem(422, "invalid_code");
+    let wrong = app.wrong_code(&phone(9)).await;
+    assert_eq!(
+        move_to(&app, &alice.token, &phone(9), &wrong).await.problem(422, "invalid_code")["attempts_left"],
+        4
+    );
+    move_to(&app, &alice.token, &phone(9), &code).await.ok(200);
+
+    let code = app.code_for(&phone(8)).await;
+    move_to(&app, &alice.token, &phone(8), &code).await.problem(422, "invalid_code");
+    assert_eq!(app.me(&alice).await["phone"], phone(9));
+}
+
+#[tokio::test]
+async fn a_taken_number_is_told_only_after_its_code() {
+    let app = App::with_admin(&[]).await;
+    let (alice, bob) = (app.sign_in(&phone(1)).await, app.sign_in(&phone(2)).await);
+    app.clock.advance(60);
+    let free = ask_to_move(&app, &alice.token, &phone(9)).await.ok(202);
+    let taken = ask_to_move(&app, &alice.token, &phone(2)).await.ok(202);
+    assert_eq!(free.as_object().unwrap().len(), taken.as_object().unwrap().len());
+    let wrong = app.wrong_code(&phone(2)).await;
+    move_to(&app, &alice.token, &phone(2), &wrong).await.problem(422, "invalid_code");
+    let code = app.last_code(&phone(2)).await;
+    move_to(&app, &alice.token, &phone(2), &code).await.problem(409, "phone_taken");
+    assert_eq!(
+        (app.me(&alice).await["phone"].clone(), app.me(&bob).await["phone"].clone()),
+        (json!(phone(1)), json!(phone(2)))
+    );
+    assert!(!app.last_text(&phone(1)).await.contains("изменён"), "nothing happened");
+}
+
+/// Two users and a newcomer want one number, half of the trials with faults: it
+/// is one's, and the others keep theirs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_that_several_want_is_one_owners() {
+    let app = Arc::new(App::with_admin(&[FREE, &[("REVEAL_CODE", "true")]].concat()).await);
+    let admin = app.sign_in(ADMIN).await;
+    for trial in 0..trials() {
+        let (one, two, wanted) = (phone(3 * trial), phone(3 * trial + 1), phone(3 * trial + 2));
+        let (alice, bob) = (app.sign_in(&one).await, app.sign_in(&two).await);
+        let code =
+            ask_to_move(&app, &alice.token, &wanted).await.ok(202)["code"].as_str().unwrap().to_owned();
+        app.faults.trouble(trial);
+        let mut racers = JoinSet::new();
+        for person in [&alice, &alice, &bob] {
+            let (app, token, wanted, code) =
+                (Arc::clone(&app), person.token.clone(), wanted.clone(), code.clone());
+            racers.spawn(async move { move_to(&app, &token, &wanted, &code).await });
+        }
+        let answers = racers.join_all().await;
+        app.faults.calm();
+        assert!(answers.iter().all(|answer| answer.status < 500 || answer.status == 503));
+        let mut owners = BTreeMap::new();
+        for number in [&one, &two, &wanted] {
+            let found = app.get(&format!("/v1/users?phone={number}"), &admin.token).await.ok(200);
+            if let Some(id) = found["items"][0]["id"].as_str() {
+                assert_eq!(found["items"][0]["phone"], **number, "trial {trial}");
+                assert!(
+                    owners.insert(id.to_owned(), number.clone()).is_none(),
+                    "trial {trial}: one number each"
+                );
+            }
+        }
+        assert_eq!(owners.len(), 2, "trial {trial}");
+        assert_eq!(owners[&bob.id], two, "a code is bound to who asked");
+    }
+}

@@ -1,0 +1,144 @@
+//! What each function may do is what it does: its policy in the template.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use http::Method;
+use latchkey::endpoint::function::Mount;
+use latchkey_local::functions;
+use latchkey_template::Template;
+use serde_json::json;
+
+use crate::app::{ADMIN, App, phone};
+
+/// The functions that text.
+pub(crate) const SENDERS: [&str; 2] = ["change-phone", "request-code"];
+
+/// A function that starts without a secret has no use for it.
+#[tokio::test]
+async fn secrets_are_read_by_those_alone_who_need_them() {
+    let app = App::new().await;
+    let template = Template::of_checkout();
+    let mut readers = BTreeMap::<_, BTreeSet<_>>::new();
+    for (variable, secret) in [("SIGNING_SECRET", "SigningSecret"), ("PEPPER_SECRET", "PepperSecret")] {
+        for function in functions::all() {
+            let needed = function.build(&app.setup_with(function.name(), &[(variable, "")])).await.is_err();
+            let read = ("secretsmanager:GetSecretValue".to_owned(), secret.to_owned());
+            assert_eq!(
+                template.allowed(function.name()).contains(&read),
+                needed,
+                "{} {secret}",
+                function.name()
+            );
+            if needed {
+                readers.entry(secret).or_default().insert(function.name());
+            }
+        }
+    }
+    assert_eq!(readers["SigningSecret"], ["exchange-code", "refresh-token"].into());
+}
+
+/// A function that starts whoever is to send sends nothing.
+#[tokio::test]
+async fn those_alone_may_text_who_do_and_to_no_topic() {
+    let app = App::new().await;
+    let template = Template::of_checkout();
+    let publish = |resource: &str| ("sns:Publish".to_owned(), resource.to_owned());
+    let mut senders = BTreeSet::new();
+    for function in functions::all() {
+        let name = function.name();
+        let texts = function.build(&app.setup_with(name, &[("SMS_PROVIDER", "pigeon")])).await.is_err();
+        let of_sns = |all: Vec<(String, String)>| -> Vec<_> {
+            all.into_iter().filter(|(action, _)| action.starts_with("sns:")).collect()
+        };
+        let (allowed, denied) = (of_sns(template.allowed(name)), of_sns(template.denied(name)));
+        if texts {
+            assert_eq!(allowed, [publish("*")], "{name}");
+            assert_eq!(denied, [publish("arn:${AWS::Partition}:sns:*:*:*")], "{name}");
+            senders.insert(name);
+        } else {
+            assert_eq!((allowed, denied), (vec![], vec![]), "{name}");
+        }
+    }
+    assert_eq!(senders, SENDERS.into());
+}
+
+/// Each function does nothing that its policy forbids, and its policy allows
+/// nothing that it does not do.
+#[tokio::test]
+async fn policies_are_as_narrow_as_what_is_called() {
+    // As a deployment has it, every limit on.
+    let limits = [
+        ("ADMIN_PHONES", ADMIN),
+        ("CODES_PER_IP_HOUR", "60"),
+        ("GUESSES_PER_IP_HOUR", "60"),
+        ("TEXTS_PER_DAY", "60"),
+        ("PUMPING_MIN_SENDS", "30"),
+        ("PUMPING_MIN_SENDS_COUNTRY", "30"),
+    ];
+    let app = App::with(&limits).await;
+    let started = app.faults.asked_at_start();
+    let (alice, bob) = (app.sign_in(&phone(1)).await, app.sign_in(&phone(2)).await);
+    app.activate(&bob.token, &alice.invite_code).await.ok(200);
+    let code = app.code_for(&phone(3)).await;
+    let body = json!({ "phone": phone(3), "code": code, "invite_code": alice.invite_code });
+    app.post("/v1/auth/token", body).await.ok(200);
+    app.clock.advance(60);
+    app.sign_in(&phone(1)).await;
+    app.me(&bob).await;
+    app.get("/v1/users/me/referrals", &alice.token).await.ok(200);
+    app.refresh(&bob.refresh).await.ok(200);
+    let sessions = app.get("/v1/users/me/sessions", &alice.token).await.ok(200);
+    let other =
+        sessions["items"].as_array().unwrap().iter().find(|session| session["current"] == false).unwrap();
+    let path = format!("/v1/users/me/sessions/{}", other["id"].as_str().unwrap());
+    assert_eq!(app.raw(Method::DELETE, &path, Some(&alice.token), vec![]).await.status, 204);
+    for scope in ["others", "local"] {
+        assert_eq!(app.sign_out(&alice.token, scope).await.status, 204);
+    }
+    assert_eq!(app.sign_out(&bob.token, "global").await.status, 204);
+    app.raw(Method::GET, "/.well-known/jwks.json", None, vec![]).await.ok(200);
+    let admin = app.sign_in(ADMIN).await;
+    for query in ["", "?role=admin", "?status=banned", "?phone=+79000000001"] {
+        app.get(&format!("/v1/users{query}"), &admin.token).await.ok(200);
+    }
+    app.get("/v1/stats", &admin.token).await.ok(200);
+    for body in [json!({}), json!({ "redraw": true }), json!({ "max_uses": 9 })] {
+        let path = format!("/v1/users/{}/invite", alice.id);
+        app.json(Method::PATCH, &path, &admin.token, &body).await.ok(200);
+    }
+    let carol = app.sign_in(&phone(4)).await;
+    app.activate(&carol.token, &bob.invite_code).await.ok(200);
+    let picture = include_bytes!("one-pixel.png").to_vec();
+    for _ in 0..2 {
+        app.raw(Method::PUT, "/v1/users/me/avatar", Some(&carol.token), picture.clone()).await.ok(200);
+    }
+    let avatar = app.me(&carol).await["avatar_url"].as_str().unwrap().replace("https://api.example.com", "");
+    assert_eq!(app.raw(Method::GET, &avatar, None, vec![]).await.status, 200);
+    let body = json!({ "city": "Omsk", "avatar_url": null });
+    app.update_user(&carol.token, "me", &body).await.ok(200);
+    let body = json!({ "phone": phone(5), "purpose": "change_phone" });
+    app.json(Method::POST, "/v1/auth/code", &carol.token, &body).await.ok(202);
+    let body = json!({ "phone": phone(5), "code": app.last_code(&phone(5)).await });
+    app.json(Method::PUT, "/v1/users/me/phone", &carol.token, &body).await.ok(200);
+    assert_eq!(app.delete_user(&carol.token, "me").await.status, 204);
+
+    // Whichever starts first after a rotation publishes the keys.
+    for function in functions::all::<Mount>() {
+        let setup = app.setup_with(function.name(), &[("SIGNING_SECRET", function.name())]);
+        function.build(&setup).await.unwrap();
+    }
+
+    let mut called = BTreeMap::<String, BTreeSet<_>>::new();
+    for asked in started.into_iter().chain(app.faults.asked()) {
+        // The inbox is a laptop's own.
+        if asked.operation != "PutItem" || !matches!(&*asked.function, "request-code" | "change-phone") {
+            called.entry(asked.function.clone()).or_default().extend(asked.needs());
+        }
+    }
+    let template = Template::of_checkout();
+    for function in template.functions() {
+        let tables = |(action, _): &(String, String)| action.starts_with("dynamodb:");
+        let allowed: BTreeSet<_> = template.allowed(&function).into_iter().filter(tables).collect();
+        assert_eq!(called.remove(&function).unwrap_or_default(), allowed, "{function}");
+    }
+}

@@ -1,0 +1,130 @@
+//! The gate: who calls, and whether they may.
+
+use std::sync::Arc;
+
+use http::header::AUTHORIZATION;
+
+use crate::base::config::Parameter;
+use crate::base::error::StartError;
+use crate::base::world::World;
+use crate::cloud::setup::Setup;
+use crate::domain::bearer::Bearer;
+use crate::domain::user::{Role, Status, User, UserId};
+use crate::http::context::Context;
+use crate::http::problem::{Code, Problem};
+use crate::tables;
+use crate::tables::sessions::Sessions;
+use crate::tables::users::Users;
+use crate::tokens::claims::Names;
+use crate::tokens::verifier::{TokenError, Verifier};
+
+/// What lets callers in.
+pub struct Gate {
+    verifier: Verifier,
+    users: Users,
+    sessions: Sessions,
+    world: Arc<World>,
+}
+
+impl Gate {
+    /// The parameters that [`Gate::build`] reads.
+    pub const PARAMETERS: &[&[&Parameter]] = &[&Names::PARAMETERS, tables::USERS, tables::SESSIONS];
+
+    /// Reads the keyset, which also opens the connection that every request
+    /// needs.
+    pub async fn build(setup: &Setup) -> Result<Self, StartError> {
+        Ok(Self {
+            verifier: Verifier::build(setup).await?,
+            users: Users::new(setup),
+            sessions: Sessions::new(setup),
+            world: Arc::clone(&setup.world),
+        })
+    }
+
+    /// Who a request says to be, without a look at any table.
+    ///
+    /// # Errors
+    /// `missing_token` or `invalid_token`.
+    pub async fn bearer(&self, context: &Context) -> Result<Bearer, Problem> {
+        let header = context.header(AUTHORIZATION.as_str()).ok_or(Code::MissingToken)?;
+        let token = header
+            .split_once(' ')
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer"))
+            .map(|(_, token)| token.trim())
+            .ok_or(Code::InvalidToken)?;
+        match self.verifier.verify(token, &context.public_url).await {
+            Ok(bearer) => Ok(bearer),
+            Err(TokenError::Invalid(_)) => Err(Code::InvalidToken.into()),
+            Err(TokenError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    /// Lets the bearer act on `target`, or not: reads user and session,
+    /// consistently, in one wave. Meant to be joined with an endpoint's own
+    /// first reads, so that it costs no wave of its own; what those found may
+    /// be used only once this has said yes.
+    ///
+    /// # Errors
+    /// `session_ended`, `account_banned`, or `forbidden` where the target is
+    /// another and the caller's role is not of `staff`; `invalid_token` where
+    /// its key was withdrawn.
+    pub async fn admit(&self, bearer: &Bearer, target: &UserId, staff: &[Role]) -> Result<User, Problem> {
+        let me = self.recognize(bearer).await?;
+        if *target != me.id && !staff.contains(&me.role) {
+            return Err(Code::Forbidden.into());
+        }
+        Ok(me)
+    }
+
+    /// Lets the bearer act on `target`, as [`Gate::admit`] does, and reads the
+    /// target in the same wave: the caller, then whom it is about.
+    ///
+    /// # Errors
+    /// Those of [`Gate::admit`], and `user_not_found`.
+    pub async fn admit_to(
+        &self,
+        bearer: &Bearer,
+        target: &UserId,
+        staff: &[Role],
+    ) -> Result<(User, User), Problem> {
+        let is_self = *target == bearer.user_id;
+        let (me, other) = tokio::join!(self.admit(bearer, target, staff), async {
+            if is_self { Ok(None) } else { self.users.get(target).await }
+        });
+        let me = me?;
+        let user = if is_self { me.clone() } else { other?.ok_or(Code::UserNotFound)? };
+        Ok((me, user))
+    }
+
+    /// Lets the bearer do what only `staff` may, as [`Gate::admit`] does.
+    ///
+    /// # Errors
+    /// Those of [`Gate::admit`].
+    pub async fn admit_staff(&self, bearer: &Bearer, staff: &[Role]) -> Result<User, Problem> {
+        let me = self.recognize(bearer).await?;
+        if staff.contains(&me.role) { Ok(me) } else { Err(Code::Forbidden.into()) }
+    }
+
+    async fn recognize(&self, bearer: &Bearer) -> Result<User, Problem> {
+        let (me, session, is_trusted) = tokio::try_join!(
+            self.users.get(&bearer.user_id),
+            self.sessions.get(&bearer.user_id, &bearer.session_id),
+            async {
+                match &bearer.kid {
+                    Some(kid) => self.verifier.still_trusts(kid).await,
+                    None => Ok(true),
+                }
+            },
+        )?;
+        if !is_trusted {
+            return Err(Code::InvalidToken.into());
+        }
+        let me = me.ok_or(Code::SessionEnded)?;
+        if me.status == Status::Banned {
+            return Err(Code::AccountBanned.into());
+        }
+        let now = self.world.now();
+        session.filter(|session| session.is_on(me.epoch, now)).ok_or(Code::SessionEnded)?;
+        Ok(me)
+    }
+}

@@ -1,0 +1,76 @@
+use std::sync::OnceLock;
+
+use futures_util::future::BoxFuture;
+
+use crate::access::limits::{Limit, Verdict};
+use crate::cloud::error::StoreError;
+use crate::domain::code::Purpose;
+use crate::domain::phone::Phone;
+use crate::domain::phone_lists::TestPhone;
+use crate::tables::codes::{Codes, Issue, Issued, Live};
+
+/// That the phone may have one more code: the cooldown, and how many it had.
+/// Taking it makes the code live.
+pub struct CodeAllowance<'a> {
+    codes: &'a Codes,
+    phone: &'a Phone,
+    tester: Option<&'a TestPhone>,
+    purpose: Purpose,
+    request: Option<&'a str>,
+    asked: OnceLock<Issue>,
+}
+
+impl<'a> CodeAllowance<'a> {
+    /// For `phone`, which may be a test number; `request` names the request.
+    pub const fn new(
+        codes: &'a Codes,
+        phone: &'a Phone,
+        tester: Option<&'a TestPhone>,
+        purpose: Purpose,
+        request: Option<&'a str>,
+    ) -> Self {
+        Self { codes, phone, tester, purpose, request, asked: OnceLock::new() }
+    }
+
+    /// The code that was made live; none where nothing was.
+    pub fn issued(&self) -> Option<&Issued> {
+        match self.asked.get()? {
+            Issue::Issued(issued) => Some(issued),
+            Issue::Repeated(_) | Issue::Limited(_) => None,
+        }
+    }
+
+    /// What the same request was told before.
+    pub fn repeated(&self) -> Option<&Live> {
+        match self.asked.get()? {
+            Issue::Repeated(live) => Some(live),
+            Issue::Issued(_) | Issue::Limited(_) => None,
+        }
+    }
+}
+
+impl Limit for CodeAllowance<'_> {
+    fn take(&self) -> BoxFuture<'_, Verdict> {
+        Box::pin(async {
+            let asked = match self.tester {
+                Some(tester) => self.codes.issue_test(tester, &self.purpose, self.request).await,
+                None => self.codes.issue(self.phone.clone(), &self.purpose, self.request).await,
+            };
+            match asked.map(|asked| self.asked.get_or_init(|| asked)) {
+                Ok(Issue::Issued(_)) => Verdict::Granted,
+                Ok(Issue::Repeated(_)) => Verdict::Repeated,
+                Ok(Issue::Limited(limit)) => Verdict::Met(*limit),
+                Err(error) => Verdict::Stopped(error.into()),
+            }
+        })
+    }
+
+    fn give_back(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async {
+            match self.issued() {
+                Some(issued) => self.codes.take_back(issued).await,
+                None => Ok(()),
+            }
+        })
+    }
+}

@@ -1,0 +1,67 @@
+use std::sync::OnceLock;
+
+use futures_util::future::BoxFuture;
+
+use crate::access::limits::{Limit, Verdict};
+use crate::cloud::error::StoreError;
+use crate::domain::limits::{LimitMet, LimitOf, Window};
+use crate::tables::counters::{Counters, Taken};
+
+/// One of so many in an hour or a day of the clock.
+pub struct Allowance<'a> {
+    counters: &'a Counters,
+    what: String,
+    window: Window,
+    of: LimitOf,
+    is_kept: bool,
+    key: OnceLock<String>,
+}
+
+impl<'a> Allowance<'a> {
+    /// A text of the deployment's day.
+    pub fn text_today(counters: &'a Counters, window: Window) -> Self {
+        Self::new(counters, "texts".to_owned(), window, LimitOf::Day)
+    }
+
+    /// A request of an address; `what` names both.
+    pub fn of_address(counters: &'a Counters, what: String, window: Window) -> Self {
+        Self::new(counters, what, window, LimitOf::Address)
+    }
+
+    const fn new(counters: &'a Counters, what: String, window: Window, of: LimitOf) -> Self {
+        Self { counters, what, window, of, is_kept: false, key: OnceLock::new() }
+    }
+
+    /// Counted whatever comes of it: it is not given back.
+    #[must_use]
+    pub const fn kept(mut self) -> Self {
+        self.is_kept = true;
+        self
+    }
+}
+
+impl Limit for Allowance<'_> {
+    fn take(&self) -> BoxFuture<'_, Verdict> {
+        Box::pin(async {
+            match self.counters.take(&self.what, self.window).await {
+                Ok(Taken::Counted(key)) => {
+                    if let Some(key) = key {
+                        let _ = self.key.set(key);
+                    }
+                    Verdict::Granted
+                }
+                Ok(Taken::Full(until)) => Verdict::Met(LimitMet { of: self.of, until }),
+                Err(error) => Verdict::Stopped(error.into()),
+            }
+        })
+    }
+
+    fn give_back(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async {
+            match self.key.get().filter(|_| !self.is_kept) {
+                Some(key) => self.counters.give_back(key).await,
+                None => Ok(()),
+            }
+        })
+    }
+}

@@ -1,0 +1,10 @@
+//! What everything stands on: errors, parameters, time and chance, telemetry,
+//! and what is done after an answer.
+
+pub mod afterwards;
+pub mod config;
+pub mod error;
+pub mod hidden;
+pub mod metrics;
+pub mod telemetry;
+pub mod world;

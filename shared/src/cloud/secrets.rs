@@ -1,0 +1,51 @@
+//! Secrets, from a variable or from Secrets Manager.
+
+use crate::base::config::{self, BadParameter, Parameter};
+use crate::base::error::StartError;
+use crate::base::world::Timestamp;
+use crate::cloud::setup::Setup;
+use crate::domain::pepper::Pepper;
+use crate::domain::secret::Secret;
+
+/// What [`pepper`] reads.
+pub const PEPPER: [&Parameter; 2] = [config::PEPPER_SECRET, config::PEPPER_SECRET_ARN];
+
+/// What [`signing`] reads.
+pub const SIGNING: [&Parameter; 2] = [config::SIGNING_SECRET, config::SIGNING_SECRET_ARN];
+
+/// The pepper of the deployment.
+pub async fn pepper(setup: &Setup) -> Result<Pepper, StartError> {
+    Ok(Pepper::new(&load(setup, PEPPER).await?))
+}
+
+/// The secret under which access tokens are signed.
+pub async fn signing(setup: &Setup) -> Result<Secret, StartError> {
+    load(setup, SIGNING).await
+}
+
+/// The secret that the first parameter holds, else the one that the second
+/// names in Secrets Manager.
+async fn load(setup: &Setup, [value, arn]: [&Parameter; 2]) -> Result<Secret, StartError> {
+    let vars = &setup.vars;
+    let (text, version_at) = match (vars.optional(value), vars.optional(arn)) {
+        (Some(text), _) => (text.to_owned(), None),
+        (None, Some(id)) => fetch(setup, id).await?,
+        (None, None) => {
+            return Err(BadParameter { name: arn.name, problem: "must be set".to_owned() }.into());
+        }
+    };
+    let empty = || BadParameter { name: value.name, problem: "holds no entry".to_owned() };
+    Ok(Secret::parse(&text).ok_or_else(empty)?.made_at(version_at))
+}
+
+async fn fetch(setup: &Setup, id: &str) -> Result<(String, Option<Timestamp>), StartError> {
+    let secret = setup
+        .secrets_manager()
+        .get_secret_value()
+        .secret_id(id)
+        .send()
+        .await
+        .map_err(|error| StartError::new("the secret cannot be fetched", error))?;
+    let version_at = secret.created_date().and_then(|at| at.to_millis().ok()).map(Timestamp::from_millis);
+    Ok((secret.secret_string().unwrap_or_default().to_owned(), version_at))
+}

@@ -1,0 +1,218 @@
+//! Bodies: what an endpoint takes, and how it is read.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::domain::avatar::UPLOAD_LIMIT;
+use crate::http::context::Context;
+use crate::http::problem::{Code, Problem};
+use crate::http::response::binary;
+
+/// How large a JSON body may be, in bytes.
+pub const JSON_LIMIT: usize = 64 * 1024;
+
+/// A value that does not parse, as the problem that names its field.
+pub(crate) fn invalid_request<E: std::fmt::Display>(error: serde_path_to_error::Error<E>) -> Problem {
+    let field = error.path().to_string();
+    let message = error.into_inner().to_string();
+    Problem::invalid_field(if field == "." { String::new() } else { field }, message)
+}
+
+/// What an endpoint takes as body.
+pub trait Body: Sized + Send {
+    /// The media types that it takes; none where it takes no body.
+    const MEDIA_TYPES: &'static [&'static str];
+    /// Whether it may not be left out.
+    const IS_REQUIRED: bool = true;
+    /// The problems that reading it can end in.
+    const PROBLEMS: &'static [Code];
+
+    /// The schema of what it holds; none where it takes no body.
+    fn schema(generator: &mut SchemaGenerator) -> Option<Schema>;
+
+    /// An object with the headers that are read with it.
+    fn headers(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({})
+    }
+
+    /// Reads it.
+    ///
+    /// # Errors
+    /// One of [`Self::PROBLEMS`].
+    fn read(context: &Context, body: Bytes) -> Result<Self, Problem>;
+}
+
+/// No path, no query parameters or no body: whatever is sent is ignored.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct Nothing {}
+
+impl Body for Nothing {
+    const MEDIA_TYPES: &'static [&'static str] = &[];
+    const IS_REQUIRED: bool = false;
+    const PROBLEMS: &'static [Code] = &[];
+
+    fn schema(_: &mut SchemaGenerator) -> Option<Schema> {
+        None
+    }
+
+    fn read(_: &Context, _: Bytes) -> Result<Self, Problem> {
+        Ok(Self {})
+    }
+}
+
+/// A JSON object of at most [`JSON_LIMIT`] bytes; unknown fields are ignored.
+#[derive(Debug)]
+pub struct JsonBody<T>(pub T);
+
+impl<T: DeserializeOwned + JsonSchema + Send> Body for JsonBody<T> {
+    const MEDIA_TYPES: &'static [&'static str] = &["application/json"];
+    const PROBLEMS: &'static [Code] =
+        &[Code::MalformedJson, Code::BodyTooLarge, Code::UnsupportedMediaType, Code::InvalidRequest];
+
+    fn schema(generator: &mut SchemaGenerator) -> Option<Schema> {
+        Some(generator.subschema_for::<T>())
+    }
+
+    fn read(context: &Context, body: Bytes) -> Result<Self, Problem> {
+        Self::of(Self::parse(context, &body)?)
+    }
+}
+
+impl<T: DeserializeOwned> JsonBody<T> {
+    /// The JSON object that a body is.
+    pub(crate) fn parse(context: &Context, body: &Bytes) -> Result<Value, Problem> {
+        if body.len() > JSON_LIMIT {
+            return Err(Problem::from(Code::BodyTooLarge)
+                .detail(format!("The body may have {JSON_LIMIT} bytes, and has {}.", body.len())));
+        }
+        if !is_json(&context.headers) {
+            return Err(Problem::from(Code::UnsupportedMediaType)
+                .detail("Send the body with Content-Type: application/json."));
+        }
+        let value: Value = serde_json::from_slice(body)
+            .map_err(|error| Problem::from(Code::MalformedJson).detail(error.to_string()))?;
+        if !value.is_object() {
+            return Err(Problem::invalid_field("", "the body is to be a JSON object"));
+        }
+        Ok(value)
+    }
+
+    /// What an object says.
+    pub(crate) fn of(value: Value) -> Result<Self, Problem> {
+        serde_path_to_error::deserialize(value).map(Self).map_err(invalid_request)
+    }
+}
+
+/// A JSON object, or no body at all, which says what an empty object says.
+#[derive(Debug)]
+pub struct JsonOrNothing<T>(pub T);
+
+impl<T: DeserializeOwned + JsonSchema + Send> Body for JsonOrNothing<T> {
+    const MEDIA_TYPES: &'static [&'static str] = JsonBody::<T>::MEDIA_TYPES;
+    const IS_REQUIRED: bool = false;
+    const PROBLEMS: &'static [Code] = JsonBody::<T>::PROBLEMS;
+
+    fn schema(generator: &mut SchemaGenerator) -> Option<Schema> {
+        JsonBody::<T>::schema(generator)
+    }
+
+    fn read(context: &Context, body: Bytes) -> Result<Self, Problem> {
+        let body = if body.is_empty() { Bytes::from_static(b"{}") } else { body };
+        JsonBody::read(context, body).map(|JsonBody(value)| Self(value))
+    }
+}
+
+/// An image of at most [`UPLOAD_LIMIT`] bytes. What it is, its content tells, not
+/// its type.
+#[derive(Debug)]
+pub struct Upload(pub Bytes);
+
+impl Body for Upload {
+    const MEDIA_TYPES: &'static [&'static str] = &["image/jpeg", "image/png", "image/webp"];
+    const PROBLEMS: &'static [Code] = &[Code::BodyTooLarge];
+
+    fn schema(_: &mut SchemaGenerator) -> Option<Schema> {
+        Some(binary())
+    }
+
+    fn read(_: &Context, body: Bytes) -> Result<Self, Problem> {
+        if body.len() > UPLOAD_LIMIT {
+            return Err(Problem::from(Code::BodyTooLarge)
+                .detail(format!("The image may have {UPLOAD_LIMIT} bytes, and has {}.", body.len())));
+        }
+        Ok(Self(body))
+    }
+}
+
+/// A body without a type is taken for JSON: nothing else would be read.
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(CONTENT_TYPE) else { return true };
+    let media_type = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
+    let media_type = media_type.trim().to_ascii_lowercase();
+    media_type == "application/json"
+        || (media_type.starts_with("application/") && media_type.ends_with("+json"))
+}
+
+/// A string of 1 to `MOST` characters, none of them a control character.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line<const MOST: usize>(pub String);
+
+impl<const MOST: usize> JsonSchema for Line<MOST> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("Line{MOST}").into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "minLength": 1,
+            "maxLength": MOST,
+            "pattern": r"^[^\u0000-\u001F\u007F-\u009F]+$",
+        })
+    }
+}
+
+impl<'de, const MOST: usize> Deserialize<'de> for Line<MOST> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let length = text.chars().count();
+        if length == 0 || length > MOST || text.chars().any(char::is_control) {
+            return Err(serde::de::Error::custom(format!(
+                "is to be a text of 1 to {MOST} characters, without control characters"
+            )));
+        }
+        Ok(Self(text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_json_by_its_type_or_by_silence() {
+        for (value, json) in [
+            ("application/json", true),
+            ("Application/JSON; charset=utf-8", true),
+            ("application/merge-patch+json", true),
+            ("text/plain", false),
+            ("application/x-www-form-urlencoded", false),
+            ("", false),
+        ] {
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, value.parse().unwrap())]);
+            assert_eq!(is_json(&headers), json, "{value:?}");
+        }
+        assert!(is_json(&HeaderMap::new()));
+    }
+}

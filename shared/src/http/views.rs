@@ -1,0 +1,210 @@
+//! How users are shown: the shapes that several endpoints answer with.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use tokio::try_join;
+
+use crate::base::config::Parameter;
+use crate::base::config::{self, BadParameter};
+use crate::base::world::Rfc3339;
+use crate::cloud::error::StoreError;
+use crate::cloud::setup::Setup;
+use crate::domain::avatar::AvatarId;
+use crate::domain::invite_code::InviteCode;
+use crate::domain::phone::Phone;
+use crate::domain::position::Position;
+use crate::domain::user::{Referral, Role, Status, User, UserId};
+use crate::http::context::Context;
+use crate::http::page::{PageSize, cursor};
+use crate::settings;
+use crate::tables;
+use crate::tables::referrals::Referrals;
+use crate::tables::users::Users;
+
+/// Somebody else in a profile.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Person {
+    /// Who.
+    #[schemars(example = &"01a1fbc2-5d0e-7f8a-9b1c-2d3e4f5a6b7c")]
+    pub id: UserId,
+    /// That person's number, as the caller sees it: whole, or masked as in `+7900•••0009`.
+    #[schemars(example = &"+79000000009")]
+    pub phone: String,
+}
+
+/// A user as lists show one.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ListedUser")]
+pub struct Listed {
+    /// Who.
+    id: UserId,
+    /// The number that was proved, in E.164.
+    phone: Phone,
+    /// The code for friends to enter.
+    invite_code: InviteCode,
+    /// The friend's code that was entered; null before.
+    #[schemars(example = &"7Q2M4X")]
+    activated_invite_code: Option<InviteCode>,
+    /// An e-mail address, as the user gave it; null until one is set.
+    #[schemars(example = &"alice@example.com")]
+    email: Option<String>,
+    /// A city, as the user gave it; null until one is set.
+    #[schemars(example = &"Omsk")]
+    city: Option<String>,
+    /// A Telegram name or number, as the user gave it; null until one is set.
+    #[schemars(example = &"@alice")]
+    telegram_id: Option<String>,
+    /// Where the picture is, for whoever knows the address; null where there is none.
+    #[schemars(example = &"https://api.example.com/v1/avatars/9c1185a5c5e9fc54612808977ee8f548")]
+    avatar_url: Option<String>,
+    /// What the user may do to others.
+    #[schemars(example = &"user")]
+    role: Role,
+    /// Whether the user may sign in.
+    #[schemars(example = &"active")]
+    status: Status,
+    /// When the user signed in first.
+    created_at: Rfc3339,
+}
+
+impl Listed {
+    /// That of `user`.
+    pub fn new(user: User, context: &Context) -> Self {
+        Self {
+            avatar_url: user.avatar_id.as_ref().map(|id| avatar_url(id, context)),
+            id: user.id,
+            phone: user.phone,
+            invite_code: user.invite_code,
+            activated_invite_code: user.activated_invite_code,
+            email: user.email,
+            city: user.city,
+            telegram_id: user.telegram_id,
+            role: user.role,
+            status: user.status,
+            created_at: Rfc3339(user.created_at),
+        }
+    }
+}
+
+/// A user as the answer to a sign-in shows one.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "SignedInUser")]
+pub struct Newcomer {
+    #[serde(flatten)]
+    user: Listed,
+    /// Whose code was entered; null before, and once that account is gone.
+    referrer: Option<Person>,
+}
+
+impl Newcomer {
+    /// That of `user`.
+    pub fn new(user: User, referrer: Option<Person>, context: &Context) -> Self {
+        Self { user: Listed::new(user, context), referrer }
+    }
+}
+
+/// A user as the API shows one.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "User")]
+pub struct Profile {
+    #[serde(flatten)]
+    user: Newcomer,
+    /// Numbers of those who entered this user's code, newest first: the first 50. Others' numbers are masked
+    /// where the deployment says so.
+    #[schemars(example = ["+79000000002", "+79000000003"])]
+    referrals: Vec<String>,
+    /// `?cursor=` of `/v1/users/{user_id}/referrals` for those after them; null if there are none.
+    referrals_cursor: Option<String>,
+    /// How many entered it in all.
+    #[schemars(example = 2)]
+    referrals_count: u64,
+}
+
+/// The first page of a user's referrals with where to go on, and how many there
+/// are in all.
+#[derive(Debug)]
+pub struct FirstReferrals {
+    /// As [`Profiles::first_page`] reads it.
+    pub page: (Vec<Referral>, Option<Position>),
+    /// As [`Referrals::count`] counts them.
+    pub count: u64,
+}
+
+/// What shows users, and decides how phones of others are shown.
+pub struct Profiles {
+    users: Users,
+    referrals: Referrals,
+    masks: bool,
+}
+
+impl Profiles {
+    /// The parameters that [`Profiles::new`] reads.
+    pub const PARAMETERS: &[&[&Parameter]] = &[&[config::SHOW_PHONES], tables::USERS];
+
+    /// That of the deployment.
+    pub fn new(setup: &Setup) -> Result<Self, BadParameter> {
+        Ok(Self {
+            users: Users::new(setup),
+            referrals: Referrals::new(setup),
+            masks: settings::masks_phones(&setup.vars)?,
+        })
+    }
+
+    /// The phone of somebody else, as `viewer` sees it: moderators and admins
+    /// see all of it.
+    pub fn phone(&self, phone: &Phone, viewer: &User) -> String {
+        if self.masks && viewer.role == Role::User { phone.masked() } else { phone.as_str().to_owned() }
+    }
+
+    /// Whoever `id` is, as `viewer` sees them; `None` where it is nobody or the
+    /// account is gone.
+    pub async fn person(&self, id: Option<&UserId>, viewer: &User) -> Result<Option<Person>, StoreError> {
+        let Some(id) = id else { return Ok(None) };
+        let user = self.users.get(id).await?;
+        Ok(user.map(|user| Person { phone: self.phone(&user.phone, viewer), id: user.id }))
+    }
+
+    /// What a profile shows of a user's referrals.
+    pub async fn referrals(&self, of: &UserId) -> Result<FirstReferrals, StoreError> {
+        let (page, count) = try_join!(self.first_page(of), self.referrals.count(of))?;
+        Ok(FirstReferrals { page, count })
+    }
+
+    /// The first page of a user's referrals.
+    pub async fn first_page(&self, of: &UserId) -> Result<(Vec<Referral>, Option<Position>), StoreError> {
+        self.referrals.page(of, PageSize::default().0, None).await
+    }
+
+    /// The profile of `user`, as `viewer` sees it.
+    pub fn profile(
+        &self,
+        user: User,
+        referrer: Option<Person>,
+        referrals: FirstReferrals,
+        viewer: &User,
+        context: &Context,
+    ) -> Profile {
+        let FirstReferrals { page: (page, next), count } = referrals;
+        Profile {
+            referrals: page.iter().map(|referral| self.phone(&referral.phone, viewer)).collect(),
+            referrals_cursor: referrals_cursor(&user.id, next.as_ref()),
+            referrals_count: count,
+            user: Newcomer::new(user, referrer, context),
+        }
+    }
+}
+
+/// Where an avatar is.
+pub fn avatar_url(id: &AvatarId, context: &Context) -> String {
+    format!("{}/v1/avatars/{}", context.public_url, id.as_str())
+}
+
+/// The name of the list of a user's referrals, which its cursors hold.
+pub fn referrals_list(of: &UserId) -> String {
+    format!("referrals/{of}")
+}
+
+/// The cursor of a user's referrals that stands behind `position`.
+pub fn referrals_cursor(of: &UserId, position: Option<&Position>) -> Option<String> {
+    position.map(|position| cursor(&referrals_list(of), position.as_str()))
+}

@@ -1,0 +1,137 @@
+//! The inbox: texts that are not sent but kept for the developer of an app, as
+//! items of the codes table.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use rand::RngExt;
+use serde::{Deserialize, Serialize};
+
+use crate::base::config::{self, BadParameter, Parameter, Vars};
+use crate::base::world::{Timestamp, World};
+use crate::cloud::error::StoreError;
+use crate::cloud::items::{read, string, write};
+use crate::cloud::setup::Setup;
+use crate::domain::limits::DAY;
+use crate::domain::phone::Phone;
+use crate::sms::refusal::{NotSent, Why};
+use crate::tables;
+
+/// What the keys of its items begin with.
+pub const KEY_PREFIX: &str = "inbox#";
+
+/// A text in the inbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// `inbox#` and an identifier that sorts by time.
+    pub pk: String,
+    /// To whom.
+    pub to: Phone,
+    /// What it says.
+    pub body: String,
+    /// When.
+    pub sent_at: Timestamp,
+    ttl: i64,
+}
+
+/// The inbox.
+pub struct Inbox {
+    client: Client,
+    table: String,
+    delay: RangeInclusive<u64>,
+    world: Arc<World>,
+}
+
+impl Inbox {
+    /// The parameters that [`Inbox::new`] reads.
+    pub const PARAMETERS: &[&[&Parameter]] = &[tables::CODES, &[config::SMS_DELAY_MS]];
+
+    /// That of the deployment.
+    ///
+    /// # Errors
+    /// If `SMS_DELAY_MS` is bad.
+    pub fn new(setup: &Setup) -> Result<Self, BadParameter> {
+        Ok(Self {
+            client: setup.dynamodb(),
+            table: setup.vars.text(config::CODES_TABLE).to_owned(),
+            delay: delay(&setup.vars)?,
+            world: Arc::clone(&setup.world),
+        })
+    }
+
+    /// Keeps a text for a day, after the time that a carrier would take.
+    ///
+    /// # Errors
+    /// If the table does not answer.
+    pub async fn send(&self, to: &Phone, body: String) -> Result<(), NotSent> {
+        let delay = self.world.rng().random_range(self.delay.clone());
+        if delay > 0 {
+            tokio::time::sleep(Duration::from_millis(delay)).await;
+        }
+        let now = self.world.now();
+        let message = Message {
+            pk: format!("{KEY_PREFIX}{}", self.world.new_id()),
+            to: to.clone(),
+            body,
+            sent_at: now,
+            ttl: now.plus_seconds(DAY).seconds(),
+        };
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(write(&message)));
+        put.send().await.map_err(|error| NotSent::new(Why::Refused, error))?;
+        Ok(())
+    }
+
+    /// All that it holds, oldest first. A scan: the inbox is for a laptop.
+    ///
+    /// # Errors
+    /// If the table does not answer.
+    pub async fn list(&self) -> Result<Vec<Message>, StoreError> {
+        let mut pages = self
+            .client
+            .scan()
+            .table_name(&self.table)
+            .filter_expression("begins_with(pk, :prefix)")
+            .expression_attribute_values(":prefix", string(KEY_PREFIX))
+            .consistent_read(true)
+            .into_paginator()
+            .items()
+            .send();
+        let mut messages = Vec::new();
+        while let Some(item) = pages.next().await {
+            messages.push(read::<Message>(item.map_err(StoreError::of_read)?)?);
+        }
+        messages.sort_by(|one, other| one.pk.cmp(&other.pk));
+        Ok(messages)
+    }
+}
+
+fn delay(vars: &Vars) -> Result<RangeInclusive<u64>, BadParameter> {
+    let text = vars.text(config::SMS_DELAY_MS).trim();
+    let (least, most) = text.split_once('-').unwrap_or((text, text));
+    let millis = |text: &str| text.trim().parse().ok().filter(|millis| *millis <= 60_000);
+    match (millis(least), millis(most)) {
+        (Some(least), Some(most)) if least <= most => Ok(least..=most),
+        _ => Err(BadParameter {
+            name: config::SMS_DELAY_MS.name,
+            problem: format!("is to be milliseconds up to 60000, such as 300 or 1000-2000, not {text:?}"),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delay_is_a_number_or_a_range() {
+        let of = |text: &str| delay(&Vars::from_iter([("SMS_DELAY_MS", text)]));
+        assert_eq!(of(""), Ok(0..=0));
+        assert_eq!(of("300"), Ok(300..=300));
+        assert_eq!(of("1000-2000"), Ok(1000..=2000));
+        for bad in ["2000-1000", "-", "1s", "1-2-3", "60001"] {
+            assert!(of(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Idempotency that carry an `Idempotency-Key`: items of the codes table that
+//! remember with which body a key came, and what came of it.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::{Deserialize, Serialize};
+
+use crate::base::config;
+use crate::base::hidden::Hidden;
+use crate::base::world::Timestamp;
+use crate::cloud::error::StoreError;
+use crate::cloud::items::{Item, TTL, number, string, write};
+use crate::cloud::setup::Setup;
+use crate::cloud::table::Table;
+use crate::cloud::transaction::RefusedPart;
+use crate::cloud::writes::{Write, Written};
+use crate::domain::pepper::Pepper;
+use crate::domain::session::SessionId;
+use crate::domain::user::UserId;
+
+/// A key as it came, and the body that it came with.
+#[derive(Debug)]
+pub struct IdempotencyKey {
+    /// The key: 1 to 255 characters of ASCII.
+    pub key: String,
+    /// The body, as canonical JSON.
+    pub body: Hidden<String>,
+}
+
+/// All remembered requests.
+pub struct Idempotency {
+    table: Table,
+    pepper: Pepper,
+    /// How long they are remembered, in seconds.
+    life: i64,
+}
+
+/// One remembered request: hashes, so that neither its key nor its body is
+/// stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remembered {
+    key: String,
+    body: String,
+}
+
+impl Remembered {
+    /// What stands for this key with this body.
+    pub fn as_str(&self) -> &str {
+        &self.body
+    }
+}
+
+/// A session that such a request began.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Began {
+    /// Whose.
+    pub user_id: UserId,
+    /// Which.
+    pub session_id: SessionId,
+    /// Whether the account was new.
+    pub is_new: bool,
+    /// Why its invite code was not activated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invite_error: Option<String>,
+    ends_at: Timestamp,
+}
+
+/// What is known of a request.
+#[derive(Debug)]
+pub enum Claim {
+    /// It is new, or the same as before; with what came of it, if anything.
+    Same(Option<Began>),
+    /// Its key came with another body.
+    Mismatch,
+}
+
+impl Idempotency {
+    /// Those of the deployment, remembered for `life` seconds.
+    pub fn new(setup: &Setup, pepper: Pepper, life: u32) -> Self {
+        Self { table: Table::new(setup, config::CODES_TABLE), pepper, life: life.into() }
+    }
+
+    /// How `request` to `endpoint` is remembered.
+    pub fn of(&self, endpoint: &str, request: &IdempotencyKey) -> Remembered {
+        let entry = self.pepper.first();
+        let name = format!("{endpoint}\n{}", request.key);
+        Remembered {
+            key: format!("request#{}", entry.key("request", &name)),
+            body: entry.key("request body", &format!("{name}\n{}", request.body.0)),
+        }
+    }
+
+    /// Remembers a request, unless its key came with another body before.
+    pub async fn claim(&self, request: Option<&Remembered>) -> Result<Claim, StoreError> {
+        let Some(request) = request else { return Ok(Claim::Same(None)) };
+        let now = self.table.world.now();
+        let until = now.plus_seconds(self.life);
+        let update = self
+            .table
+            .update(&request.key)
+            .only_if("attribute_not_exists(pk) OR request_body = :body OR expires_at <= :now")
+            .value(":body", string(&request.body))
+            .value(":now", number(now.millis()))
+            .set("request_body = :body")
+            .assign("expires_at", number(until.millis()))
+            .assign(TTL, number(until.seconds()));
+        Ok(match self.table.send(update).await? {
+            Written::Done(item) => Claim::Same(began(&item, now)),
+            Written::Refused(_) => Claim::Mismatch,
+        })
+    }
+
+    /// Remembers which session a request began, in one transaction with it;
+    /// refused if it began one already ([`Idempotency::began`] tells which).
+    pub fn conclude(
+        &self,
+        request: &Remembered,
+        (user_id, session_id): (&UserId, &SessionId),
+        is_new: bool,
+        invite_error: Option<&str>,
+    ) -> Write {
+        let now = self.table.world.now();
+        let began = Began {
+            user_id: user_id.clone(),
+            session_id: session_id.clone(),
+            is_new,
+            invite_error: invite_error.map(str::to_owned),
+            ends_at: now.plus_seconds(self.life),
+        };
+        self.table
+            .update(&request.key)
+            .only_if("request_body = :body")
+            .only_if("attribute_not_exists(began) OR began.ends_at <= :now")
+            .value(":body", string(&request.body))
+            .value(":now", number(now.millis()))
+            .assign("began", AttributeValue::M(write(&began)))
+            .telling()
+    }
+
+    /// The session that a refused [`Idempotency::conclude`] found begun.
+    pub fn began(&self, refused: &RefusedPart) -> Option<Began> {
+        began(&refused.0, self.table.world.now())
+    }
+}
+
+fn began(item: &Item, now: Timestamp) -> Option<Began> {
+    let began = item.get("began")?.as_m().ok()?.clone();
+    serde_dynamo::from_item(began).ok().filter(|began: &Began| began.ends_at > now)
+}

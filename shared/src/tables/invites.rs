@@ -1,0 +1,114 @@
+//! Invite codes: whose each is, and on what terms it may be entered.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use crate::base::config;
+use crate::base::world::Timestamp;
+use crate::cloud::error::StoreError;
+use crate::cloud::items::{Item, number, read, string, write};
+use crate::cloud::setup::Setup;
+use crate::cloud::table::Table;
+use crate::cloud::writes::{Write, Written};
+use crate::domain::invite::Invite;
+use crate::domain::invite_code::InviteCode;
+use crate::domain::user::{Change, User, UserId};
+use crate::tables::keys;
+
+/// The invite codes of all users.
+pub struct Invites(Table);
+
+/// What a change of an invite code's terms sets.
+#[derive(Clone, Debug, Default)]
+pub struct InviteChange {
+    /// How often it may be entered in all.
+    pub max_uses: Change<u32>,
+    /// Until when.
+    pub expires_at: Change<Timestamp>,
+    /// Whether it is out of use.
+    pub revoked: Option<bool>,
+}
+
+impl Invites {
+    /// Those of the deployment.
+    pub fn new(setup: &Setup) -> Self {
+        Self(Table::new(setup, config::USERS_TABLE))
+    }
+
+    /// An invite code, read consistently; one without an owner is nobody's any
+    /// more.
+    pub async fn get(&self, code: &InviteCode) -> Result<Option<Invite>, StoreError> {
+        self.0.get(&keys::invite(code)).await
+    }
+
+    /// That `user` owns the invite code; refused if another does or did.
+    pub fn claim(&self, user: &User) -> Write {
+        let owner = Item::from([("owner_id".to_owned(), string(&user.id.0))]);
+        self.0.put_if_absent(keys::invite(&user.invite_code), owner)
+    }
+
+    /// One more use of a code whose uses are counted; refused if it is used up,
+    /// over, revoked or nobody's by now.
+    pub fn enter(&self, code: &InviteCode, owner: &UserId) -> Write {
+        self.0
+            .update(keys::invite(code))
+            .if_equal("owner_id", string(&owner.0))
+            .only_if("attribute_not_exists(max_uses) OR uses < max_uses")
+            .only_if("attribute_not_exists(revoked) OR revoked = :false")
+            .only_if("attribute_not_exists(expires_at) OR expires_at > :now")
+            .set("uses = uses + :one")
+            .value(":false", AttributeValue::Bool(false))
+            .value(":now", number(self.0.world.now().millis()))
+            .value(":one", number(1))
+    }
+
+    /// Changes the terms of a user's present code; the code as it is then, or
+    /// `None` if it is not the user's. With a limit its uses are counted, from
+    /// `uses_so_far` on.
+    pub async fn change(
+        &self,
+        code: &InviteCode,
+        owner: &UserId,
+        change: &InviteChange,
+        uses_so_far: u64,
+    ) -> Result<Option<Invite>, StoreError> {
+        let mut update = self.0.update(keys::invite(code)).if_equal("owner_id", string(&owner.0));
+        update = match change.max_uses {
+            Change::Keep => update,
+            Change::Clear => update.remove("max_uses"),
+            Change::Set(most) => update
+                .assign("max_uses", number(most))
+                .set("uses = if_not_exists(uses, :uses)")
+                .value(":uses", AttributeValue::N(uses_so_far.to_string())),
+        };
+        update = match change.expires_at {
+            Change::Keep => update,
+            Change::Clear => update.remove("expires_at"),
+            Change::Set(end) => update.assign("expires_at", number(end.millis())),
+        };
+        if let Some(revoked) = change.revoked {
+            update = update.assign("revoked", AttributeValue::Bool(revoked));
+        }
+        match self.0.send(update).await? {
+            Written::Done(item) => read(item).map(Some),
+            Written::Refused(_) => Ok(None),
+        }
+    }
+
+    /// Draws another code for `seen`: the old one is nobody's for ever. Refused
+    /// if `seen` has drawn another meanwhile, or the new one is taken.
+    pub fn redraw(&self, seen: &User, code: &InviteCode, terms: &Invite) -> [Write; 3] {
+        [
+            self.0
+                .update(keys::user(&seen.id))
+                .if_equal("invite_code", string(seen.invite_code.as_str()))
+                .assign("invite_code", string(code.as_str())),
+            self.0.put_if_absent(keys::invite(code), write(terms)),
+            self.disown(&seen.invite_code),
+        ]
+    }
+
+    /// Makes a code nobody's, for ever.
+    pub fn disown(&self, code: &InviteCode) -> Write {
+        self.0.update(keys::invite(code)).remove("owner_id")
+    }
+}

@@ -1,0 +1,181 @@
+//! What begins sessions and issues their tokens.
+
+use std::sync::Arc;
+
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::base::config::{self, BadParameter, Parameter, Vars};
+use crate::base::error::StartError;
+use crate::base::hidden::Hidden;
+use crate::base::world::World;
+use crate::cloud::secrets;
+use crate::cloud::setup::Setup;
+use crate::domain::pepper::Pepper;
+use crate::domain::refresh::mint;
+use crate::domain::session::{Session, SessionId};
+use crate::domain::user::User;
+use crate::tables;
+use crate::tables::keyset::Keyset;
+use crate::tables::sessions::Next;
+use crate::tokens::claims::{Claims, Names, TYPE};
+use crate::tokens::keys::{KeyPair, derive, install_cryptography};
+
+/// What a sign-in and a refresh answer with: a pair of tokens.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Tokens {
+    /// Goes into `Authorization: Bearer …`: a JWT (RFC 9068), which another backend checks by the keys at
+    /// `/.well-known/jwks.json`.
+    #[schemars(example = &"eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFUzI1NiIsImtpZCI6Im5Ca2sifQ.eyJzdWIiOiIwMWExIn0.c2lnbmF0dXJl")]
+    access_token: Hidden<String>,
+    /// How the access token is sent.
+    #[schemars(extend("const" = "Bearer"))]
+    token_type: &'static str,
+    /// Seconds until the access token expires.
+    #[schemars(example = 900)]
+    expires_in: u32,
+    /// Trades for the next pair at `/v1/auth/refresh`. Keep it secret, and store the new one each time.
+    #[schemars(example = &"lkr.AZn72pigfAu850gUiXnMrA.Bw.AQ.c2VjcmV0")]
+    refresh_token: Hidden<String>,
+    /// Seconds until the session ends unless it is refreshed.
+    #[schemars(example = 2_592_000)]
+    refresh_expires_in: u64,
+}
+
+/// What begins sessions and issues their tokens.
+pub struct Issuer {
+    names: Names,
+    access_ttl: u32,
+    refresh_ttl: i64,
+    session_ttl: i64,
+    kid: String,
+    key: EncodingKey,
+    pepper: Pepper,
+    world: Arc<World>,
+}
+
+impl Issuer {
+    /// The parameters that [`Issuer::build`] reads.
+    pub const PARAMETERS: &[&[&Parameter]] = &[
+        &Names::PARAMETERS,
+        &[config::ACCESS_TTL, config::REFRESH_TTL, config::SESSION_TTL],
+        tables::USERS,
+        &secrets::SIGNING,
+        &secrets::PEPPER,
+    ];
+
+    /// Derives the keys of the signing secret and publishes their public
+    /// halves.
+    ///
+    /// # Errors
+    /// If a secret or the table cannot be reached, or a parameter is bad.
+    pub async fn build(setup: &Setup) -> Result<Self, StartError> {
+        let vars = &setup.vars;
+        let access_ttl = vars.number(config::ACCESS_TTL, 60..=86_400)?;
+        let refresh_ttl = lifetime(vars, config::REFRESH_TTL)?;
+        let session_ttl = lifetime(vars, config::SESSION_TTL)?;
+        if refresh_ttl < i64::from(access_ttl) {
+            let problem = format!("is to be at least {} ({access_ttl})", config::ACCESS_TTL.name);
+            return Err(BadParameter { name: config::REFRESH_TTL.name, problem }.into());
+        }
+        let keyset = Keyset::new(setup);
+        let unpublished = |error| StartError::new("the keyset cannot be published", error);
+        let (secret, pepper, published) =
+            tokio::try_join!(secrets::signing(setup), secrets::pepper(setup), async {
+                keyset.published().await.map_err(unpublished)
+            },)?;
+        let keys: Vec<_> = secret.entries().map(|entry| derive(entry, published.keys())).collect();
+        let public: Vec<_> = keys.iter().map(KeyPair::public_half).collect();
+        keyset.publish(&published, &public, secret.version_at()).await.map_err(unpublished)?;
+        install_cryptography();
+        Ok(Self {
+            names: Names::read(vars),
+            access_ttl,
+            refresh_ttl,
+            session_ttl,
+            kid: public[0].kid.clone(),
+            key: EncodingKey::from_ec_der(&keys[0].encode()),
+            pepper,
+            world: Arc::clone(&setup.world),
+        })
+    }
+
+    /// The pepper under which refresh tokens are made.
+    pub const fn pepper(&self) -> &Pepper {
+        &self.pepper
+    }
+
+    /// A new session of `user` in `slot`.
+    pub fn begin(&self, user: &User, slot: u8, device: Option<String>, ip: String) -> Session {
+        let now = self.world.now();
+        Session {
+            user_id: user.id.clone(),
+            id: SessionId::draw(slot, user.epoch, &mut *self.world.rng()),
+            device,
+            ip,
+            created_at: now,
+            last_seen_at: now,
+            expires_at: now.plus_seconds(self.session_ttl),
+            generation: 0,
+            pepper_entry: self.pepper.first().id().to_owned(),
+            refresh_until: now.plus_seconds(self.refresh_ttl),
+        }
+    }
+
+    /// What a refresh now, from `ip`, moves a session on to.
+    pub fn next(&self, ip: String) -> Next {
+        let now = self.world.now();
+        Next {
+            now,
+            refresh_until: now.plus_seconds(self.refresh_ttl),
+            pepper_entry: self.pepper.first().id().to_owned(),
+            ip,
+        }
+    }
+
+    /// The tokens of a session of `user`: always the same refresh token for
+    /// one generation, a new access token each time. `None` if this instance
+    /// started before the entry was added under which the refresh token is
+    /// made.
+    pub fn tokens(&self, user: &User, session: &Session, public_url: &str) -> Option<Tokens> {
+        Some(Tokens {
+            access_token: Hidden(self.access_token(user, &session.id, public_url)),
+            token_type: "Bearer",
+            expires_in: self.access_ttl,
+            refresh_token: Hidden(mint(session, &self.pepper)?.into_string()),
+            refresh_expires_in: self.world.now().seconds_until(session.ends_at()),
+        })
+    }
+
+    fn access_token(&self, user: &User, session: &SessionId, public_url: &str) -> String {
+        let now = self.world.now().seconds();
+        let claims = Claims {
+            iss: self.names.issuer(public_url).to_owned(),
+            aud: self.names.audience().to_owned(),
+            client_id: self.names.audience().to_owned(),
+            sub: user.id.clone(),
+            sid: session.clone(),
+            role: user.role,
+            jti: self.world.new_id(),
+            iat: now,
+            exp: now + i64::from(self.access_ttl),
+        };
+        let header = Header {
+            typ: Some(TYPE.to_owned()),
+            kid: Some(self.kid.clone()),
+            ..Header::new(Algorithm::ES256)
+        };
+        jsonwebtoken::encode(&header, &claims, &self.key).expect("a derived key signs any claims")
+    }
+}
+
+/// How long something lasts, in seconds; 0 stands for ever, which is a hundred
+/// years here.
+fn lifetime(vars: &Vars, parameter: &'static Parameter) -> Result<i64, BadParameter> {
+    const CENTURY: u32 = 3_155_760_000;
+    match vars.number(parameter, 0..=CENTURY)? {
+        0 => Ok(CENTURY.into()),
+        seconds => Ok(seconds.into()),
+    }
+}
