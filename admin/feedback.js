@@ -148,7 +148,7 @@ export function ask({ title, text, action, danger, typed, run }) {
       {
         "aria-labelledby": heading.id,
         "aria-describedby": words.id,
-        // Not while it is under way: what comes of it is to be seen.
+        // Not while it is under way: its outcome must be seen.
         oncancel: (event) => running && event.preventDefault(),
         onclose: () => {
           dialog.remove();

@@ -57,7 +57,7 @@ const WORDS = {
     shown_all: ["{count} in all", "{count} in all"],
     added: ["{count} more", "{count} more"],
     none_found: "Nobody found",
-    none_found_text: "Nobody fits what you look for. A phone has to be complete.",
+    none_found_text: "Nobody fits what you look for. A phone must be complete.",
     no_users: "Nobody yet",
     no_users_text: "Whoever signs in first will be listed here.",
     invite_code_is: "invite code",

@@ -5,7 +5,7 @@
 //! `loopback <key.pem> <certificate.pem>`, with the API's parameters as
 //! variables. Prints the three addresses and serves until it is ended.
 //!
-//! What is to be measured is the function and not its other end: one native
+//! The function is measured, not its other end, which is therefore one native
 //! program, without a hop between TLS and engine, on one thread, as another
 //! would take the function's core.
 
@@ -46,7 +46,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let mut next = || arguments.next().ok_or("a key and a certificate are to be named");
+    let mut next = || arguments.next().ok_or("a key and a certificate must be named");
     let (key, certificate) =
         (PrivateKeyDer::from_pem_file(next()?)?, CertificateDer::from_pem_file(next()?)?);
     // What s2n-tls prefers, by which AWS answers.

@@ -3,7 +3,7 @@
 //! after `--`; a tenth of them entered one user's invite code.
 //!
 //! Two whole APIs, each on an embedded engine in a file. Both are taken through
-//! the same story, in turn. Waves, requests and items have to be the same, or
+//! the same story, in turn. Waves, requests and items must be the same, or
 //! this fails; bytes and times are printed.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark")]

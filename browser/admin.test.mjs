@@ -22,7 +22,7 @@ async function words() {
   return (await import("../admin/words.js")).WORDS;
 }
 
-/** A test with a gateway and a page, neither of which it has to end; nothing may go wrong in the page. */
+/** A test with a gateway and a page, neither of which it need end; nothing may go wrong in the page. */
 function panel(name, options, run) {
   const { variables, ...page } = options;
   test(name, { timeout: 120_000 }, async () => {

@@ -1,6 +1,6 @@
 // In which order the collection calls the operations, so that each has what the
 // ones before it gave: which token, which values in the place of the examples,
-// what is kept of the answer, and what has to be true of it.
+// what is kept of the answer, and what must be true of it.
 
 const code = (phone) => ({
   name: `Read the text to ${phone}`,

@@ -151,9 +151,6 @@ fn in_one_line(error: &clap::Error, command: &clap::Command, asked: &[OsString])
 }
 
 /// Serves until Ctrl-C.
-///
-/// # Errors
-/// Whatever keeps it from starting, in words for whoever started it.
 pub async fn serve(options: Options, vars: Vars) -> Result<(), StartError> {
     let listener = listen(options.host, options.port, "--port").await?;
     let address = listener.local_addr().map_err(|error| StartError::new("no address", error))?;

@@ -10,9 +10,6 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 /// What pages of the origins of `CORS_ORIGINS` may do; `None` where there are
 /// none.
-///
-/// # Errors
-/// If one of them is no origin.
 pub fn layer(vars: &Vars) -> Result<Option<CorsLayer>, BadParameter> {
     let Some(origins) = vars.optional(config::CORS_ORIGINS) else { return Ok(None) };
     let origin = if origins == "*" {
@@ -26,7 +23,7 @@ pub fn layer(vars: &Vars) -> Result<Option<CorsLayer>, BadParameter> {
         let origins = origins.split(',').map(|origin| {
             HeaderValue::try_from(origin).ok().filter(|_| is_origin(origin)).ok_or_else(|| BadParameter {
                 name: config::CORS_ORIGINS.name,
-                problem: format!("is to hold origins such as https://app.example.com, not {origin:?}"),
+                problem: format!("must hold origins such as https://app.example.com, not {origin:?}"),
             })
         });
         AllowOrigin::list(origins.collect::<Result<Vec<_>, _>>()?)

@@ -33,9 +33,6 @@ impl std::fmt::Debug for Engine {
 
 impl Engine {
     /// One that forgets everything when it is dropped.
-    ///
-    /// # Errors
-    /// If it cannot start.
     pub fn in_memory() -> Result<Self, StartError> {
         let database = Database::memory();
         Ok(Self::of(database.map_err(|error| StartError::new("the engine cannot start", error))?))
@@ -43,9 +40,6 @@ impl Engine {
 
     /// One that keeps everything in a file; what it acknowledged survives a
     /// `kill -9`.
-    ///
-    /// # Errors
-    /// If the file cannot be opened.
     pub fn in_file(path: &Path) -> Result<Self, StartError> {
         let cannot = || format!("{} cannot be opened", path.display());
         let database = Database::new(&path.to_string_lossy());

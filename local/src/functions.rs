@@ -39,9 +39,6 @@ pub struct Functions(pub(crate) HashMap<String, Arc<Handler>>);
 
 impl Functions {
     /// Builds all of them, each from what `setup` gives it by its name.
-    ///
-    /// # Errors
-    /// What keeps one from starting.
     pub async fn build(setup: impl Fn(&str) -> Setup) -> Result<Self, StartError> {
         let mut handlers = HashMap::new();
         for function in all() {

@@ -25,21 +25,21 @@ Phone-number sign-in and invites for mobile apps.
 Ask for a code at `POST /v1/auth/code`, trade it for tokens at `POST /v1/auth/token`, and send the access token as \
 `Authorization: Bearer …`. When it expires, trade the refresh token for the next pair at `POST /v1/auth/refresh`.
 
-Bodies are JSON in snake_case, of at most 64 KiB; unknown fields are ignored. Times are RFC 3339 in UTC, phones leave \
-as E.164. `me` stands for the caller wherever a path has `{user_id}`.
+Bodies are JSON in snake_case, of at most 64 KiB; unknown fields are ignored. Times are RFC 3339 in UTC, phone \
+numbers are E.164 in answers. `me` stands for the caller wherever a path has `{user_id}`.
 
-What goes wrong is answered as `application/problem+json` (RFC 9457) with a stable `code`, which apps translate. A 429 \
-and a 503 say in `Retry-After` and `retry_after` when to try again. No input gives a 500. The gateway in front answers \
-by itself a body over 10 MB (413), headers over 10 KB (431) and what its own throttle refuses (429), as \
-`{\"message\": \"…\"}`.";
+A request that fails is answered with `application/problem+json` (RFC 9457) with a stable `code`, which apps \
+translate. A 429 and a 503 say in `Retry-After` and `retry_after` when to try again. No input gives a 500. The \
+gateway in front answers by itself a body over 10 MB (413), headers over 10 KB (431) and what its own throttle \
+refuses (429), as `{\"message\": \"…\"}`.";
 
 /// The first part of paths below `/v1`, and what is behind it.
 const TAGS: &[(&str, &str)] = &[
-    ("auth", "Codes, tokens, signing out."),
-    ("users", "Profiles, sessions, invites."),
-    ("avatars", "Pictures of users."),
-    ("stats", "Numbers per day."),
-    ("site", "Keys for other backends, pages, and files that phones fetch."),
+    ("auth", "Signing in and out: codes and tokens."),
+    ("users", "Profiles, sessions and invites of users."),
+    ("avatars", "The pictures of users."),
+    ("stats", "Numbers per day: sign-ups, codes, referrals."),
+    ("site", "Pages, keys for other backends, and files that phones fetch."),
 ];
 
 /// The description of all functions.
@@ -83,7 +83,7 @@ pub fn document() -> Value {
             "description": ABOUT,
             "license": { "name": "MIT or Apache-2.0", "identifier": "MIT OR Apache-2.0" },
         },
-        "servers": [{ "url": "/", "description": "Where this description is served." }],
+        "servers": [{ "url": "/", "description": "The host that serves this description." }],
         "tags": TAGS.iter().map(|(name, about)| json!({ "name": name, "description": about })).collect::<Vec<_>>(),
         "paths": operations,
         "components": {
@@ -92,7 +92,7 @@ pub fn document() -> Value {
                     "type": "http",
                     "scheme": "bearer",
                     "bearerFormat": "JWT",
-                    "description": "The `access_token` of a sign-in or a refresh.",
+                    "description": "The `access_token` that a sign-in or a refresh answered with.",
                 },
             },
             "headers": headers(),
@@ -226,9 +226,9 @@ fn responses(declaration: &Declaration, answers: Vec<(&'static str, Schema)>) ->
         .collect();
     let mut done = json!({
         "description": match declaration.status {
-            StatusCode::ACCEPTED => "Under way.",
-            StatusCode::NO_CONTENT => "Done; there is nothing to say.",
-            _ => "Done.",
+            StatusCode::ACCEPTED => "The request was accepted and is being carried out.",
+            StatusCode::NO_CONTENT => "The request succeeded. The answer has no body.",
+            _ => "The request succeeded.",
         },
         "headers": { "x-request-id": reference("headers", "x-request-id") },
     });
@@ -289,23 +289,24 @@ fn reference(kind: &str, name: &str) -> Value {
 }
 
 fn retry_after() -> Value {
-    json!({ "type": "integer", "minimum": 1, "description": "Seconds, the same as in the header." })
+    let about = "In how many seconds to try again, as in the header `Retry-After`.";
+    json!({ "type": "integer", "minimum": 1, "description": about })
 }
 
 fn headers() -> Value {
     json!({
         "x-request-id": {
-            "description": "Identifies the request; tell it when you report a fault.",
+            "description": "The identifier of the request; quote it when you report a fault.",
             "required": true,
             "schema": { "type": "string" },
         },
         "Retry-After": {
-            "description": "After how many seconds to try again.",
+            "description": "In how many seconds to try again.",
             "required": true,
             "schema": { "type": "integer", "minimum": 1 },
         },
         "WWW-Authenticate": {
-            "description": "`Bearer`, as RFC 6750 has it.",
+            "description": "How to authenticate: `Bearer`, with an error where a token was refused (RFC 6750).",
             "required": true,
             "schema": { "type": "string" },
         },
@@ -315,19 +316,19 @@ fn headers() -> Value {
 /// What all problems have.
 fn problem_schema() -> Value {
     let member = |about: &str| json!({ "type": "string", "description": about });
-    let mut kind = member("Where the problem is explained: `/docs#` and its code.");
+    let mut kind = member("The address of the explanation: `/docs#` and the code of the problem.");
     kind["format"] = "uri".into();
     json!({
         "type": "object",
-        "description": "What cannot be done (RFC 9457).",
+        "description": "Why the request failed (Problem Details, RFC 9457).",
         "required": ["type", "title", "status", "detail", "code", "request_id"],
         "properties": {
             "type": kind,
-            "title": member("One English sentence, the same for every occurrence."),
-            "status": { "type": "integer", "description": "The HTTP status." },
-            "detail": member("English words for this occurrence; they may change."),
-            "code": member("Stable: translate it in the app."),
-            "request_id": member("The same as in the header `x-request-id`."),
+            "title": member("The kind of problem, in one English sentence: the same for every occurrence."),
+            "status": { "type": "integer", "description": "The HTTP status of the answer." },
+            "detail": member("What went wrong this time, in English. The words may change."),
+            "code": member("The stable code of the problem, for apps to translate."),
+            "request_id": member("The identifier of the request, as in the header `x-request-id`."),
         },
     })
 }
@@ -342,17 +343,16 @@ fn extras(code: Code) -> Vec<(&'static str, Value, Value)> {
                 "required": ["field", "message"],
                 "properties": { "field": text, "message": text },
             });
-            let about = "With `invalid_request`: the fields at fault, named as in the request.";
+            let about = "With `invalid_request`: each invalid field by its name, and what is wrong with it.";
             let schema = json!({ "type": "array", "minItems": 1, "items": error, "description": about });
             vec![(
                 "errors",
                 schema,
-                json!([{ "field": "region", "message": "is to be a region of two letters that has phones, such as RU" }]),
+                json!([{ "field": "region", "message": "must be a region of two letters that has phones, such as RU" }]),
             )]
         }
         Code::InvalidCode => {
-            let about =
-                "With `invalid_code`: 0 where only a new code helps, null where guesses are not limited.";
+            let about = "With `invalid_code`: how many guesses are left; 0 if only a new code helps, null without a limit.";
             vec![(
                 "attempts_left",
                 json!({ "type": ["integer", "null"], "minimum": 0, "description": about }),
@@ -360,7 +360,7 @@ fn extras(code: Code) -> Vec<(&'static str, Value, Value)> {
             )]
         }
         Code::InviteAlreadyActivated => {
-            let about = "With `invite_already_activated`: the code that was entered before.";
+            let about = "With `invite_already_activated`: the invite code that was activated before.";
             vec![(
                 "activated_invite_code",
                 json!({ "type": "string", "description": about }),

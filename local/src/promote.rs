@@ -47,9 +47,6 @@ impl From<RoleName> for Role {
 }
 
 /// Does it; what was done, in words.
-///
-/// # Errors
-/// In words for whoever asked.
 pub async fn promote(promotion: &Promotion, folder: &Path, vars: Vars) -> Result<String, StartError> {
     let cannot = |what: String| StartError::new(format!("{} cannot be promoted", promotion.phone), what);
     let phone = Phone::parse(&promotion.phone, settings::region(&vars)?)

@@ -18,9 +18,6 @@ const HOST: &str = "host.docker.internal";
 /// Writes the variables for `sam local --env-vars`: those of this gateway, the
 /// engine at `dynamodb_port`, texts into the inbox. The file holds secrets, so
 /// its owner alone can read it.
-///
-/// # Errors
-/// If it cannot be written.
 pub fn write_env(folder: &Path, vars: &Vars, dynamodb_port: u16) -> std::io::Result<()> {
     let mut env: Map<_, _> = PARAMETERS
         .iter()

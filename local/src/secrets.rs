@@ -12,9 +12,6 @@ use rand::distr::Alphanumeric;
 
 /// `vars` with the secrets that they lack: from files of `folder`, or made up
 /// where there is no folder.
-///
-/// # Errors
-/// If a file can be neither read nor written.
 pub fn complete(mut vars: Vars, folder: Option<&Path>, world: &World) -> std::io::Result<Vars> {
     for (parameter, file) in
         [(config::SIGNING_SECRET, "signing.secret"), (config::PEPPER_SECRET, "pepper.secret")]

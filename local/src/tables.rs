@@ -13,9 +13,6 @@ use latchkey::base::error::StartError;
 use latchkey_template::{Table, Template};
 
 /// Creates those that are not there yet, under the names that `vars` gives.
-///
-/// # Errors
-/// If the engine refuses one.
 pub async fn create(client: &Client, vars: &Vars) -> Result<(), StartError> {
     for table in Template::of_checkout().tables() {
         let name = vars.text(parameter_of(&table.logical_id)?);

@@ -84,23 +84,23 @@ impl Needs for Deps {
     }
 }
 
-/// The friend's code, as it is typed.
+/// The friend's invite code, as the user typed it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "InviteEntry")]
 pub struct Entered {
-    /// Six digits and letters; case does not matter, I and L are read as 1, O as 0.
+    /// The invite code: six digits and letters. Case does not matter; I and L are read as 1, O as 0.
     #[schemars(example = &"7Q2M4X")]
     invite_code: String,
 }
 
-/// Whose code it was.
+/// The invite code that is activated, and whose it is.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "ActivatedInvite")]
 pub struct Activated {
-    /// The code that is activated now.
+    /// The invite code that was activated.
     #[schemars(example = &"7Q2M4X")]
     activated_invite_code: InviteCode,
-    /// Whose it is; null once that account is gone.
+    /// The owner of the code; null once that account is deleted.
     referrer: Option<Person>,
 }
 

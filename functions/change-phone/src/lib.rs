@@ -44,9 +44,9 @@ latchkey::function!(ChangePhone);
 /// Moves the account to a new number.
 ///
 /// The code is one that `/v1/auth/code` texted to the new number with `purpose` `change_phone` and this account's
-/// access token. The old number is told by a text.
+/// access token. A text tells the old number.
 ///
-/// Limits are those of `/v1/auth/token`.
+/// Limits on guesses are those of `/v1/auth/token`.
 #[derive(JsonSchema)]
 pub struct ChangePhone;
 
@@ -101,19 +101,21 @@ impl Needs for Deps {
     }
 }
 
-/// The new number, and what was texted to it.
+/// The new phone number, and the code that was texted to it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "PhoneChange")]
 pub struct Entered {
-    /// In E.164, or as a person of `region` types it, with blanks, brackets and hyphens.
+    /// The new number: in E.164, or as a person of `region` types it, with blanks, brackets and hyphens.
     #[schemars(extend("format" = "phone"), example = &"+79000000005")]
     phone: String,
-    /// In whose way a phone without `+` is read: two letters of ISO 3166. Unless it is given, the deployment's.
+    /// The country in whose format a number without `+` is read: two letters of ISO 3166. Without it, the
+    /// deployment's default.
     region: Option<Region>,
-    /// What was texted.
+    /// The one-time code from the text.
     #[schemars(example = &"4071")]
     code: Hidden<Line<64>>,
-    /// What came with the code. One that is sent has to fit; some deployments ask for it.
+    /// The `challenge_id` that `/v1/auth/code` answered with. A wrong one is refused as a wrong code is; some
+    /// deployments require it.
     #[schemars(example = &"5f3e9b1c7a2d4e6f8091a2b3c4d5e6f7")]
     challenge_id: Option<Line<64>>,
 }

@@ -43,7 +43,7 @@ use tokio::try_join;
 
 latchkey::function!(ExchangeCode);
 
-/// Trades a phone and its code for tokens; registers on first sight.
+/// Trades a phone and its code for tokens; makes the account at the first sign-in.
 ///
 /// A code signs in once. A code of another phone, a wrong, expired, used or replaced one are refused alike, with
 /// `attempts_left`. An invite code that cannot be activated never keeps anybody out: the answer then says why in
@@ -103,40 +103,42 @@ impl Needs for Deps {
     }
 }
 
-/// A phone, and what was texted to it.
+/// A phone number, and the code that was texted to it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "TokenRequest")]
 pub struct Entered {
-    /// In E.164, or as a person of `region` types it, with blanks, brackets and hyphens.
+    /// The new number: in E.164, or as a person of `region` types it, with blanks, brackets and hyphens.
     #[schemars(extend("format" = "phone"), example = &"+79000000001")]
     phone: String,
-    /// In whose way a phone without `+` is read: two letters of ISO 3166. Unless it is given, the deployment's.
+    /// The country in whose format a number without `+` is read: two letters of ISO 3166. Without it, the
+    /// deployment's default.
     region: Option<Region>,
-    /// What was texted.
+    /// The one-time code from the text.
     #[schemars(example = &"4071")]
     code: Hidden<Line<64>>,
-    /// What came with the code. One that is sent has to fit; some deployments ask for it.
+    /// The `challenge_id` that `/v1/auth/code` answered with. A wrong one is refused as a wrong code is; some
+    /// deployments require it.
     #[schemars(example = &"5f3e9b1c7a2d4e6f8091a2b3c4d5e6f7")]
     challenge_id: Option<Line<64>>,
-    /// The invite code of a friend, to be activated along the way, if none was before.
+    /// A friend's invite code, which is activated along the way unless one was before.
     #[schemars(example = &"7Q2M4X")]
     invite_code: Option<String>,
-    /// What the device is called in the list of sessions.
+    /// The name of the device, to be shown in the list of sessions.
     #[schemars(example = &"Alice's phone")]
     device: Option<Line<64>>,
 }
 
-/// Tokens, and whose they are.
+/// A pair of tokens, and the user who signed in.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct SignedIn {
     #[serde(flatten)]
     tokens: Tokens,
-    /// Whether the account was made just now.
+    /// Whether this sign-in made the account.
     #[schemars(example = true)]
     is_new: bool,
-    /// Who signed in.
+    /// The user who signed in.
     user: Newcomer,
-    /// The `code` of the problem that kept the invite code from being activated.
+    /// Why the invite code was not activated: the `code` of that problem. Absent if there was none.
     #[serde(skip_serializing_if = "Option::is_none")]
     invite_error: Option<String>,
 }

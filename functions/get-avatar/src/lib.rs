@@ -11,16 +11,16 @@ use serde::Deserialize;
 
 latchkey::function!(GetAvatar);
 
-/// Serves an avatar, for whoever knows its identifier.
+/// Serves an avatar, to anyone who knows its identifier.
 ///
-/// It never changes under its address and may be kept for ever.
+/// The image under an address never changes, so it may be cached for ever.
 #[derive(JsonSchema)]
 pub struct GetAvatar;
 
-/// Which.
+/// The path of an avatar.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct AvatarPath {
-    /// Which: 32 digits that cannot be guessed.
+    /// The avatar's identifier: 32 hexadecimal digits that cannot be guessed.
     #[schemars(example = &"9c1185a5c5e9fc54612808977ee8f548")]
     avatar_id: String,
 }

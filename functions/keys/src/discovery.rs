@@ -10,19 +10,19 @@ use serde::Serialize;
 
 /// Tells who issues access tokens, and where the keys are.
 ///
-/// The part of OpenID Connect Discovery that checks of tokens read; this is no OpenID provider.
+/// The part of OpenID Connect Discovery that libraries need to check access tokens; this is no OpenID provider.
 #[derive(JsonSchema)]
 #[schemars(rename = "GetIssuer")]
 pub(crate) struct Discovery;
 
-/// The two of them.
+/// Who issues access tokens, and where the keys are.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "IssuerConfiguration")]
 pub(crate) struct Configuration {
-    /// The `iss` of access tokens.
+    /// The issuer: the claim `iss` of access tokens.
     #[schemars(example = &"https://api.example.com")]
     issuer: String,
-    /// Where the keys are.
+    /// The address of the public keys (`/.well-known/jwks.json`).
     #[schemars(example = &"https://api.example.com/.well-known/jwks.json")]
     jwks_uri: String,
 }

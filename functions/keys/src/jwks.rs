@@ -9,35 +9,35 @@ use latchkey::tables::keyset::Keyset;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// Gives the public keys by which another backend checks access tokens (RFC 7517).
+/// Gives the public keys with which other backends check access tokens (RFC 7517).
 ///
-/// They may be kept for five minutes; look again for a `kid` that is not among them.
+/// They may be cached for five minutes; fetch them again when a token names a `kid` that is not among them.
 #[derive(JsonSchema)]
 #[schemars(rename = "GetKeys")]
 pub(crate) struct Jwks;
 
-/// A set of keys.
+/// A set of public keys (JWK Set, RFC 7517).
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "KeySet")]
 pub(crate) struct Set {
-    /// Those that sign now, or did a while ago.
+    /// The keys that sign tokens now, or signed tokens that are still valid.
     keys: Vec<Key>,
 }
 
-/// One of them.
+/// A public key (RFC 7517).
 #[derive(Debug, Serialize, JsonSchema)]
 struct Key {
-    /// The kind of key.
+    /// The key type: elliptic curve.
     #[schemars(extend("const" = "EC"))]
     kty: &'static str,
-    /// The curve.
+    /// The elliptic curve.
     #[schemars(extend("const" = "P-256"))]
     crv: &'static str,
-    /// What it is for.
+    /// The use of the key: signatures.
     #[serde(rename = "use")]
     #[schemars(extend("const" = "sig"))]
     usage: &'static str,
-    /// The algorithm.
+    /// The signature algorithm.
     #[schemars(extend("const" = "ES256"))]
     alg: &'static str,
     #[serde(flatten)]

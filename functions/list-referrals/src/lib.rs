@@ -22,18 +22,18 @@ latchkey::function!(ListReferrals);
 
 /// Lists who entered a user's invite code.
 ///
-/// Newest first, a page at a time; may lag a second behind.
+/// Newest first, in pages. An entry may take a second to appear.
 #[derive(JsonSchema)]
 pub struct ListReferrals;
 
-/// One who entered the code.
+/// A user who entered the invite code.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Referral")]
 pub struct Item {
-    /// Who.
+    /// The identifier of that user.
     #[schemars(example = &"01a1fc07-1c2d-7e3f-8a4b-5c6d7e8f9a0b")]
     id: UserId,
-    /// That person's number, as the caller sees it: whole, or masked as in `+7900•••0002`.
+    /// The phone number of that user, as the caller sees it: whole, or masked as in `+7900•••0002`.
     #[schemars(example = &"+79000000002")]
     phone: String,
     /// When the code was entered.

@@ -26,24 +26,24 @@ latchkey::function!(ListSessions);
 #[derive(JsonSchema)]
 pub struct ListSessions;
 
-/// One of them.
+/// A session: a device that a user is signed in on.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Session")]
 pub struct Item {
-    /// Which.
+    /// The session's identifier; `DELETE /v1/users/{user_id}/sessions/{session_id}` ends the session.
     id: SessionId,
-    /// What the device is called, if it said so.
+    /// The name that the device gave at the sign-in; null if it gave none.
     #[schemars(example = &"Alice's phone")]
     device: Option<String>,
-    /// When somebody signed in on it.
+    /// When the user signed in on the device.
     created_at: Rfc3339,
-    /// When its tokens were refreshed last.
+    /// When the session's tokens were last refreshed.
     #[schemars(example = &"2026-11-21T09:12:40Z")]
     last_seen_at: Rfc3339,
-    /// The network that it was seen in last: the /24 of an IPv4 address, the /48 of an IPv6 one.
+    /// The network that the device was last seen in: the /24 of an IPv4 address, the /48 of an IPv6 one.
     #[schemars(example = &"203.0.113.0/24")]
     ip: String,
-    /// Whether it is the caller's own.
+    /// Whether this is the session of the caller's access token.
     #[schemars(example = true)]
     current: bool,
 }

@@ -34,8 +34,8 @@ latchkey::function!(ListUsers);
 
 /// Lists all users, or those that a query finds.
 ///
-/// Newest first, a page at a time; may lag a second behind. `phone` and `invite_code` find one user at most, and at
-/// once.
+/// Newest first, in pages. A new user may take a second to appear, but `phone` and `invite_code`, which find one
+/// user at most, find them at once.
 #[derive(JsonSchema)]
 pub struct ListUsers;
 
@@ -75,19 +75,19 @@ impl Needs for Deps {
 /// Whom to find, and which page.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct Query {
-    /// Who has this number, in E.164 or as a person types it.
+    /// Finds the user with this phone number, in E.164 or as a person types it.
     #[schemars(extend("format" = "phone"))]
     phone: Option<String>,
-    /// Who owns this invite code.
+    /// Finds the user who owns this invite code.
     invite_code: Option<String>,
-    /// Who has this role.
+    /// Finds users with this role.
     role: Option<Role>,
-    /// Who is active, or banned.
+    /// Finds users with this status.
     status: Option<Status>,
-    /// How many items at most.
+    /// The most items that a page may have.
     #[serde(default)]
     limit: PageSize,
-    /// The `cursor` of the page before.
+    /// The `cursor` of the previous page; without it, the first page is given.
     cursor: Option<String>,
 }
 

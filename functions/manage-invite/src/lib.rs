@@ -34,21 +34,21 @@ pub struct ManageInvite;
 /// How often another code is drawn when one is taken.
 const TRIES: u32 = 8;
 
-/// What to change (RFC 7396): what is absent stays, null clears.
+/// What to change, as a merge patch (RFC 7396): what is absent stays, null clears.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "InviteUpdate")]
 pub struct Wanted {
     #[serde(default)]
-    /// How often it may be entered in all; null for no limit.
+    /// How often the code may be entered in all; null for no limit.
     max_uses: Change<MaxUses>,
     #[serde(default)]
-    /// Until when; null for ever.
+    /// When the code expires; null for never.
     #[schemars(example = &"2026-12-31T23:59:59Z")]
     expires_at: Change<Rfc3339>,
-    /// Whether it is taken out of use.
+    /// Whether the code is revoked, so that nobody can enter it.
     revoked: Option<bool>,
     #[serde(default)]
-    /// Whether the user gets another code, to which the other fields apply then.
+    /// Whether to draw a new code for the user; the other fields then apply to the new one.
     redraw: bool,
 }
 
@@ -60,26 +60,26 @@ struct MaxUses(u32);
 impl<'de> Deserialize<'de> for MaxUses {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let most = u32::deserialize(deserializer).ok().filter(|most| *most <= 1_000_000_000);
-        most.map(Self).ok_or_else(|| serde::de::Error::custom("is to be a whole number from 0 to 1000000000"))
+        most.map(Self).ok_or_else(|| serde::de::Error::custom("must be a whole number from 0 to 1000000000"))
     }
 }
 
-/// The code and its terms.
+/// A user's invite code, its limits and its uses.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Invite")]
 pub struct Managed {
-    /// The code.
+    /// The user's invite code, after the change.
     invite_code: InviteCode,
-    /// How often it may be entered in all; null for no limit.
+    /// How often the code may be entered in all; null for no limit.
     #[schemars(example = 100)]
     max_uses: Option<u32>,
-    /// Until when; null for ever.
+    /// When the code expires; null for never.
     #[schemars(example = &"2026-12-31T23:59:59Z")]
     expires_at: Option<Rfc3339>,
-    /// Whether it is taken out of use.
+    /// Whether the code is revoked, so that nobody can enter it.
     #[schemars(example = false)]
     revoked: bool,
-    /// How often it was entered.
+    /// How often the code was entered so far.
     #[schemars(example = 2)]
     uses: u64,
 }

@@ -60,11 +60,11 @@ impl Needs for Deps {
     }
 }
 
-/// The refresh token.
+/// The refresh token to trade.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "RefreshRequest")]
 pub struct Sent {
-    /// The last one that was given out.
+    /// The refresh token of the last sign-in or refresh.
     #[schemars(example = &"lkr.AZn72pigfAu850gUiXnMrA.Bw.AQ.c2VjcmV0")]
     refresh_token: Hidden<String>,
 }

@@ -110,19 +110,21 @@ impl Needs for Deps {
     }
 }
 
-/// Whom to text, and how.
+/// The phone to text a code to, what the code is for, and how to word the text.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "CodeRequest")]
 pub struct Wanted {
-    /// In E.164, or as a person of `region` types it, with blanks, brackets and hyphens.
+    /// The new number: in E.164, or as a person of `region` types it, with blanks, brackets and hyphens.
     #[schemars(extend("format" = "phone"), example = &"+79000000001")]
     phone: String,
-    /// In whose way a phone without `+` is read: two letters of ISO 3166. Unless it is given, the deployment's.
+    /// The country in whose format a number without `+` is read: two letters of ISO 3166. Without it, the
+    /// deployment's default.
     region: Option<Region>,
-    /// The language of the text, such as `ru` or `en-GB`; else that of `Accept-Language`, else the country's.
+    /// The language of the text, such as `ru` or `en-GB`. Without it, that of `Accept-Language`; without that, the
+    /// country's.
     #[schemars(example = &"ru")]
     locale: Option<Line<35>>,
-    /// The hash of an Android app, by which the app reads the code out of the text (SMS Retriever). It is put
+    /// The hash of an Android app, with which the app can read the code from the text (SMS Retriever). It is put
     /// into the text if the deployment lists it.
     app_hash: Option<Line<64>>,
     /// What the code is for.
@@ -142,25 +144,25 @@ enum For {
     ChangePhone,
 }
 
-/// What was texted, without the code.
+/// What is known of the code that was texted.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "CodeTexted")]
 pub struct Texted {
-    /// Goes with the code to `/v1/auth/token`, so that only who asked for it can use it.
+    /// Identifies this code. Send it with the code, so that only who asked for the code can use it.
     #[schemars(example = &"5f3e9b1c7a2d4e6f8091a2b3c4d5e6f7")]
     challenge_id: String,
-    /// The phone as it was read.
+    /// The phone number that was texted, in E.164.
     phone: Phone,
-    /// Seconds for which the code can be entered.
+    /// In how many seconds the code expires.
     #[schemars(example = 300)]
     expires_in: u64,
-    /// Seconds after which another can be asked for.
+    /// In how many seconds another code can be asked for.
     #[schemars(example = 60)]
     resend_in: u64,
-    /// How many digits it has.
+    /// How many digits the code has.
     #[schemars(example = 4)]
     code_length: usize,
-    /// The code, only where a test deployment says so (`REVEAL_CODE`).
+    /// The code itself; only in deployments for tests that set `REVEAL_CODE`.
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<Hidden<String>>,
 }

@@ -17,16 +17,16 @@ latchkey::function!(RevokeSession);
 
 /// Signs a device out.
 ///
-/// Its access tokens stop working at once.
+/// The session ends, and its access tokens stop working at once.
 #[derive(JsonSchema)]
 pub struct RevokeSession;
 
 /// Whose session, and which.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct SessionPath {
-    /// Whose: `me`, or a user's identifier.
+    /// The user whose session it is: `me` for the caller, or an identifier.
     user_id: UserRef,
-    /// Which.
+    /// The session's identifier, as the list of sessions gives it.
     #[schemars(example = &"07-0-4f1d2a9c6b3e58d7a1c0e9f2b4d68357")]
     session_id: String,
 }

@@ -26,9 +26,9 @@ use tokio::join;
 
 latchkey::function!(SignOut);
 
-/// Ends this session, the others, or all.
+/// Ends this session, the user's other sessions, or all.
 ///
-/// Whose session it is, an access token says, or the `refresh_token` in the body. Access tokens of an ended session
+/// The session is that of the access token, or of the `refresh_token` in the body. Access tokens of an ended session
 /// stop working at once. It may be repeated.
 #[derive(JsonSchema)]
 pub struct SignOut;
@@ -64,15 +64,15 @@ impl Needs for Deps {
     }
 }
 
-/// What to end; and whose, where no access token says so.
+/// Which sessions to end, and a refresh token where there is no access token.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "SignOutRequest")]
 pub struct Wanted {
     #[serde(default)]
-    /// What to end.
+    /// Which sessions to end.
     #[schemars(extend("default" = "local"))]
     scope: Scope,
-    /// A refresh token of the session, where there is no access token.
+    /// A refresh token of the session; needed if no access token is sent.
     refresh_token: Option<Hidden<String>>,
 }
 
@@ -82,9 +82,9 @@ enum Scope {
     /// This session.
     #[default]
     Local,
-    /// All but this one.
+    /// All sessions of the user but this one.
     Others,
-    /// All.
+    /// All sessions of the user.
     Global,
 }
 

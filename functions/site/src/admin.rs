@@ -13,7 +13,7 @@ include!(concat!(env!("OUT_DIR"), "/admin.rs"));
 
 /// Shows the admin panel.
 ///
-/// It holds no data: what it shows it asks this API for, by the token of whoever signed in.
+/// The page itself holds no data: it asks this API, with the access token of whoever signed in to it.
 #[derive(JsonSchema)]
 #[schemars(rename = "ShowAdminPanel")]
 pub(crate) struct Panel;
@@ -36,7 +36,7 @@ impl Endpoint for Panel {
 
 /// Serves a file of the admin panel.
 ///
-/// Always packed with gzip; it never changes under its address and may be kept for ever.
+/// Always compressed with gzip. The file under an address never changes, so it may be cached for ever.
 #[derive(JsonSchema)]
 #[schemars(rename = "GetAdminPanelFile")]
 pub(crate) struct PanelFile;

@@ -15,14 +15,14 @@ use std::collections::BTreeMap;
 
 /// Lets apps for iPhones open share links and fill in codes.
 ///
-/// In the shape of Apple's "Supporting associated domains".
+/// The file that Apple describes under "Supporting associated domains".
 #[derive(JsonSchema)]
 #[schemars(rename = "GetAppleAssociation")]
 pub(crate) struct Apple;
 
 /// Lets apps for Android open share links.
 ///
-/// In the shape of Google's "Digital Asset Links".
+/// The file that Google describes under "Digital Asset Links".
 #[derive(JsonSchema)]
 #[schemars(rename = "GetAndroidAssociation")]
 pub(crate) struct Android;
@@ -72,7 +72,7 @@ fn apple_apps(vars: &Vars) -> Result<Vec<String>, BadParameter> {
             let fits = team.len() == 10 && is_name(app);
             fits.then(|| app.to_owned()).ok_or_else(|| BadParameter {
                 name: config::IOS_APP_IDS.name,
-                problem: format!("is to be a list such as ABCDE12345.com.example.app, not {app:?}"),
+                problem: format!("must be a list such as ABCDE12345.com.example.app, not {app:?}"),
             })
         })
         .collect()
@@ -93,7 +93,7 @@ fn android_apps(vars: &Vars) -> Result<BTreeMap<String, Vec<String>>, BadParamet
                 apps.entry(package.to_owned()).or_default().push(fingerprint.to_ascii_uppercase());
             }
             _ => {
-                let problem = format!("is to be a list of com.example.app=<SHA-256 as AA:BB:…>, not {app:?}");
+                let problem = format!("must be a list of com.example.app=<SHA-256 as AA:BB:…>, not {app:?}");
                 return Err(BadParameter { name: config::ANDROID_APPS.name, problem });
             }
         }
@@ -101,18 +101,18 @@ fn android_apps(vars: &Vars) -> Result<BTreeMap<String, Vec<String>>, BadParamet
     Ok(apps)
 }
 
-/// Apple's file.
+/// What iPhones read of the apps that belong to this host.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct AppleFile {
-    /// What opens in the app.
+    /// Which addresses of this host open in which apps.
     applinks: AppLinks,
-    /// The apps that codes and passwords of this host are filled into.
+    /// The apps into which iPhones fill codes that name this host.
     webcredentials: WebCredentials,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
 struct AppLinks {
-    /// One, of all apps.
+    /// A single rule, which holds for all apps.
     details: [Detail; 1],
 }
 
@@ -120,10 +120,10 @@ struct AppLinks {
 #[schemars(rename = "AppLinkDetail")]
 struct Detail {
     #[serde(rename = "appIDs")]
-    /// `<team>.<bundle>` each.
+    /// The apps, each as `<team>.<bundle>`.
     #[schemars(example = ["ABCDE12345.com.example.app"])]
     app_ids: Vec<String>,
-    /// Which paths.
+    /// The paths that open in the apps.
     components: [Component; 1],
 }
 
@@ -131,14 +131,14 @@ struct Detail {
 #[schemars(rename = "AppLinkComponent")]
 struct Component {
     #[serde(rename = "/")]
-    /// All share links.
+    /// The pattern of the path: all share links.
     #[schemars(extend("const" = "/i/*"))]
     path: &'static str,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
 struct WebCredentials {
-    /// `<team>.<bundle>` each.
+    /// The apps, each as `<team>.<bundle>`.
     #[schemars(example = ["ABCDE12345.com.example.app"])]
     apps: Vec<String>,
 }
@@ -166,27 +166,27 @@ impl Endpoint for Apple {
     }
 }
 
-/// A statement of Google's file.
+/// A statement that an app for Android belongs to this host.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "AssetStatement")]
 pub(crate) struct Statement {
-    /// What is allowed.
+    /// What the app may do: open all addresses of this host.
     #[schemars(example = ["delegate_permission/common.handle_all_urls"])]
     relation: [&'static str; 1],
-    /// To which app.
+    /// The app that the statement is about.
     target: Target,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "AssetTarget")]
 struct Target {
-    /// What kind of app.
+    /// The kind of app: Android.
     #[schemars(extend("const" = "android_app"))]
     namespace: &'static str,
-    /// Its name.
+    /// The app's package name.
     #[schemars(example = &"com.example.app")]
     package_name: String,
-    /// Fingerprints of the certificates that it may be signed with.
+    /// SHA-256 fingerprints of the certificates that the app may be signed with.
     #[schemars(example = ["14:6D:E9:83:C5:73:06:50:D8:EE:B9:95:2F:34:FC:64:16:A0:83:42:E6:1D:BE:A8:8A:04:96:B2:3F:CF:44:E5"])]
     sha256_cert_fingerprints: Vec<String>,
 }

@@ -22,9 +22,9 @@ const REDOC_ITSELF: &str = "default-src 'none'; script-src 'self'; style-src 'se
                             img-src 'self' data:; connect-src 'self'; worker-src blob:; base-uri 'none'; \
                             form-action 'none'; frame-ancestors 'none'";
 
-/// Gives this description.
+/// Gives this description of the API.
 ///
-/// OpenAPI 3.1, as JSON; packed with gzip where `Accept-Encoding` has it. It may be kept for five minutes.
+/// OpenAPI 3.1, as JSON; compressed with gzip if `Accept-Encoding` names it. It may be cached for five minutes.
 #[derive(JsonSchema)]
 pub(crate) struct GetDescription;
 
@@ -77,7 +77,8 @@ macro_rules! pages {
 pages! {
     /// Shows this description in Swagger UI.
     ///
-    /// It also calls the API: "Authorize" takes an access token. `/docs#` and the code of a problem explains it.
+    /// The page can also call the API: give "Authorize" an access token. `/docs#` and the code of a problem leads to
+    /// its explanation.
     ShowDocs "/docs" DOCS SWAGGER_UI;
     /// Shows this description in Swagger UI, as `/docs` does.
     ShowSwagger "/swagger" DOCS SWAGGER_UI;
@@ -85,9 +86,9 @@ pages! {
     ShowRedoc "/redoc" REDOC REDOC_ITSELF;
 }
 
-/// Serves a file of the pages of documentation.
+/// Serves a file of the documentation's pages.
 ///
-/// Always packed with gzip; it never changes under its address and may be kept for ever.
+/// Always compressed with gzip. The file under an address never changes, so it may be cached for ever.
 #[derive(JsonSchema)]
 pub(crate) struct GetDocsFile;
 

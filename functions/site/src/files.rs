@@ -18,10 +18,10 @@ pub(crate) struct File {
 /// Of which version, and which.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct FilePath {
-    /// The version of all files of the page that names it.
+    /// The version of the page's files, as the page names it.
     #[schemars(example = &"0123456789ab")]
     version: String,
-    /// Which.
+    /// The name of the file.
     #[schemars(example = &"main.js")]
     file: String,
 }

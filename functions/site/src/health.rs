@@ -12,11 +12,11 @@ use serde::Serialize;
 #[schemars(rename = "GetHealth")]
 pub(crate) struct Health;
 
-/// `{"status": "ok"}`.
+/// Says that the API is up.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Health")]
 pub(crate) struct Report {
-    /// `ok`.
+    /// Always `ok`.
     #[schemars(extend("const" = "ok"))]
     status: &'static str,
 }

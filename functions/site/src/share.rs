@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 /// Shows an invite code and sends on to the app.
 ///
-/// A page for people; JSON for who asks for it by `Accept`. It never says whether the code exists.
+/// Answers with a page, or with JSON if `Accept` asks for it. It never says whether the code exists.
 #[derive(JsonSchema)]
 #[schemars(rename = "OpenInvite")]
 pub(crate) struct ShareLink;
@@ -58,7 +58,7 @@ fn link(vars: &Vars, parameter: &Parameter) -> Result<Option<String>, BadParamet
         && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
         && text.bytes().all(|byte| byte.is_ascii_graphic());
     if !is_address {
-        let problem = format!("is to be an address such as https://example.com/i/{PLACE}, not {text:?}");
+        let problem = format!("must be an address such as https://example.com/i/{PLACE}, not {text:?}");
         return Err(BadParameter { name: parameter.name, problem });
     }
     Ok(Some(if text.contains(PLACE) { text.to_owned() } else { format!("{text}{PLACE}") }))
@@ -69,30 +69,30 @@ const PLACE: &str = "{invite_code}";
 /// The code in the path.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct InvitePath {
-    /// Six digits and letters; case does not matter, I and L are read as 1, O as 0.
+    /// The invite code: six digits and letters. Case does not matter; I and L are read as 1, O as 0.
     #[schemars(example = &"K5J3RW")]
     invite_code: String,
 }
 
-/// The code, and where to go with it.
+/// An invite code, and the links that take it to the app.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Share")]
 pub(crate) struct Share {
-    /// The code as it was read.
+    /// The invite code in its normal form.
     invite_code: InviteCode,
-    /// Where to go with it.
+    /// Where to go with the code, by platform.
     links: Links,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
 struct Links {
-    /// On an iPhone; null where the deployment has no such link, as the others.
+    /// The link for iPhones; null if the deployment has none.
     #[schemars(example = &"https://apps.example.com/ios?invite=K5J3RW")]
     ios: Option<String>,
-    /// On Android.
+    /// The link for Android; null if the deployment has none.
     #[schemars(example = &"https://apps.example.com/android?invite=K5J3RW")]
     android: Option<String>,
-    /// Elsewhere.
+    /// The link for all else; null if the deployment has none.
     #[schemars(example = &"https://www.example.com/join?invite=K5J3RW")]
     web: Option<String>,
 }

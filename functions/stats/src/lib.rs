@@ -18,7 +18,7 @@ latchkey::function!(GetStats);
 
 /// Counts sign-ups, codes and referrals per day.
 ///
-/// The last days, today among them, newest first.
+/// One item for each of the last days, today included, newest first. Days are those of UTC.
 #[derive(JsonSchema)]
 pub struct GetStats;
 
@@ -26,7 +26,7 @@ pub struct GetStats;
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct Query {
     #[serde(default)]
-    /// How many days.
+    /// How many days to give, today included.
     days: Days,
 }
 
@@ -45,15 +45,15 @@ impl<'de> Deserialize<'de> for Days {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let days = u16::deserialize(deserializer).ok().filter(|days| (1..=KEPT).contains(days));
         days.map(Self)
-            .ok_or_else(|| serde::de::Error::custom(format!("is to be a whole number from 1 to {KEPT}")))
+            .ok_or_else(|| serde::de::Error::custom(format!("must be a whole number from 1 to {KEPT}")))
     }
 }
 
-/// One day (UTC).
+/// What happened on one day of UTC.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "DayOfNumbers")]
 pub struct Item {
-    /// Which, of UTC.
+    /// The day, of UTC.
     date: Date,
     #[serde(flatten)]
     numbers: Numbers,

@@ -25,7 +25,7 @@ use tokio::{join, try_join};
 
 latchkey::function!(UpdateUser);
 
-/// Changes a profile.
+/// Changes a user's profile.
 ///
 /// A merge patch (RFC 7396): what is absent stays, null clears. Only an admin changes `role` and `status`; a ban
 /// ends all sessions at once.
@@ -61,27 +61,27 @@ impl Needs for Deps {
     }
 }
 
-/// What to change (RFC 7396): what is absent stays, null clears.
+/// What to change, as a merge patch (RFC 7396): what is absent stays, null clears.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "UserUpdate")]
 pub struct Wanted {
     #[serde(default)]
-    /// An e-mail address, as far as its shape tells.
+    /// The user's e-mail address. Its shape is checked, not that it exists.
     email: Change<Email>,
     #[serde(default)]
-    /// A city.
+    /// The user's city.
     #[schemars(example = &"Omsk")]
     city: Change<Line<100>>,
     #[serde(default)]
-    /// A Telegram name, with or without `@`, or a number.
+    /// The user's Telegram name, with or without `@`, or number.
     telegram_id: Change<TelegramId>,
     #[serde(default)]
-    /// Only null, which removes the picture; `PUT /v1/users/me/avatar` sets one.
+    /// Can only be null, which removes the avatar; `PUT /v1/users/me/avatar` sets one.
     #[schemars(with = "()")]
     avatar_url: Change<NotSet>,
-    /// For admins: what the user may do to others.
+    /// What the user may do to others; only an admin may change it.
     role: Option<Role>,
-    /// For admins: whether the user may sign in.
+    /// Whether the user may sign in; only an admin may change it.
     status: Option<Status>,
 }
 
@@ -91,7 +91,7 @@ struct NotSet;
 
 impl<'de> Deserialize<'de> for NotSet {
     fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
-        Err(serde::de::Error::custom("is to be null; PUT /v1/users/me/avatar uploads one"))
+        Err(serde::de::Error::custom("must be null; PUT /v1/users/me/avatar uploads one"))
     }
 }
 

@@ -19,21 +19,21 @@ use serde::Serialize;
 
 latchkey::function!(UploadAvatar);
 
-/// Takes one image as the body.
+/// Sets the caller's avatar; the body is the image.
 ///
 /// A JPEG, PNG or WebP by its content, whatever its type says, of at most 256 KiB and 4,096 by 4,096 pixels. It is
-/// drawn anew, turned upright and cut to 512 pixels, without anything else that the file held.
+/// stored upright, cut to 512 pixels, and without anything else that the file held, such as where it was taken.
 #[derive(JsonSchema)]
 pub struct UploadAvatar;
 
 /// How often it is stored anew when the user changed meanwhile.
 const TRIES: u32 = 8;
 
-/// Where the avatar is.
+/// The address of the new avatar.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "StoredAvatar")]
 pub struct Stored {
-    /// Where it is, for whoever knows the address.
+    /// The address of the avatar, which anyone who knows it may read.
     #[schemars(example = &"https://api.example.com/v1/avatars/9c1185a5c5e9fc54612808977ee8f548")]
     avatar_url: String,
 }

@@ -12,7 +12,7 @@ use axum::extract::ConnectInfo;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, Method, Request};
 use http_body_util::BodyExt;
-use latchkey::base::config::{self, Vars};
+use latchkey::base::config::{self, Parameter, Vars};
 use latchkey::base::error::StartError;
 use latchkey::base::world::{Clock, Timestamp, World};
 use latchkey::cloud::setup::Setup;
@@ -446,16 +446,19 @@ impl App {
     pub(crate) async fn everything(&self) -> String {
         let mut all = String::new();
         for table in [config::USERS_TABLE, config::CODES_TABLE, config::SESSIONS_TABLE] {
-            self.faults.asked();
-            self.setup("tests").dynamodb().scan().table_name(self.vars.text(table)).send().await.unwrap();
-            for asked in self.faults.asked() {
-                let items = asked.output["Items"].as_array().unwrap().clone();
-                let is_text =
-                    |item: &Value| item["pk"]["S"].as_str().is_some_and(|pk| pk.starts_with("inbox#"));
-                all.extend(items.iter().filter(|item| !is_text(item)).map(Value::to_string));
-            }
+            all += &self.items(table).await;
         }
         all
+    }
+
+    /// Every item of a table but the inbox's, as text.
+    pub(crate) async fn items(&self, table: &Parameter) -> String {
+        self.faults.asked();
+        self.setup("tests").dynamodb().scan().table_name(self.vars.text(table)).send().await.unwrap();
+        let is_text = |item: &Value| item["pk"]["S"].as_str().is_some_and(|pk| pk.starts_with("inbox#"));
+        let asked = self.faults.asked();
+        let items = asked.iter().flat_map(|asked| asked.output["Items"].as_array().unwrap());
+        items.filter(|item| !is_text(item)).map(Value::to_string).collect()
     }
 
     /// The caller's own profile.

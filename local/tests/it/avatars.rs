@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use http::Method;
+use latchkey::base::config;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -10,9 +11,9 @@ use crate::app::{ADMIN, Answer, App, phone};
 use crate::faults::Fault;
 use crate::trials::trials;
 
-/// A PNG of one colour.
-fn png(red: u8) -> Vec<u8> {
-    let picture = image::RgbImage::from_pixel(600, 300, image::Rgb([red, 0, 0]));
+/// A PNG of one colour, twice as wide as high.
+fn png(red: u8, height: u32) -> Vec<u8> {
+    let picture = image::RgbImage::from_pixel(2 * height, height, image::Rgb([red, 0, 0]));
     let mut bytes = Vec::new();
     picture.write_to(&mut std::io::Cursor::new(&mut bytes), image::ImageFormat::Png).unwrap();
     bytes
@@ -31,7 +32,7 @@ fn path(url: &Value) -> String {
 async fn an_avatar_is_uploaded_served_replaced_and_removed() {
     let app = App::with_admin(&[]).await;
     let (admin, alice) = (app.sign_in(ADMIN).await, app.sign_in(&phone(1)).await);
-    let first = path(&upload(&app, &alice.token, png(200)).await.ok(200)["avatar_url"]);
+    let first = path(&upload(&app, &alice.token, png(200, 300)).await.ok(200)["avatar_url"]);
     assert_eq!(path(&app.me(&alice).await["avatar_url"]), first);
     let served = app.raw(Method::GET, &first, None, vec![]).await;
     assert_eq!((served.status, served.header("content-type")), (200, "image/jpeg"));
@@ -40,14 +41,14 @@ async fn an_avatar_is_uploaded_served_replaced_and_removed() {
     let picture = image::load_from_memory(&served.body).unwrap();
     assert_eq!((picture.width(), picture.height()), (512, 256));
 
-    let second = path(&upload(&app, &alice.token, png(100)).await.ok(200)["avatar_url"]);
+    let second = path(&upload(&app, &alice.token, png(100, 300)).await.ok(200)["avatar_url"]);
     assert_ne!(first, second);
     app.raw(Method::GET, &first, None, vec![]).await.problem(404, "avatar_not_found");
     let listed = app.get(&format!("/v1/users?phone={}", phone(1)), &admin.token).await.ok(200);
     assert_eq!(path(&listed["items"][0]["avatar_url"]), second);
     // A lost answer: stored once, under the name that is told.
     app.faults.next("TransactWriteItems", Fault::AppliedThenTimeout);
-    let third = path(&upload(&app, &alice.token, png(50)).await.ok(200)["avatar_url"]);
+    let third = path(&upload(&app, &alice.token, png(50, 300)).await.ok(200)["avatar_url"]);
     assert!(app.faults.all_met());
     assert_eq!(app.raw(Method::GET, &third, None, vec![]).await.status, 200);
     app.raw(Method::GET, &second, None, vec![]).await.problem(404, "avatar_not_found");
@@ -61,7 +62,7 @@ async fn an_avatar_is_uploaded_served_replaced_and_removed() {
     app.raw(Method::GET, &third, None, vec![]).await.problem(404, "avatar_not_found");
     app.update_user(&alice.token, "me", &json!({ "avatar_url": null })).await.ok(200);
 
-    let last = path(&upload(&app, &alice.token, png(1)).await.ok(200)["avatar_url"]);
+    let last = path(&upload(&app, &alice.token, png(1, 300)).await.ok(200)["avatar_url"]);
     assert_eq!(app.delete_user(&alice.token, "me").await.status, 204);
     app.raw(Method::GET, &last, None, vec![]).await.problem(404, "avatar_not_found");
     assert!(!app.everything().await.contains("avatar#"));
@@ -71,12 +72,12 @@ async fn an_avatar_is_uploaded_served_replaced_and_removed() {
 async fn what_is_no_image_is_refused() {
     let app = App::with_admin(&[]).await;
     let alice = app.sign_in(&phone(1)).await;
-    for junk in [Vec::new(), b"hello".to_vec(), b"GIF89a".to_vec(), png(1)[..200].to_vec()] {
+    for junk in [Vec::new(), b"hello".to_vec(), b"GIF89a".to_vec(), png(1, 300)[..200].to_vec()] {
         upload(&app, &alice.token, junk).await.problem(422, "invalid_image");
     }
     upload(&app, &alice.token, vec![0; 256 * 1024]).await.problem(422, "invalid_image");
     upload(&app, &alice.token, vec![0; 256 * 1024 + 1]).await.problem(413, "body_too_large");
-    upload(&app, "nonsense", png(1)).await.problem(401, "invalid_token");
+    upload(&app, "nonsense", png(1, 300)).await.problem(401, "invalid_token");
     for id in ["x", "..%2f", &"0".repeat(32), &"F".repeat(32)] {
         let answer = app.raw(Method::GET, &format!("/v1/avatars/{id}"), None, vec![]).await;
         answer.problem(404, "avatar_not_found");
@@ -98,14 +99,14 @@ async fn uploads_at_once_leave_one_avatar() {
                 if red == 5 && trial % 3 == 0 {
                     app.delete_user(&token, "me").await
                 } else {
-                    upload(&app, &token, png(red)).await
+                    upload(&app, &token, png(red, 1)).await
                 }
             });
         }
         let answers = racers.join_all().await;
         app.faults.calm();
         assert!(answers.iter().all(|answer| answer.status < 500 || answer.status == 503));
-        let left = app.everything().await.matches("\"avatar#").count();
+        let left = app.items(config::USERS_TABLE).await.matches("\"avatar#").count();
         let me = app.get("/v1/users/me", &alice.token).await;
         let shown = usize::from(me.status == 200 && me.json()["avatar_url"].is_string());
         assert_eq!(left, shown, "trial {trial}");

@@ -152,10 +152,12 @@ impl Faults {
     }
 
     /// In odd trials of a race one request in ten meets some fault from now
-    /// on, others in each trial; in even ones none does.
+    /// on, others in each trial; in even ones none does. What was asked in the
+    /// trial before is forgotten.
     pub(crate) fn trouble(&self, trial: u32) {
-        let odd = (trial % 2 == 1).then(|| StdRng::seed_from_u64(trial.into()));
-        self.0.lock().unwrap().at_random = odd;
+        let mut state = self.0.lock().unwrap();
+        state.at_random = (trial % 2 == 1).then(|| StdRng::seed_from_u64(trial.into()));
+        state.asked.clear();
     }
 
     /// No request meets a fault at random any more.

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use crate::app::{App, phone};
 use crate::faults::Fault;
-use crate::trials::trials;
+use crate::trials::trials_of;
 
 const CODE: &str = "/v1/auth/code";
 const TOKEN: &str = "/v1/auth/token";
@@ -119,7 +119,7 @@ async fn a_session_whose_answer_was_lost_is_found_by_its_key() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_request_at_once_has_one_outcome() {
     let app = Arc::new(App::new().await);
-    for trial in 0..trials() {
+    for trial in 0..trials_of(16) {
         let send = async |path: &'static str, body: Value| {
             let mut racers = JoinSet::new();
             for _ in 0..8 {

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::app::{ADMIN, Answer, App, phone};
 use crate::faults::Fault;
-use crate::trials::trials;
+use crate::trials::trials_of;
 
 async fn manage(app: &App, token: &str, user: &str, body: Value) -> Answer {
     app.json(Method::PATCH, &format!("/v1/users/{user}/invite"), token, &body).await
@@ -97,7 +97,7 @@ async fn a_redrawn_code_leaves_its_referrals_and_is_nobodys_for_ever() {
 /// Fifty at once for a code of ten uses, with faults in half of the trials.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_limited_code_is_used_as_often_as_it_may_be() {
-    for trial in 0..trials() {
+    for trial in 0..trials_of(50) {
         let app =
             Arc::new(App::with_admin(&[("REVEAL_CODE", "true"), ("INVITE_GUESSES_PER_DAY", "0")]).await);
         let (admin, alice) = (app.sign_in(ADMIN).await, app.sign_in(&phone(0)).await);

@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::app::{Answer, App, FREE, Person, count, phone};
-use crate::trials::trials;
+use crate::trials::trials_of;
 
 #[tokio::test]
 async fn the_cooldown_is_true_to_the_second() {
@@ -355,7 +355,7 @@ async fn an_address_guesses_60_times_an_hour_at_most() {
 /// A hundred at once, with answers lost and writes throttled: the ceiling holds.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_deployments_texts_of_a_day_are_never_exceeded() {
-    for trial in 0..trials() {
+    for trial in 0..trials_of(100) {
         let app = Arc::new(App::with(&[("TEXTS_PER_DAY", "20")]).await);
         app.faults.trouble(trial);
         let answers = ask_at_once(&app, "203.0.113.77", 0..100).await;

@@ -37,7 +37,7 @@ async fn secrets_are_read_by_those_alone_who_need_them() {
     assert_eq!(readers["SigningSecret"], ["exchange-code", "refresh-token"].into());
 }
 
-/// A function that starts whoever is to send sends nothing.
+/// Functions that read how texts are sent may send them; all others may not.
 #[tokio::test]
 async fn those_alone_may_text_who_do_and_to_no_topic() {
     let app = App::new().await;

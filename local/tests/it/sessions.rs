@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::app::{Answer, App, FREE, Person, phone};
 use crate::faults::Fault;
-use crate::trials::trials;
+use crate::trials::trials_of;
 
 async fn sessions(app: &App, token: &str) -> Vec<Value> {
     let answer = app.get("/v1/users/me/sessions", token).await.ok(200);
@@ -100,7 +100,7 @@ async fn without_grace_a_second_use_is_a_theft() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_50_refreshes_at_once_all_get_one_new_token() {
     let app = Arc::new(App::with(&[("REVEAL_CODE", "true")]).await);
-    for trial in 0..trials() {
+    for trial in 0..trials_of(50) {
         let alice = app.sign_in(&phone(trial)).await;
         app.faults.trouble(trial);
         let mut racers = JoinSet::new();

@@ -46,7 +46,7 @@ fn every_function_is_a_package_and_in_the_template() {
     assert_eq!(folders, deployed);
 }
 
-/// `CODE_LENGTH` as the template has to write it: `CodeLength`.
+/// `CODE_LENGTH` as the template must write it: `CodeLength`.
 fn logical_id(variable: &str) -> String {
     let word = |word: &str| word[..1].to_owned() + &word[1..].to_lowercase();
     variable.split('_').map(word).collect()

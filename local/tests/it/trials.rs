@@ -12,3 +12,9 @@ pub(crate) fn trials() -> u32 {
     });
     *TRIALS
 }
+
+/// How often where each trial asks this much at once: in all about as much as
+/// [`trials`] of eight do, and with and without faults at least once.
+pub(crate) fn trials_of(requests: u32) -> u32 {
+    (8 * trials() / requests).max(2)
+}

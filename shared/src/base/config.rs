@@ -196,15 +196,12 @@ impl Vars {
     }
 
     /// A parameter as a whole number within `range`.
-    ///
-    /// # Errors
-    /// `BadParameter` if it is no number or outside.
     pub fn number(&self, parameter: &Parameter, range: RangeInclusive<u32>) -> Result<u32, BadParameter> {
         let text = self.text(parameter).trim();
         text.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| BadParameter {
             name: parameter.name,
             problem: format!(
-                "is to be a whole number from {} to {}, not {text:?}",
+                "must be a whole number from {} to {}, not {text:?}",
                 range.start(),
                 range.end()
             ),
@@ -212,16 +209,13 @@ impl Vars {
     }
 
     /// A parameter as `true` or `false`.
-    ///
-    /// # Errors
-    /// `BadParameter` if it is neither.
     pub fn flag(&self, parameter: &Parameter) -> Result<bool, BadParameter> {
         match self.text(parameter).trim() {
             "true" => Ok(true),
             "false" => Ok(false),
             other => Err(BadParameter {
                 name: parameter.name,
-                problem: format!("is to be true or false, not {other:?}"),
+                problem: format!("must be true or false, not {other:?}"),
             }),
         }
     }
@@ -242,7 +236,7 @@ mod tests {
     fn a_bad_variable_is_named() {
         let vars = Vars::from_iter([("CODE_LENGTH", "9"), ("REQUIRE_CHALLENGE", "yes")]);
         let error = vars.number(CODE_LENGTH, 4..=8).unwrap_err().to_string();
-        assert_eq!(error, "CODE_LENGTH: is to be a whole number from 4 to 8, not \"9\"");
+        assert_eq!(error, "CODE_LENGTH: must be a whole number from 4 to 8, not \"9\"");
         assert!(vars.flag(REQUIRE_CHALLENGE).unwrap_err().to_string().starts_with("REQUIRE_CHALLENGE"));
     }
 

@@ -5,7 +5,8 @@ use std::fmt;
 
 use crate::base::config::BadParameter;
 
-/// Why a function cannot start.
+/// Why a function cannot start: a bad parameter, or something that it needs and
+/// cannot reach. In words for whoever started it.
 #[derive(Debug, thiserror::Error)]
 #[error("{what}")]
 pub struct StartError {

@@ -139,7 +139,7 @@ impl<'de> Deserialize<'de> for Rfc3339 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let time = OffsetDateTime::parse(&text, &Rfc3339Format)
-            .map_err(|_| serde::de::Error::custom("is to be a time such as 2026-12-31T23:59:59Z"))?;
+            .map_err(|_| serde::de::Error::custom("must be a time such as 2026-12-31T23:59:59Z"))?;
         Ok(Self(Timestamp(time.unix_timestamp() * 1_000 + i64::from(time.millisecond()))))
     }
 }

@@ -6,7 +6,8 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// Why a table did not answer.
+/// Why a table did not answer: what all that ask one fail with. Which of the two
+/// it is says whether anything can have changed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Nothing was changed.

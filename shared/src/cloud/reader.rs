@@ -67,7 +67,7 @@ impl Reader {
 
     async fn ask(self: &Arc<Self>, table: &str, mut keys: Vec<Key>) -> Result<Vec<Item>, StoreError> {
         // What DynamoDB takes for no key, nothing is stored under; the others of
-        // the request are not to suffer for it.
+        // the request must not suffer for it.
         keys.retain(|key| key.iter().all(|(_, value)| (1..=LONGEST).contains(&value.len())));
         if keys.is_empty() {
             return Ok(Vec::new());

@@ -60,9 +60,6 @@ impl<P: Copy + PartialEq> Transaction<P> {
     }
 
     /// Does all of it or none.
-    ///
-    /// # Errors
-    /// If the tables do not answer; see [`StoreError`] for what then holds.
     pub async fn commit(self, tables: &Tables, world: &World) -> Result<Committed<P>, StoreError> {
         let mut tried = 0;
         loop {

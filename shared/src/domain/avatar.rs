@@ -84,10 +84,10 @@ impl Format {
 #[derive(Debug, thiserror::Error)]
 pub enum AvatarError {
     /// Not one of the formats, whatever it says to be.
-    #[error("the image is to be a JPEG, a PNG or a WebP")]
+    #[error("the image must be a JPEG, a PNG or a WebP")]
     Format,
     /// Too many pixels to be decoded here.
-    #[error("the image is to be of at most {MOST_PIXELS} by {MOST_PIXELS} pixels")]
+    #[error("the image must be at most {MOST_PIXELS} by {MOST_PIXELS} pixels")]
     Pixels,
     /// Broken.
     #[error("the image cannot be decoded")]

@@ -51,7 +51,7 @@ pub enum InviteRefusal {
 pub enum Activation {
     /// The same code was activated before: nothing is left to do.
     Repeated(InviteCode),
-    /// This one is to be activated.
+    /// This one can be activated.
     Activate {
         /// Which.
         code: InviteCode,
@@ -64,9 +64,6 @@ pub enum Activation {
 
 /// Judges the code that `me` enters, in the order that the API promises. Whether
 /// the two invited each other is for the transaction to find.
-///
-/// # Errors
-/// Why it cannot be activated.
 pub fn judge(
     me: &User,
     code: Option<InviteCode>,

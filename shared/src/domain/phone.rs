@@ -23,7 +23,7 @@ impl FromStr for Region {
             .ok()
             .filter(|region| plans::has_region(*region))
             .map(Self)
-            .ok_or_else(|| "is to be a region of two letters that has phones, such as RU".to_owned())
+            .ok_or_else(|| "must be a region of two letters that has phones, such as RU".to_owned())
     }
 }
 

@@ -28,7 +28,7 @@ impl<'de> Deserialize<'de> for Email {
                     && domain.contains('.')
                     && domain.split('.').all(|label| !label.is_empty())
             });
-        if fits { Ok(Self(text)) } else { Err(serde::de::Error::custom("is to be an e-mail address")) }
+        if fits { Ok(Self(text)) } else { Err(serde::de::Error::custom("must be an e-mail address")) }
     }
 }
 
@@ -46,7 +46,7 @@ impl<'de> Deserialize<'de> for TelegramId {
         if fits {
             Ok(Self(text))
         } else {
-            Err(serde::de::Error::custom("is to be a Telegram name or number of up to 32 characters"))
+            Err(serde::de::Error::custom("must be a Telegram name or number of up to 32 characters"))
         }
     }
 }

@@ -31,9 +31,9 @@ pub enum Role {
     /// Nothing.
     #[default]
     User,
-    /// Read.
+    /// Read their data.
     Moderator,
-    /// Read and write.
+    /// Read and change their data.
     Admin,
 }
 
@@ -55,7 +55,7 @@ pub enum Status {
     /// Yes.
     #[default]
     Active,
-    /// No, and all sessions have ended.
+    /// No, and all sessions of the user have ended.
     Banned,
 }
 

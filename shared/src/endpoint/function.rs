@@ -89,9 +89,6 @@ impl Function<Declaration> {
 
 impl Function<Mount> {
     /// Builds what its endpoints need, once.
-    ///
-    /// # Errors
-    /// What keeps it from starting.
     pub async fn build(&self, setup: &Setup) -> Result<Handler, StartError> {
         let mut endpoints = HashMap::new();
         for Mount { route, build } in &self.endpoints {

@@ -99,7 +99,7 @@ impl<T: DeserializeOwned> JsonBody<T> {
         let value: Value = serde_json::from_slice(body)
             .map_err(|error| Problem::from(Code::MalformedJson).detail(error.to_string()))?;
         if !value.is_object() {
-            return Err(Problem::invalid_field("", "the body is to be a JSON object"));
+            return Err(Problem::invalid_field("", "the body must be a JSON object"));
         }
         Ok(value)
     }
@@ -189,7 +189,7 @@ impl<'de, const MOST: usize> Deserialize<'de> for Line<MOST> {
         let length = text.chars().count();
         if length == 0 || length > MOST || text.chars().any(char::is_control) {
             return Err(serde::de::Error::custom(format!(
-                "is to be a text of 1 to {MOST} characters, without control characters"
+                "must be a text of 1 to {MOST} characters, without control characters"
             )));
         }
         Ok(Self(text))

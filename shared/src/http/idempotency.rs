@@ -45,8 +45,9 @@ impl<T: DeserializeOwned + JsonSchema + Send> Body for Idempotent<T> {
         json_schema!({
             "properties": {
                 "Idempotency-Key": {
-                    "description": "Draw one for each request, and send the same with the same body to repeat \
-                        it after a lost answer: it is done once. With another body it is refused.",
+                    "description": "Makes the request safe to repeat: it is done once for each key. Draw a new key \
+                        for each request; send the same key and body again if the answer was lost. The same \
+                        key with another body is refused.",
                     "type": "string",
                     "minLength": 1,
                     "maxLength": LONGEST,
@@ -64,7 +65,7 @@ impl<T: DeserializeOwned + JsonSchema + Send> Body for Idempotent<T> {
             Some(key) => {
                 let key = key.to_str().ok().filter(|key| (1..=LONGEST).contains(&key.len()));
                 let key = key.ok_or_else(|| {
-                    let message = format!("is to be 1 to {LONGEST} characters of ASCII");
+                    let message = format!("must be 1 to {LONGEST} characters of ASCII");
                     Problem::invalid_field("Idempotency-Key", message)
                 })?;
                 // White space and the order of fields make no difference.

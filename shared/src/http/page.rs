@@ -10,10 +10,10 @@ use crate::http::problem::{Code, Problem};
 /// The query of a list: `?limit=` and `?cursor=`.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct PageQuery {
-    /// How many items at most.
+    /// The most items that a page may have.
     #[serde(default)]
     pub limit: PageSize,
-    /// The `cursor` of the page before.
+    /// The `cursor` of the previous page; without it, the first page is given.
     pub cursor: Option<String>,
 }
 
@@ -34,17 +34,17 @@ impl<'de> Deserialize<'de> for PageSize {
             .ok()
             .filter(|limit| (1..=100).contains(limit))
             .map(Self)
-            .ok_or_else(|| serde::de::Error::custom("is to be a whole number from 1 to 100"))
+            .ok_or_else(|| serde::de::Error::custom("must be a whole number from 1 to 100"))
     }
 }
 
-/// A page of a list. Only a null cursor ends the list.
+/// A page of a list. The list ends where `cursor` is null.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "PageOf{T}")]
 pub struct Page<T> {
-    /// What is on it. A page may be short, or even empty, and not be the last.
+    /// The items of this page. A page may be short, or even empty, without being the last.
     pub items: Vec<T>,
-    /// `?cursor=` of the next page; null on the last.
+    /// What to send as `?cursor=` to get the next page; null on the last page.
     pub cursor: Option<String>,
 }
 

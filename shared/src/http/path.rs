@@ -36,7 +36,7 @@ impl UserRef {
 /// The path of all that belongs to a user.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub struct UserPath {
-    /// Whose: `me`, or a user's identifier.
+    /// The user whose session it is: `me` for the caller, or an identifier.
     pub user_id: UserRef,
 }
 

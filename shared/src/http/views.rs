@@ -21,13 +21,13 @@ use crate::tables;
 use crate::tables::referrals::Referrals;
 use crate::tables::users::Users;
 
-/// Somebody else in a profile.
+/// Another user, as a profile shows one.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Person {
-    /// Who.
+    /// The user's identifier.
     #[schemars(example = &"01a1fbc2-5d0e-7f8a-9b1c-2d3e4f5a6b7c")]
     pub id: UserId,
-    /// That person's number, as the caller sees it: whole, or masked as in `+7900•••0009`.
+    /// The phone number of that user, as the caller sees it: whole, or masked as in `+7900•••0009`.
     #[schemars(example = &"+79000000009")]
     pub phone: String,
 }
@@ -36,25 +36,25 @@ pub struct Person {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "ListedUser")]
 pub struct Listed {
-    /// Who.
+    /// The user's identifier.
     id: UserId,
-    /// The number that was proved, in E.164.
+    /// The phone number that the user proved to have, in E.164.
     phone: Phone,
-    /// The code for friends to enter.
+    /// The user's own invite code, for friends to enter.
     invite_code: InviteCode,
-    /// The friend's code that was entered; null before.
+    /// The friend's invite code that the user entered; null until one is.
     #[schemars(example = &"7Q2M4X")]
     activated_invite_code: Option<InviteCode>,
-    /// An e-mail address, as the user gave it; null until one is set.
+    /// The user's e-mail address, unverified; null until one is set.
     #[schemars(example = &"alice@example.com")]
     email: Option<String>,
-    /// A city, as the user gave it; null until one is set.
+    /// The user's city, as the user wrote it; null until one is set.
     #[schemars(example = &"Omsk")]
     city: Option<String>,
-    /// A Telegram name or number, as the user gave it; null until one is set.
+    /// The user's Telegram name or number, unverified; null until one is set.
     #[schemars(example = &"@alice")]
     telegram_id: Option<String>,
-    /// Where the picture is, for whoever knows the address; null where there is none.
+    /// The address of the avatar, which anyone who knows it may read; null if there is none.
     #[schemars(example = &"https://api.example.com/v1/avatars/9c1185a5c5e9fc54612808977ee8f548")]
     avatar_url: Option<String>,
     /// What the user may do to others.
@@ -63,7 +63,7 @@ pub struct Listed {
     /// Whether the user may sign in.
     #[schemars(example = &"active")]
     status: Status,
-    /// When the user signed in first.
+    /// When the user first signed in.
     created_at: Rfc3339,
 }
 
@@ -92,7 +92,7 @@ impl Listed {
 pub struct Newcomer {
     #[serde(flatten)]
     user: Listed,
-    /// Whose code was entered; null before, and once that account is gone.
+    /// The owner of the code that the user entered; null until one is entered, and once that account is deleted.
     referrer: Option<Person>,
 }
 
@@ -109,13 +109,13 @@ impl Newcomer {
 pub struct Profile {
     #[serde(flatten)]
     user: Newcomer,
-    /// Numbers of those who entered this user's code, newest first: the first 50. Others' numbers are masked
-    /// where the deployment says so.
+    /// The phone numbers of the last 50 who entered this user's code, newest first. They are masked where the
+    /// deployment says so.
     #[schemars(example = ["+79000000002", "+79000000003"])]
     referrals: Vec<String>,
-    /// `?cursor=` of `/v1/users/{user_id}/referrals` for those after them; null if there are none.
+    /// What to send as `?cursor=` to `/v1/users/{user_id}/referrals` to get the rest; null if there are no more.
     referrals_cursor: Option<String>,
-    /// How many entered it in all.
+    /// How many users entered this user's code in all.
     #[schemars(example = 2)]
     referrals_count: u64,
 }

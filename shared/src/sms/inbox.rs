@@ -49,9 +49,6 @@ impl Inbox {
     pub const PARAMETERS: &[&[&Parameter]] = &[tables::CODES, &[config::SMS_DELAY_MS]];
 
     /// That of the deployment.
-    ///
-    /// # Errors
-    /// If `SMS_DELAY_MS` is bad.
     pub fn new(setup: &Setup) -> Result<Self, BadParameter> {
         Ok(Self {
             client: setup.dynamodb(),
@@ -62,9 +59,6 @@ impl Inbox {
     }
 
     /// Keeps a text for a day, after the time that a carrier would take.
-    ///
-    /// # Errors
-    /// If the table does not answer.
     pub async fn send(&self, to: &Phone, body: String) -> Result<(), NotSent> {
         let delay = self.world.rng().random_range(self.delay.clone());
         if delay > 0 {
@@ -84,9 +78,6 @@ impl Inbox {
     }
 
     /// All that it holds, oldest first. A scan: the inbox is for a laptop.
-    ///
-    /// # Errors
-    /// If the table does not answer.
     pub async fn list(&self) -> Result<Vec<Message>, StoreError> {
         let mut pages = self
             .client
@@ -115,7 +106,7 @@ fn delay(vars: &Vars) -> Result<RangeInclusive<u64>, BadParameter> {
         (Some(least), Some(most)) if least <= most => Ok(least..=most),
         _ => Err(BadParameter {
             name: config::SMS_DELAY_MS.name,
-            problem: format!("is to be milliseconds up to 60000, such as 300 or 1000-2000, not {text:?}"),
+            problem: format!("must be milliseconds up to 60000, such as 300 or 1000-2000, not {text:?}"),
         }),
     }
 }

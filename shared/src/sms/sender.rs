@@ -47,7 +47,7 @@ impl Sender {
             "inbox" => Provider::Inbox(Inbox::new(setup)?),
             "smsaero" => Provider::SmsAero(Box::new(SmsAero::new(vars)?)),
             "sns" => Provider::Sns(Sns::new(setup)?),
-            other => return Err(bad(format!("is to be sns, smsaero or inbox, not {other:?}")).into()),
+            other => return Err(bad(format!("must be sns, smsaero or inbox, not {other:?}")).into()),
         };
         Ok(Self { wording: Wording::read(vars)?, provider })
     }

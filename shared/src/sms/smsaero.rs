@@ -74,7 +74,7 @@ impl SmsAero {
         let required = |parameter: &Parameter| {
             vars.optional(parameter).ok_or_else(|| BadParameter {
                 name: parameter.name,
-                problem: format!("is to be set where {} is smsaero", config::SMS_PROVIDER.name),
+                problem: format!("must be set where {} is smsaero", config::SMS_PROVIDER.name),
             })
         };
         let account = format!("{}:{}", required(config::SMSAERO_EMAIL)?, required(config::SMSAERO_API_KEY)?);

@@ -34,9 +34,6 @@ impl Sns {
     ];
 
     /// With retries off: a text that may have left is not sent again.
-    ///
-    /// # Errors
-    /// If a parameter is bad.
     pub fn new(setup: &Setup) -> Result<Self, BadParameter> {
         let vars = &setup.vars;
         let shared = crate::cloud::clients::shared_config(vars);
@@ -117,7 +114,7 @@ fn attributes(vars: &Vars) -> Result<Vec<(&'static str, MessageAttributeValue)>,
             && id.bytes().any(|byte| byte.is_ascii_alphabetic());
         if !fits {
             let problem =
-                format!("is to be 1 to 11 letters, digits and hyphens, a letter among them, not {id:?}");
+                format!("must be 1 to 11 letters, digits and hyphens, a letter among them, not {id:?}");
             return Err(BadParameter { name: config::SNS_SENDER_ID.name, problem });
         }
         all.push(("AWS.SNS.SMS.SenderID", value("String", id)));
@@ -126,14 +123,14 @@ fn attributes(vars: &Vars) -> Result<Vec<(&'static str, MessageAttributeValue)>,
         // SNS Developer Guide, "Dedicated short codes": three to seven digits.
         let (digits, lengths) = number.strip_prefix('+').map_or((number, 3..=7), |digits| (digits, 5..=15));
         if !lengths.contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            let problem = format!("is to be a number in E.164 or a short code, not {number:?}");
+            let problem = format!("must be a number in E.164 or a short code, not {number:?}");
             return Err(BadParameter { name: config::SNS_ORIGINATION_NUMBER.name, problem });
         }
         all.push(("AWS.MM.SMS.OriginationNumber", value("String", number)));
     }
     if let Some(price) = vars.optional(config::SNS_MAX_PRICE) {
         if !price.parse::<f64>().is_ok_and(|price| price.is_finite() && price > 0.0) {
-            let problem = format!("is to be a price in USD such as 0.10, not {price:?}");
+            let problem = format!("must be a price in USD such as 0.10, not {price:?}");
             return Err(BadParameter { name: config::SNS_MAX_PRICE.name, problem });
         }
         all.push(("AWS.SNS.SMS.MaxPrice", value("Number", price)));

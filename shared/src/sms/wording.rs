@@ -57,19 +57,19 @@ impl Wording {
         let bad = |parameter: &Parameter, problem: String| BadParameter { name: parameter.name, problem };
         let app = vars.text(config::APP_NAME).to_owned();
         if app.chars().any(char::is_control) {
-            return Err(bad(config::APP_NAME, "is to be without control characters".to_owned()));
+            return Err(bad(config::APP_NAME, "must not contain control characters".to_owned()));
         }
         let domain = vars.optional(config::SMS_DOMAIN).map(str::to_owned);
         if let Some(domain) = domain.as_ref().filter(|domain| !is_domain(domain)) {
             return Err(bad(
                 config::SMS_DOMAIN,
-                format!("is to be a domain such as example.com, not {domain:?}"),
+                format!("must be a domain such as example.com, not {domain:?}"),
             ));
         }
         let listed = vars.text(config::APP_HASHES).split(',').map(str::trim).filter(|hash| !hash.is_empty());
         let hashes: Vec<_> = listed.map(str::to_owned).collect();
         if let Some(hash) = hashes.iter().find(|hash| !is_hash(hash)) {
-            return Err(bad(config::APP_HASHES, format!("is to be of 11 characters each, not {hash:?}")));
+            return Err(bad(config::APP_HASHES, format!("must be 11 characters each, not {hash:?}")));
         }
 
         let wording = Self { app, domain, hashes };
@@ -79,7 +79,7 @@ impl Wording {
             let too_long = |parameter| {
                 bad(
                     parameter,
-                    format!("is too long: the text in {:?} is to fit one SMS segment", language.tag),
+                    format!("is too long: the text in {:?} must fit one SMS segment", language.tag),
                 )
             };
             if segments(&plain) > 1 || segments(&fill(language.phone_changed, "", &wording.app)) > 1 {

@@ -39,7 +39,7 @@ pub enum Verdict {
     Open,
     /// Its place is paused.
     Paused(LimitMet),
-    /// Its place looks pumped and is to be paused, as long as the limit says.
+    /// Its place looks pumped and must be paused, as long as the limit says.
     Pumped(Place, LimitMet),
 }
 

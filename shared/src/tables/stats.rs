@@ -45,16 +45,16 @@ pub struct Made {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Numbers {
-    /// Accounts made.
+    /// How many accounts were made.
     #[schemars(example = 12)]
     pub sign_ups: i64,
-    /// Texts with codes that left.
+    /// How many texts with codes were sent.
     #[schemars(example = 31)]
     pub codes_texted: i64,
-    /// Codes entered.
+    /// How many codes were entered correctly.
     #[schemars(example = 29)]
     pub codes_entered: i64,
-    /// Invite codes activated.
+    /// How many invite codes were activated.
     #[schemars(example = 4)]
     pub referrals: i64,
 }

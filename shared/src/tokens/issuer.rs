@@ -25,20 +25,21 @@ use crate::tokens::keys::{KeyPair, derive, install_cryptography};
 /// What a sign-in and a refresh answer with: a pair of tokens.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Tokens {
-    /// Goes into `Authorization: Bearer …`: a JWT (RFC 9068), which another backend checks by the keys at
-    /// `/.well-known/jwks.json`.
+    /// The access token, to be sent as `Authorization: Bearer …`: a JWT (RFC 9068), which other backends can check
+    /// with the keys at `/.well-known/jwks.json`.
     #[schemars(example = &"eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFUzI1NiIsImtpZCI6Im5Ca2sifQ.eyJzdWIiOiIwMWExIn0.c2lnbmF0dXJl")]
     access_token: Hidden<String>,
-    /// How the access token is sent.
+    /// The scheme in which the access token is sent.
     #[schemars(extend("const" = "Bearer"))]
     token_type: &'static str,
-    /// Seconds until the access token expires.
+    /// In how many seconds the access token expires.
     #[schemars(example = 900)]
     expires_in: u32,
-    /// Trades for the next pair at `/v1/auth/refresh`. Keep it secret, and store the new one each time.
+    /// The refresh token, which `/v1/auth/refresh` trades for the next pair. Keep it secret, and store the new one
+    /// each time.
     #[schemars(example = &"lkr.AZn72pigfAu850gUiXnMrA.Bw.AQ.c2VjcmV0")]
     refresh_token: Hidden<String>,
-    /// Seconds until the session ends unless it is refreshed.
+    /// In how many seconds the session ends unless it is refreshed.
     #[schemars(example = 2_592_000)]
     refresh_expires_in: u64,
 }
@@ -76,7 +77,7 @@ impl Issuer {
         let refresh_ttl = lifetime(vars, config::REFRESH_TTL)?;
         let session_ttl = lifetime(vars, config::SESSION_TTL)?;
         if refresh_ttl < i64::from(access_ttl) {
-            let problem = format!("is to be at least {} ({access_ttl})", config::ACCESS_TTL.name);
+            let problem = format!("must be at least {} ({access_ttl})", config::ACCESS_TTL.name);
             return Err(BadParameter { name: config::REFRESH_TTL.name, problem }.into());
         }
         let keyset = Keyset::new(setup);
