@@ -11,6 +11,7 @@ gateway whose tables they share.
 import json
 import os
 import platform
+import random
 import re
 import socket
 import subprocess
@@ -38,9 +39,15 @@ ADMIN, ALICE, BOB = "+79000000001", "+79000000002", "+79000000003"
 
 
 def free_port():
-    with socket.socket() as taken:
-        taken.bind((LOOPBACK, 0))
-        return taken.getsockname()[1]
+    """One that nobody else is given: systems draw those of connections above 32767."""
+    while True:
+        port = random.randrange(20_000, 32_768)
+        with socket.socket() as taken:
+            try:
+                taken.bind((LOOPBACK, port))
+            except OSError:
+                continue
+            return port
 
 
 def emulator():
