@@ -7,6 +7,7 @@ pub mod engine;
 mod events;
 pub mod functions;
 pub mod gateway;
+pub mod generated;
 pub mod inbox;
 pub mod openapi;
 pub mod parameters;

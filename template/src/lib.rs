@@ -76,6 +76,13 @@ pub struct Table {
     pub ttl: Option<String>,
 }
 
+/// The name in the template of what goes by words elsewhere: `CodeLength` of
+/// `CODE_LENGTH`, `SignOut` of `sign-out`.
+pub fn logical_id(words: &str) -> String {
+    let word = |word: &str| word[..1].to_uppercase() + &word[1..].to_lowercase();
+    words.split(['_', '-']).map(word).collect()
+}
+
 impl Template {
     /// That of the checkout.
     pub fn of_checkout() -> Self {

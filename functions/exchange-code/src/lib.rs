@@ -109,7 +109,7 @@ impl Needs for Deps {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "TokenRequest")]
 pub struct Entered {
-    /// The new number: in E.164, or as a person of `region` types it, with blanks, brackets and hyphens.
+    /// The phone number: in E.164, or as a person of `region` types it, with blanks, brackets and hyphens.
     #[schemars(extend("format" = "phone"), example = &"+79000000001")]
     phone: String,
     /// The country in whose format a number without `+` is read: two letters of ISO 3166. Without it, the

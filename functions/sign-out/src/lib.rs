@@ -78,6 +78,7 @@ pub struct Wanted {
     refresh_token: Option<Hidden<String>>,
 }
 
+/// Which sessions to end.
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Scope {

@@ -1,6 +1,6 @@
 //! A function: one or more endpoints behind one Lambda binary.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -82,6 +82,12 @@ impl Function<Declaration> {
     /// What its endpoints declare.
     pub fn declarations(&self) -> impl Iterator<Item = &Declaration> {
         self.endpoints.iter()
+    }
+
+    /// The names of all variables that it reads.
+    pub fn variables(&self) -> BTreeSet<&'static str> {
+        let of_endpoints = self.endpoints.iter().flat_map(|endpoint| endpoint.variables.iter().copied());
+        of_endpoints.chain([config::PUBLIC_URL.name]).collect()
     }
 }
 
