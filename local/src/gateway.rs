@@ -88,7 +88,7 @@ impl Gateway {
             return own(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
         };
         if head_length(&parts) > HEAD_LIMIT {
-            return own(StatusCode::URI_TOO_LONG, "Request URI Too Long");
+            return StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE.into_response();
         }
         let Some((route, parameters)) = self.route(&parts) else {
             return own(StatusCode::NOT_FOUND, "Not Found");

@@ -48,19 +48,6 @@ pub enum Allowed {
     Anything,
 }
 
-/// What pages of other origins may do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cors {
-    /// Methods that they may use.
-    pub methods: Vec<String>,
-    /// Headers that they may send.
-    pub headers: Vec<String>,
-    /// Headers of answers that they may read.
-    pub exposed: Vec<String>,
-    /// Seconds for which browsers may remember this.
-    pub max_age: u64,
-}
-
 /// A table, as `CreateTable` takes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
@@ -109,19 +96,6 @@ impl Template {
                 allowed: allowed(parameter),
             })
             .collect()
-    }
-
-    /// What pages of other origins may do.
-    pub fn cors(&self) -> Cors {
-        // What an !If gives where its condition holds.
-        let cors = &self.resource("Api")["Properties"]["CorsConfiguration"][1];
-        let all = |name| list(&cors[name]).map(scalar).collect();
-        Cors {
-            methods: all("allowMethods"),
-            headers: all("allowHeaders"),
-            exposed: all("exposeHeaders"),
-            max_age: cors["maxAge"].as_u64().unwrap_or_default(),
-        }
     }
 
     /// The names of the variables that a function gets.
@@ -210,10 +184,6 @@ impl Template {
         self.resources("AWS::Serverless::Function")
             .filter(move |(_, resource)| binary(resource) == function)
             .map(|(_, resource)| &resource["Properties"])
-    }
-
-    fn resource(&self, logical_id: &str) -> &Value {
-        &self.0["Resources"][logical_id]
     }
 
     fn resources(&self, kind: &'static str) -> impl Iterator<Item = (&String, &Value)> {

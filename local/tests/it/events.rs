@@ -197,6 +197,6 @@ async fn queries_mean_the_same_behind_both() {
         app.get("/v1/users?limit=0", &admin.token).await.problem(422, "invalid_request");
         let head = "x".repeat(11_000);
         let answer = app.raw(Method::GET, &format!("/health?{head}"), None, vec![]).await;
-        assert_eq!((answer.status, answer.json()), (414, json!({ "message": "Request URI Too Long" })));
+        assert_eq!(answer.status, 431, "API Gateway's own");
     }
 }

@@ -18,6 +18,7 @@ mod edge;
 mod events;
 mod idempotency;
 mod invites;
+mod layers;
 mod limits;
 mod listing;
 mod malformed;

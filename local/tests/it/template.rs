@@ -263,7 +263,11 @@ const PATTERNS: &[Examples] = &[
         ],
         &["com.example.app", "com.example.app=AA:BB"],
     ),
-    ("CORS_ORIGINS", &["*", "https://example.com,http://localhost:8080"], &[]),
+    (
+        "CORS_ORIGINS",
+        &["*", "https://example.com,http://localhost:8080", "capacitor://localhost, ionic://localhost"],
+        &["example.com", "https://example.com/"],
+    ),
     ("SMS_DOMAIN", &["example.com"], &["https://example.com", "localhost"]),
     ("APP_HASHES", &["FA+9qCX9VSu, AAAAAAAAAAA"], &["short"]),
     ("SNS_SENDER_ID", &["Latchkey", "3-apps"], &["12345", "under_score", "twelve-chars"]),

@@ -87,7 +87,7 @@ impl Function<Declaration> {
     /// The names of all variables that it reads.
     pub fn variables(&self) -> BTreeSet<&'static str> {
         let of_endpoints = self.endpoints.iter().flat_map(|endpoint| endpoint.variables.iter().copied());
-        of_endpoints.chain([config::PUBLIC_URL.name]).collect()
+        of_endpoints.chain([config::PUBLIC_URL.name]).chain(Cors::PARAMETERS.map(|of| of.name)).collect()
     }
 }
 
