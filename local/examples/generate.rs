@@ -6,11 +6,21 @@
 
 use std::io::{Error, ErrorKind, Result};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, ExitCode};
 
 use latchkey_local::generated::{FUNCTIONS, files};
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match generate() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn generate() -> Result<()> {
     let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
     let mut is_complete = true;
     for (file, text) in files(root)? {
