@@ -219,6 +219,9 @@ impl Deps {
                 Code::SessionEnded.into()
             });
         }
+        if let Verdict::Stopped(problem) = &verdict {
+            tracing::warn!(code = problem.code().as_str(), "the old number was not told: its text was not counted");
+        }
         if notifies && matches!(verdict, Verdict::Granted) {
             let (sender, left) = (Arc::clone(&self.sender), me.phone.clone());
             let language = context.header("accept-language").map(str::to_owned);

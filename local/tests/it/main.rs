@@ -31,6 +31,7 @@ mod pumping;
 mod races;
 mod rotation;
 mod scale;
+mod secrets;
 mod sessions;
 mod stats;
 mod story;

@@ -1,10 +1,10 @@
 //! A function: one or more endpoints behind one Lambda binary.
 
 use std::collections::{BTreeSet, HashMap};
-use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderName, HeaderValue, Response};
 use http_body_util::Full;
@@ -24,7 +24,6 @@ use crate::http::response::IntoResponse;
 /// The header that carries the request's identifier back.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 type Build = fn(&Setup) -> BoxFuture<'_, Result<Arc<dyn Mounted>, StartError>>;
 
 /// A function as declared: its name, and of each of its endpoints a `T`: a

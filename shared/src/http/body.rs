@@ -189,7 +189,7 @@ impl<'de, const MOST: usize> Deserialize<'de> for Line<MOST> {
         let length = text.chars().count();
         if length == 0 || length > MOST || text.chars().any(char::is_control) {
             return Err(serde::de::Error::custom(format!(
-                "must be a text of 1 to {MOST} characters, without control characters"
+                "must be a string of 1 to {MOST} characters, without control characters"
             )));
         }
         Ok(Self(text))
