@@ -122,6 +122,7 @@ fn large() -> BTreeMap<&'static str, String> {
         ("APP_NAME", "Latchkey for people with keys".to_owned()),
         ("AUDIENCE", "https://backend.example.com".to_owned()),
         ("CODES_TABLE", table("CodesTable")),
+        ("CORS_ORIGINS", several(10, &|n| format!("https://app{n}.example.com"))),
         ("IOS_APP_IDS", several(5, &|n| format!("ABCDE12345.com.example.latchkey.app{n}"))),
         ("ISSUER", "https://auth.example.com".to_owned()),
         ("PEPPER_SECRET_ARN", secret("PepperSecret")),
@@ -147,7 +148,7 @@ fn large() -> BTreeMap<&'static str, String> {
         let longest = match allowed.map(|parameter| parameter.allowed) {
             Some(Allowed::Range(_, most)) => most.to_string(),
             Some(Allowed::Values(all)) => all.into_iter().max_by_key(String::len).unwrap(),
-            Some(Allowed::Pattern(pattern, most)) if !NOT_OF_FUNCTIONS.contains(&parameter.name) => {
+            Some(Allowed::Pattern(pattern, most)) => {
                 let value = set.map_or(parameter.default, String::as_str).to_owned();
                 let fits = Regex::new(&format!("^(?:{pattern})$")).unwrap().is_match(&value);
                 assert!(!value.is_empty() && fits && value.len() <= most, "{}={value}", parameter.name);
