@@ -220,7 +220,10 @@ impl Deps {
             });
         }
         if let Verdict::Stopped(problem) = &verdict {
-            tracing::warn!(code = problem.code().as_str(), "the old number was not told: its text was not counted");
+            tracing::warn!(
+                code = problem.code().as_str(),
+                "the old number was not told: its text was not counted"
+            );
         }
         if notifies && matches!(verdict, Verdict::Granted) {
             let (sender, left) = (Arc::clone(&self.sender), me.phone.clone());

@@ -6,7 +6,7 @@
 use latchkey::endpoint::{Anyone, Endpoint, Request, Route};
 use latchkey::http::body::Nothing;
 use latchkey::http::problem::{Code, Problem};
-use latchkey::http::response::{Asset, ApiDescription, Screen};
+use latchkey::http::response::{ApiDescription, Asset, Screen};
 use schemars::JsonSchema;
 
 use crate::files::{File, FilePath};
