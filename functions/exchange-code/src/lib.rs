@@ -354,7 +354,7 @@ impl Deps {
 
     /// Who signs in with `phone`, and the slot for the session with what it
     /// replaces: a known user as stored, else a new one. `None` if the known
-    /// one is gone.
+    /// one is gone, or has another phone by now.
     async fn who_signs_in(
         &self,
         phone: &Phone,
@@ -370,7 +370,8 @@ impl Deps {
             return Ok(Some((user, 0, None)));
         };
         let (user, present) = try_join!(self.users.get(id), self.sessions.of_user(id))?;
-        Ok(user.map(|user| {
+        // One that moved to another phone meanwhile is not whom the code proved.
+        Ok(user.filter(|user| user.phone == *phone).map(|user| {
             let (slot, replaces) = slot_for_new(&present, user.epoch, now);
             (user, slot, replaces)
         }))

@@ -140,3 +140,17 @@ async fn permissions_are_one_table() {
         }
     }
 }
+
+/// Whoever is refused has had us read two items: the caller's user and session.
+#[tokio::test]
+async fn a_refusal_reads_no_more_than_who_asks() {
+    let app = App::new().await;
+    let alice = app.sign_in(&phone(1)).await;
+    for path in ["/v1/stats?days=90", "/v1/users", "/v1/users?role=admin", "/v1/users?status=banned"] {
+        app.faults.asked();
+        app.get(path, &alice.token).await.problem(403, "forbidden");
+        let asked = app.faults.asked();
+        let operations: Vec<_> = asked.iter().map(|asked| asked.operation.as_str()).collect();
+        assert_eq!((operations, asked[0].items), (vec!["BatchGetItem"], 2), "{path}");
+    }
+}
