@@ -59,6 +59,26 @@ async fn every_answer_says_which_request_it_answers() {
     assert!(!seen.contains(""));
 }
 
+/// What a page may send without asking, a browser sends: so no JSON without its type.
+#[tokio::test]
+async fn json_says_that_it_is_json() {
+    let app = App::new().await;
+    let body = json!({ "phone": phone(1) }).to_string();
+    for media_type in [None, Some("text/plain"), Some("application/x-www-form-urlencoded"), Some("")] {
+        let mut request = Request::post("/v1/auth/code");
+        if let Some(media_type) = media_type {
+            request = request.header("content-type", media_type);
+        }
+        let answer = app.send(request.body(Body::from(body.clone())).unwrap()).await;
+        answer.problem(415, "unsupported_media_type");
+    }
+    assert_eq!(app.all_texts().await, 0);
+    // Nothing at all needs no type.
+    let alice = app.sign_in(&phone(1)).await;
+    let request = Request::post("/v1/auth/logout").header("authorization", format!("Bearer {}", alice.token));
+    assert_eq!(app.send(request.body(Body::empty()).unwrap()).await.status, 204);
+}
+
 #[tokio::test]
 async fn bodies_are_bounded_and_typed() {
     let app = App::new().await;

@@ -48,17 +48,19 @@ fn read() -> Names {
         let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
         let code: Vec<_> = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
         let code = code.join("\n");
-        assert!(!code.contains("use super::"), "{me} names a neighbour by super");
+        assert!(!code.contains("super::"), "{me} names a neighbour by super");
         let mine = names.entry(me.clone()).or_default();
         for name in named.captures_iter(&code) {
-            let parent = name[1].trim_end_matches("::");
-            let last = name[2].trim_matches(['{', '}']);
-            for item in last.split(',').map(str::trim) {
-                let whole = format!("{parent}::{item}");
-                // A module itself, or something in one.
-                let target =
-                    [whole.trim_start_matches("::"), parent].into_iter().find(|of| modules.contains(*of));
-                mine.extend(target.filter(|of| **of != *me && !of.is_empty()).map(str::to_owned));
+            for item in name[2].trim_matches(['{', '}']).split(',') {
+                let path = format!("{}{}", &name[1], item.trim());
+                // The module that something is in, or a module itself.
+                let mut path = path.as_str();
+                while !modules.contains(path) && !path.is_empty() {
+                    path = path.rsplit_once("::").map_or("", |(parent, _)| parent);
+                }
+                if !path.is_empty() && path != me {
+                    mine.insert(path.to_owned());
+                }
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use http::Method;
 use latchkey::domain::user::Role;
 use latchkey::endpoint::declaration::Declaration;
 use serde_json::{Value, json};
@@ -153,4 +154,24 @@ async fn a_refusal_reads_no_more_than_who_asks() {
         let operations: Vec<_> = asked.iter().map(|asked| asked.operation.as_str()).collect();
         assert_eq!((operations, asked[0].items), (vec!["BatchGetItem"], 2), "{path}");
     }
+}
+
+#[tokio::test]
+async fn nobody_changes_their_own_role_or_status() {
+    let app = App::with_admin(&[]).await;
+    let admin = app.sign_in(ADMIN).await;
+    for path in ["/v1/users/me".to_owned(), format!("/v1/users/{}", admin.id)] {
+        for body in [
+            json!({ "role": "user" }),
+            json!({ "status": "banned" }),
+            json!({ "role": "admin", "city": "Omsk" }),
+        ] {
+            app.json(Method::PATCH, &path, &admin.token, &body).await.problem(403, "forbidden");
+        }
+    }
+    let profile = app.me(&admin).await;
+    assert_eq!(
+        (&profile["role"], &profile["status"], &profile["city"]),
+        (&json!("admin"), &json!("active"), &json!(null))
+    );
 }
