@@ -28,7 +28,8 @@ pub(crate) enum Fault {
     Lost,
     /// The table has had enough.
     Throttled,
-    /// Another transaction is at the same item; `Throttled` for all others.
+    /// Another transaction is at the same item, as DynamoDB words it for a write by
+    /// itself and for a transaction; `Throttled` for what reads.
     Conflict,
     /// Of a batch one key is read, the others are left out.
     Partly,
@@ -315,6 +316,11 @@ impl HttpConnector for Faulty {
             let mut answer = match fault {
                 Some(Fault::Lost) => return Err(timeout()),
                 Some(Fault::Throttled) => return Ok(refusal("ProvisionedThroughputExceededException", &[])),
+                Some(Fault::Conflict)
+                    if asked.operation.ends_with("Item") && !asked.operation.starts_with("Batch") =>
+                {
+                    return Ok(refusal("TransactionConflictException", &[]));
+                }
                 Some(Fault::Conflict) => {
                     let Some(items) = asked.input["TransactItems"].as_array() else {
                         return Ok(refusal("ProvisionedThroughputExceededException", &[]));

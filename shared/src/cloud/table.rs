@@ -1,9 +1,11 @@
 //! A table, as what is stored in it sees it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use rand::RngExt;
 use serde::de::DeserializeOwned;
 
 use crate::base::config::Parameter;
@@ -12,7 +14,10 @@ use crate::cloud::error::StoreError;
 use crate::cloud::items::{Item, string};
 use crate::cloud::reader::Reader;
 use crate::cloud::setup::Setup;
-use crate::cloud::writes::{Write, Written};
+use crate::cloud::writes::{Retries, Write, Written};
+
+/// How often an update that met a transaction at its item is sent.
+const TRIES: u32 = 10;
 
 /// One table of the deployment. What it is asked by `pk` is for tables with
 /// that key.
@@ -73,13 +78,27 @@ impl Table {
 
     /// Sends an update by itself, in the name of an invocation of its own.
     pub(crate) async fn send(&self, update: Write) -> Result<Written, StoreError> {
-        update.send(&self.client, &self.world.new_id()).await
+        self.attempt(update, Retries::AsEver).await
     }
 
     /// Sends an update by itself at most once: what is given back twice would be
-    /// what somebody else took.
+    /// taken from somebody else. If its answer is lost, it is not known whether
+    /// it took effect.
     pub(crate) async fn send_once(&self, update: Write) -> Result<Written, StoreError> {
-        update.send_once(&self.client, &self.world.new_id()).await
+        self.attempt(update, Retries::Never).await
+    }
+
+    /// Waits for transactions at the same item to end, with jitter.
+    async fn attempt(&self, update: Write, retries: Retries) -> Result<Written, StoreError> {
+        let invocation = self.world.new_id();
+        for tried in 1..=TRIES {
+            if let Some(written) = update.clone().send(&self.client, &invocation, retries).await? {
+                return Ok(written);
+            }
+            let wait = self.world.rng().random_range(1..=(10 << tried.min(5)));
+            tokio::time::sleep(Duration::from_millis(wait)).await;
+        }
+        Err(StoreError::OutcomeUnknown("transactions were at the item all the time".into()))
     }
 }
 

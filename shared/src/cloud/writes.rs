@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
-use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata as _, SdkError};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, ConditionCheck, Delete, Put, ReturnValue, ReturnValuesOnConditionCheckFailure,
@@ -34,6 +34,16 @@ enum Kind {
     Update { key: Item, set: Vec<String>, add: Vec<String>, remove: Vec<String> },
     Delete(Item),
     Check(Item),
+}
+
+/// Whether an update is sent again when its answer is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Retries {
+    /// As often as the client does.
+    AsEver,
+    /// Never: of what others write to as well, a second attempt could not tell
+    /// that the first took effect.
+    Never,
 }
 
 /// How a write by itself ended.
@@ -170,24 +180,13 @@ impl Write {
     /// Sends an update by itself, in the name of one invocation, which it
     /// leaves in the item. If its first attempt took effect and the answer was
     /// lost, the retry is refused and finds its own identifier: that is
-    /// success.
-    pub(crate) async fn send(self, client: &Client, invocation: &str) -> Result<Written, StoreError> {
-        self.attempt(client, invocation, None).await
-    }
-
-    /// Sends an update by itself at most once: of what others write to as well,
-    /// a second attempt could not tell that the first took effect. If its
-    /// answer is lost, it is not known whether it did.
-    pub(crate) async fn send_once(self, client: &Client, invocation: &str) -> Result<Written, StoreError> {
-        self.attempt(client, invocation, Some(RetryConfig::disabled())).await
-    }
-
-    async fn attempt(
+    /// success. `None` if a transaction was at the item, and this did nothing.
+    pub(crate) async fn send(
         self,
         client: &Client,
         invocation: &str,
-        retries: Option<RetryConfig>,
-    ) -> Result<Written, StoreError> {
+        retries: Retries,
+    ) -> Result<Option<Written>, StoreError> {
         let own = format!("attribute_not_exists({WRITTEN_BY}) OR {WRITTEN_BY} <> :invocation");
         let update = self
             .only_if(own)
@@ -198,7 +197,9 @@ impl Write {
             unreachable!("only updates are sent by themselves");
         };
         let mut config = aws_sdk_dynamodb::Config::builder();
-        config.set_retry_config(retries);
+        if retries == Retries::Never {
+            config.set_retry_config(Some(RetryConfig::disabled()));
+        }
         let sent = client
             .update_item()
             .table_name(table)
@@ -214,7 +215,7 @@ impl Write {
             .send()
             .await;
         match sent {
-            Ok(output) => Ok(Written::Done(output.attributes.unwrap_or_default())),
+            Ok(output) => Ok(Some(Written::Done(output.attributes.unwrap_or_default()))),
             Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
                 let UpdateItemError::ConditionalCheckFailedException(refusal) = error.into_err() else {
                     unreachable!("just checked");
@@ -222,8 +223,10 @@ impl Write {
                 let item = refusal.item.unwrap_or_default();
                 let is_ours =
                     item.get(WRITTEN_BY).is_some_and(|by| by.as_s().is_ok_and(|by| by == invocation));
-                Ok(if is_ours { Written::Done(item) } else { Written::Refused(item) })
+                Ok(Some(if is_ours { Written::Done(item) } else { Written::Refused(item) }))
             }
+            // To the SDK it is neither throttling nor transient.
+            Err(error) if error.code() == Some("TransactionConflictException") => Ok(None),
             Err(error) => Err(StoreError::of_write(error)),
         }
     }

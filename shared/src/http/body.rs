@@ -8,7 +8,7 @@ use http::header::CONTENT_TYPE;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::domain::avatar::UPLOAD_LIMIT;
 use crate::http::context::Context;
@@ -125,8 +125,8 @@ impl<T: DeserializeOwned + JsonSchema + Send> Body for JsonOrNothing<T> {
     }
 
     fn read(context: &Context, body: Bytes) -> Result<Self, Problem> {
-        let body = if body.is_empty() { Bytes::from_static(b"{}") } else { body };
-        JsonBody::read(context, body).map(|JsonBody(value)| Self(value))
+        let said = if body.is_empty() { json!({}) } else { JsonBody::<T>::parse(context, &body)? };
+        JsonBody::of(said).map(|JsonBody(value)| Self(value))
     }
 }
 

@@ -39,13 +39,13 @@ pub struct Idempotency {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remembered {
     key: String,
-    body: String,
+    digest: String,
 }
 
 impl Remembered {
     /// What stands for this key with this body.
     pub fn as_str(&self) -> &str {
-        &self.body
+        &self.digest
     }
 }
 
@@ -85,7 +85,7 @@ impl Idempotency {
         let name = format!("{endpoint}\n{}", request.key);
         Remembered {
             key: format!("request#{}", entry.key("request", &name)),
-            body: entry.key("request body", &format!("{name}\n{}", request.body.0)),
+            digest: entry.key("request body", &format!("{name}\n{}", request.body.0)),
         }
     }
 
@@ -98,7 +98,7 @@ impl Idempotency {
             .table
             .update(&request.key)
             .only_if("attribute_not_exists(pk) OR request_body = :body OR expires_at <= :now")
-            .value(":body", string(&request.body))
+            .value(":body", string(&request.digest))
             .value(":now", number(now.millis()))
             .set("request_body = :body")
             .assign("expires_at", number(until.millis()))
@@ -130,7 +130,7 @@ impl Idempotency {
             .update(&request.key)
             .only_if("request_body = :body")
             .only_if("attribute_not_exists(began) OR began.ends_at <= :now")
-            .value(":body", string(&request.body))
+            .value(":body", string(&request.digest))
             .value(":now", number(now.millis()))
             .assign("began", AttributeValue::M(write(&began)))
             .telling()
