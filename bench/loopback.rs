@@ -29,6 +29,7 @@ use latchkey::base::world::World;
 use latchkey::cloud::setup::Setup;
 use latchkey_local::engine::Engine;
 use latchkey_local::functions::Functions;
+use latchkey_local::gateway::Kind;
 use latchkey_local::{gateway, tables};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -62,7 +63,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let setup = || Setup::new(vars.clone(), Arc::clone(&world)).tables_through(engine.http_client());
     tables::create(&setup().dynamodb(), &vars).await?;
     let functions = Functions::build(|_| setup()).await?;
-    let api = gateway::router(&functions, &world, &vars)?;
+    let api = gateway::router(&functions, &world, Kind::Http)?;
     let dynamodb = Router::new().fallback({
         let engine = engine.clone();
         async move |headers: HeaderMap, body: Bytes| answer_dynamodb(&engine, &headers, &body)

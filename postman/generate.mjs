@@ -138,4 +138,12 @@ function script(listen, exec) {
   return { listen, script: { type: "text/javascript", exec } };
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(COLLECTION, generate());
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  try {
+    writeFileSync(COLLECTION, generate());
+  } catch (error) {
+    // What story.mjs lacks, without a stack.
+    console.error(error.message);
+    process.exitCode = 1;
+  }
+}

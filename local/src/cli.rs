@@ -24,6 +24,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::engine::Engine;
 use crate::functions::Functions;
+use crate::gateway::Kind;
 use crate::promote::Promotion;
 use crate::secrets;
 use crate::{gateway, inbox, parameters, sam, tables};
@@ -170,7 +171,8 @@ pub async fn serve(options: Options, vars: Vars) -> Result<(), StartError> {
     tables::create(&setup().dynamodb(), &vars).await?;
     let functions = Functions::build(|_| setup()).await?;
     let inbox = Arc::new(Inbox::new(&setup())?);
-    let api = gateway::router(&functions, &world, &vars)?.merge(inbox::router(Arc::clone(&inbox), region));
+    let api =
+        gateway::router(&functions, &world, Kind::Http)?.merge(inbox::router(Arc::clone(&inbox), region));
 
     let dynamodb = match options.dynamodb_port {
         Some(port) => Some(listen(options.dynamodb_host, port, "--dynamodb-port").await?),

@@ -11,25 +11,26 @@ use latchkey::endpoint::function::{Function, Handler};
 /// Every function, the issuing ones first: the others look for their keys.
 pub fn all<T: FromEndpoint>() -> Vec<Function<T>> {
     vec![
+        // By `cargo run --example generate`:
         exchange_code::function(),
         refresh_token::function(),
-        request_code::function(),
-        sign_out::function(),
-        list_sessions::function(),
-        revoke_session::function(),
-        get_user::function(),
-        update_user::function(),
-        delete_user::function(),
-        change_phone::function(),
-        upload_avatar::function(),
-        get_avatar::function(),
-        list_users::function(),
         activate_invite::function(),
-        list_referrals::function(),
-        manage_invite::function(),
-        stats::function(),
+        change_phone::function(),
+        delete_user::function(),
+        get_avatar::function(),
+        get_user::function(),
         keys::function(),
+        list_referrals::function(),
+        list_sessions::function(),
+        list_users::function(),
+        manage_invite::function(),
+        request_code::function(),
+        revoke_session::function(),
+        sign_out::function(),
         site::function(),
+        stats::function(),
+        update_user::function(),
+        upload_avatar::function(),
     ]
 }
 

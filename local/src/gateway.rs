@@ -2,40 +2,50 @@
 //! gives back the answer.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
-use aws_lambda_events::encodings::Body as EventBody;
 use axum::Router;
-use axum::body::{Body, Bytes};
-use axum::extract::{ConnectInfo, Request};
+use axum::body::Body;
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::header::{CONTENT_TYPE, HOST, USER_AGENT};
 use http::request::Parts;
-use http::{HeaderMap, StatusCode};
-use latchkey::base::config::Vars;
+use http::{HeaderName, HeaderValue, StatusCode};
+use lambda_http::Context;
+use lambda_http::lambda_runtime::LambdaEvent;
+use lambda_http::tower::Service as _;
 use latchkey::base::error::StartError;
 use latchkey::base::world::World;
 use latchkey::endpoint::function::Handler;
-use percent_encoding::percent_decode_str;
-use serde_json::{Value, json};
+use latchkey::endpoint::lambda;
+use serde::Deserialize;
+use serde_json::json;
 
-use crate::cors;
+use crate::events::{Arrived, decoded};
 use crate::functions::Functions;
 
 /// What API Gateway takes at most, in bytes (quotas of HTTP APIs).
 const BODY_LIMIT: usize = 10 * 1024 * 1024;
 
-/// The route of all that no other takes.
-const DEFAULT: &str = "$default";
+/// What API Gateway takes at most of request line and headers together, in
+/// bytes.
+const HEAD_LIMIT: usize = 10_240;
+
+/// The two kinds of API that a deployment may stand behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// An HTTP API: events of payload format 2.0. What the template deploys.
+    Http,
+    /// A REST API: events of payload format 1.0.
+    Rest,
+}
 
 struct Gateway {
     /// By path, then by method.
     routes: matchit::Router<BTreeMap<String, Route>>,
     default: Option<Route>,
+    kind: Kind,
     world: Arc<World>,
 }
 
@@ -46,11 +56,11 @@ struct Route {
 }
 
 /// The API of `functions`: each route to its handler, all the rest to
-/// `$default`, as events of payload format 2.0.
+/// `$default`, as events of an API of this kind.
 ///
 /// # Errors
-/// If two routes cannot be told apart, or a parameter is bad.
-pub fn router(functions: &Functions, world: &Arc<World>, vars: &Vars) -> Result<Router, StartError> {
+/// If two routes cannot be told apart.
+pub fn router(functions: &Functions, world: &Arc<World>, kind: Kind) -> Result<Router, StartError> {
     let mut paths = BTreeMap::<_, BTreeMap<_, _>>::new();
     let mut default = None;
     for (key, handler) in &functions.0 {
@@ -64,15 +74,11 @@ pub fn router(functions: &Functions, world: &Arc<World>, vars: &Vars) -> Result<
     for (path, methods) in paths {
         routes.insert(path, methods).map_err(|error| StartError::new("two routes are alike", error))?;
     }
-    let gateway = Arc::new(Gateway { routes, default, world: Arc::clone(world) });
-    let api = Router::new().fallback(move |request: Request| {
+    let gateway = Arc::new(Gateway { routes, default, kind, world: Arc::clone(world) });
+    Ok(Router::new().fallback(move |request: Request| {
         let gateway = Arc::clone(&gateway);
         async move { gateway.serve(request).await }
-    });
-    Ok(match cors::layer(vars)? {
-        Some(cors) => api.layer(cors),
-        None => api,
-    })
+    }))
 }
 
 impl Gateway {
@@ -81,15 +87,30 @@ impl Gateway {
         let Ok(body) = axum::body::to_bytes(body, BODY_LIMIT).await else {
             return own(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
         };
+        if head_length(&parts) > HEAD_LIMIT {
+            return StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE.into_response();
+        }
         let Some((route, parameters)) = self.route(&parts) else {
             return own(StatusCode::NOT_FOUND, "Not Found");
         };
-        let event = self.event(&parts, &body, &route.key, &parameters);
-        // Through JSON, so that a handler sees what it would see in production.
-        match serde_json::from_value::<ApiGatewayV2httpRequest>(event) {
-            Ok(event) => answer(route.handler.handle(event).await),
-            Err(_) => own(StatusCode::BAD_REQUEST, "Bad Request"),
-        }
+        let (id, at) = (self.world.new_id(), self.world.now());
+        let arrived =
+            Arrived { parts: &parts, body: &body, route_key: &route.key, parameters: &parameters, id, at };
+        let event = match self.kind {
+            Kind::Http => arrived.at_http_api(),
+            Kind::Rest => arrived.at_rest_api(),
+        };
+        // Through JSON both ways, so that a handler sees what it would see in
+        // production and answers what would be understood there.
+        let Ok(event) = serde_json::from_str(&event.to_string()) else {
+            return own(StatusCode::BAD_REQUEST, "Bad Request");
+        };
+        let mut service = lambda::service(Arc::clone(&route.handler));
+        let Ok(answer) = service.call(LambdaEvent::new(event, Context::default())).await;
+        serde_json::to_vec(&answer)
+            .ok()
+            .and_then(|answer| serde_json::from_slice::<Answer>(&answer).ok())
+            .map_or_else(|| own(StatusCode::BAD_GATEWAY, "Internal Server Error"), Answer::into_response)
     }
 
     fn route(&self, parts: &Parts) -> Option<(&Route, BTreeMap<String, String>)> {
@@ -101,98 +122,51 @@ impl Gateway {
         }
         Some((self.default.as_ref()?, BTreeMap::new()))
     }
+}
 
-    /// The event (payload format 2.0).
-    fn event(
-        &self,
-        parts: &Parts,
-        body: &Bytes,
-        route_key: &str,
-        parameters: &BTreeMap<String, String>,
-    ) -> Value {
-        let path = decoded(parts.uri.path());
-        let headers = joined(&parts.headers);
-        let host = headers.get(HOST.as_str()).cloned().unwrap_or_default();
-        let (body, is_base64) = match std::str::from_utf8(body) {
-            Ok(text) if is_text(&parts.headers) => (text.to_owned(), false),
-            _ => (STANDARD.encode(body), true),
+/// The bytes of the request line and the headers.
+fn head_length(parts: &Parts) -> usize {
+    let line = parts.method.as_str().len() + parts.uri.path().len() + parts.uri.query().map_or(0, str::len);
+    let headers = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len());
+    line + headers.sum::<usize>()
+}
+
+/// What a function answers, in the words of either kind of API.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer {
+    status_code: u16,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    #[serde(default)]
+    multi_value_headers: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    body: Option<String>,
+    #[serde(default)]
+    is_base64_encoded: bool,
+}
+
+impl Answer {
+    fn into_response(self) -> Response {
+        let body = self.body.unwrap_or_default();
+        let body = if self.is_base64_encoded {
+            STANDARD.decode(body).unwrap_or_default()
+        } else {
+            body.into_bytes()
         };
-        let ip = parts
-            .extensions
-            .get::<ConnectInfo<SocketAddr>>()
-            .map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.ip());
-        json!({
-            "version": "2.0",
-            "routeKey": route_key,
-            "rawPath": path,
-            "rawQueryString": parts.uri.query().unwrap_or_default(),
-            "headers": headers,
-            "pathParameters": parameters,
-            "requestContext": {
-                "accountId": "local",
-                "apiId": "local",
-                "domainName": host,
-                "domainPrefix": "local",
-                "http": {
-                    "method": parts.method.as_str(),
-                    "path": path,
-                    "protocol": "HTTP/1.1",
-                    "sourceIp": ip,
-                    "userAgent": headers.get(USER_AGENT.as_str()).cloned().unwrap_or_default(),
-                },
-                "requestId": self.world.new_id(),
-                "routeKey": route_key,
-                "stage": DEFAULT,
-                "timeEpoch": self.world.now().millis(),
-            },
-            "body": body,
-            "isBase64Encoded": is_base64,
-        })
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = StatusCode::from_u16(self.status_code).unwrap_or(StatusCode::BAD_GATEWAY);
+        let of_many = self
+            .multi_value_headers
+            .into_iter()
+            .flat_map(|(name, all)| all.into_iter().map(move |one| (name.clone(), one)));
+        for (name, value) in self.headers.into_iter().chain(of_many) {
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+                response.headers_mut().append(name, value);
+            }
+        }
+        response
     }
-}
-
-fn decoded(text: &str) -> String {
-    percent_decode_str(text).decode_utf8_lossy().into_owned()
-}
-
-/// Headers of one name as one, as API Gateway joins them.
-fn joined(headers: &HeaderMap) -> BTreeMap<String, String> {
-    let mut all = BTreeMap::<_, String>::new();
-    for (name, value) in headers {
-        let value = String::from_utf8_lossy(value.as_bytes());
-        all.entry(name.as_str().to_owned())
-            .and_modify(|before| {
-                before.push(',');
-                before.push_str(&value);
-            })
-            .or_insert_with(|| value.clone().into_owned());
-    }
-    all
-}
-
-/// The types whose bodies API Gateway hands over as text.
-fn is_text(headers: &HeaderMap) -> bool {
-    let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    media_type.is_empty()
-        || media_type.starts_with("text/")
-        || media_type.starts_with("application/json")
-        || media_type.starts_with("application/javascript")
-        || media_type.starts_with("application/xml")
-}
-
-fn answer(event: ApiGatewayV2httpResponse) -> Response {
-    let body = match event.body {
-        Some(EventBody::Text(text)) if event.is_base64_encoded => STANDARD.decode(text).unwrap_or_default(),
-        Some(EventBody::Text(text)) => text.into_bytes(),
-        Some(EventBody::Binary(bytes)) => bytes,
-        // The type may grow; what it grows by is not sent by our functions.
-        _ => Vec::new(),
-    };
-    let status = u16::try_from(event.status_code).ok().and_then(|status| StatusCode::from_u16(status).ok());
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status.unwrap_or(StatusCode::BAD_GATEWAY);
-    *response.headers_mut() = event.headers;
-    response
 }
 
 /// What API Gateway itself answers has a shape of its own.

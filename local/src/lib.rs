@@ -3,10 +3,11 @@
 //! and an inbox for the texts.
 
 pub mod cli;
-pub mod cors;
 pub mod engine;
+mod events;
 pub mod functions;
 pub mod gateway;
+pub mod generated;
 pub mod inbox;
 pub mod openapi;
 pub mod parameters;

@@ -1,6 +1,6 @@
 //! The API's description (OpenAPI 3.1), made from what the endpoints declare.
 //!
-//! Checked in as `openapi.json`: `cargo run --example openapi` writes it anew.
+//! Checked in as `openapi.json`: `cargo run --example generate` writes it anew.
 
 use std::collections::BTreeMap;
 
@@ -47,12 +47,7 @@ const TAGS: &[(&str, &str)] = &[
 /// # Panics
 /// If two types go by one name, or a problem is not in `docs/errors.md`.
 pub fn document() -> Value {
-    let settings =
-        || SchemaSettings::draft2020_12().with(|with| with.definitions_path = "/components/schemas".into());
-    let mut schemas = Schemas {
-        input: settings().for_deserialize().into_generator(),
-        output: settings().for_serialize().into_generator(),
-    };
+    let mut schemas = schemas();
     let mut operations = BTreeMap::<_, Map<String, Value>>::new();
     for function in functions::all::<Declaration>() {
         for declaration in function.declarations() {
@@ -104,6 +99,16 @@ pub fn document() -> Value {
     let schemas = document["components"]["schemas"].clone();
     add_examples(&mut document["paths"], &schemas);
     document
+}
+
+/// Without any yet.
+pub(crate) fn schemas() -> Schemas {
+    let settings =
+        || SchemaSettings::draft2020_12().with(|with| with.definitions_path = "/components/schemas".into());
+    Schemas {
+        input: settings().for_deserialize().into_generator(),
+        output: settings().for_serialize().into_generator(),
+    }
 }
 
 fn operation(declaration: &Declaration, described: Description) -> Value {

@@ -16,7 +16,8 @@ const FILE: &str = "sam.env.json";
 const HOST: &str = "host.docker.internal";
 
 /// Writes the variables for `sam local --env-vars`: those of this gateway, the
-/// engine at `dynamodb_port`, texts into the inbox. The file holds secrets, so
+/// engine at `dynamodb_port`, texts into the inbox. `sam local` hands each
+/// function those that the template lists for it. The file holds secrets, so
 /// its owner alone can read it.
 pub fn write_env(folder: &Path, vars: &Vars, dynamodb_port: u16) -> std::io::Result<()> {
     let mut env: Map<_, _> = PARAMETERS

@@ -172,7 +172,7 @@ def promote_in_stack(binary, moto):
 
 
 def signing_key(entry):
-    """The key of an entry of the signing secret, derived as `shared/src/tokens.rs` does."""
+    """The key of an entry of the signing secret, derived as `shared/src/tokens/keys.rs` does."""
     info = b"latchkey access token ES256 \0"
     drawn = HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(entry.encode())
     return ec.derive_private_key(int.from_bytes(drawn, "big"), ec.SECP256R1())

@@ -48,19 +48,6 @@ pub enum Allowed {
     Anything,
 }
 
-/// What pages of other origins may do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cors {
-    /// Methods that they may use.
-    pub methods: Vec<String>,
-    /// Headers that they may send.
-    pub headers: Vec<String>,
-    /// Headers of answers that they may read.
-    pub exposed: Vec<String>,
-    /// Seconds for which browsers may remember this.
-    pub max_age: u64,
-}
-
 /// A table, as `CreateTable` takes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
@@ -74,6 +61,13 @@ pub struct Table {
     pub indexes: Vec<(String, Vec<String>)>,
     /// The attribute that says when an item may be deleted.
     pub ttl: Option<String>,
+}
+
+/// The name in the template of what goes by words elsewhere: `CodeLength` of
+/// `CODE_LENGTH`, `SignOut` of `sign-out`.
+pub fn logical_id(words: &str) -> String {
+    let word = |word: &str| word[..1].to_uppercase() + &word[1..].to_lowercase();
+    words.split(['_', '-']).map(word).collect()
 }
 
 impl Template {
@@ -102,19 +96,6 @@ impl Template {
                 allowed: allowed(parameter),
             })
             .collect()
-    }
-
-    /// What pages of other origins may do.
-    pub fn cors(&self) -> Cors {
-        // What an !If gives where its condition holds.
-        let cors = &self.resource("Api")["Properties"]["CorsConfiguration"][1];
-        let all = |name| list(&cors[name]).map(scalar).collect();
-        Cors {
-            methods: all("allowMethods"),
-            headers: all("allowHeaders"),
-            exposed: all("exposeHeaders"),
-            max_age: cors["maxAge"].as_u64().unwrap_or_default(),
-        }
     }
 
     /// The names of the variables that a function gets.
@@ -203,10 +184,6 @@ impl Template {
         self.resources("AWS::Serverless::Function")
             .filter(move |(_, resource)| binary(resource) == function)
             .map(|(_, resource)| &resource["Properties"])
-    }
-
-    fn resource(&self, logical_id: &str) -> &Value {
-        &self.0["Resources"][logical_id]
     }
 
     fn resources(&self, kind: &'static str) -> impl Iterator<Item = (&String, &Value)> {

@@ -1,4 +1,6 @@
 //! `PUT /v1/users/me/referrer`: enters a friend's invite code, once.
+//!
+//! Tests: local/tests/it/story.rs, invites.rs, limits.rs, races.rs, ambiguity.rs.
 
 use std::sync::Arc;
 

@@ -1,5 +1,7 @@
 //! `PUT /v1/users/me/phone`: moves the account to a new number, proved by a code
 //! that was texted to it.
+//!
+//! Tests: local/tests/it/phone_change.rs.
 
 use std::sync::Arc;
 
@@ -216,6 +218,12 @@ impl Deps {
             } else {
                 Code::SessionEnded.into()
             });
+        }
+        if let Verdict::Stopped(problem) = &verdict {
+            tracing::warn!(
+                code = problem.code().as_str(),
+                "the old number was not told: its text was not counted"
+            );
         }
         if notifies && matches!(verdict, Verdict::Granted) {
             let (sender, left) = (Arc::clone(&self.sender), me.phone.clone());

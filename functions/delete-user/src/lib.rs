@@ -1,4 +1,6 @@
 //! `DELETE /v1/users/{user_id}`: removes an account and everything personal.
+//!
+//! Tests: local/tests/it/deletion.rs.
 
 use std::sync::Arc;
 

@@ -1,5 +1,7 @@
 //! `POST /v1/auth/token`: trades a phone and its code for tokens; registers on
 //! first sight.
+//!
+//! Tests: local/tests/it/story.rs, limits.rs, races.rs, idempotency.rs, ambiguity.rs, rotation.rs.
 
 use std::sync::Arc;
 
@@ -107,7 +109,7 @@ impl Needs for Deps {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "TokenRequest")]
 pub struct Entered {
-    /// The new number: in E.164, or as a person of `region` types it, with blanks, brackets and hyphens.
+    /// The phone number: in E.164, or as a person of `region` types it, with blanks, brackets and hyphens.
     #[schemars(extend("format" = "phone"), example = &"+79000000001")]
     phone: String,
     /// The country in whose format a number without `+` is read: two letters of ISO 3166. Without it, the
@@ -352,7 +354,7 @@ impl Deps {
 
     /// Who signs in with `phone`, and the slot for the session with what it
     /// replaces: a known user as stored, else a new one. `None` if the known
-    /// one is gone.
+    /// one is gone, or has another phone by now.
     async fn who_signs_in(
         &self,
         phone: &Phone,
@@ -368,7 +370,8 @@ impl Deps {
             return Ok(Some((user, 0, None)));
         };
         let (user, present) = try_join!(self.users.get(id), self.sessions.of_user(id))?;
-        Ok(user.map(|user| {
+        // One that moved to another phone meanwhile is not whom the code proved.
+        Ok(user.filter(|user| user.phone == *phone).map(|user| {
             let (slot, replaces) = slot_for_new(&present, user.epoch, now);
             (user, slot, replaces)
         }))

@@ -1,4 +1,6 @@
 //! `GET /v1/avatars/{avatar_id}`: an avatar, for whoever knows its identifier.
+//!
+//! Tests: local/tests/it/avatars.rs.
 
 use latchkey::domain::avatar::AvatarId;
 use latchkey::endpoint::{Anyone, Endpoint, Request, Route};

@@ -1,4 +1,6 @@
 //! `GET /v1/users/{user_id}`: the profile.
+//!
+//! Tests: local/tests/it/story.rs, profiles.rs, tokens.rs.
 
 use latchkey::access::gate::Gate;
 use latchkey::domain::bearer::Bearer;

@@ -1,4 +1,6 @@
 //! `GET /.well-known/openid-configuration`: who issues, and where the keys are.
+//!
+//! Tests: local/tests/it/rotation.rs.
 
 use latchkey::endpoint::{Anyone, Endpoint, Request, Route};
 use latchkey::http::body::Nothing;

@@ -1,4 +1,6 @@
 //! `GET /.well-known/jwks.json`: the public keys (RFC 7517).
+//!
+//! Tests: local/tests/it/rotation.rs.
 
 use latchkey::domain::public_key::PublicKey;
 use latchkey::endpoint::{Anyone, Endpoint, Request, Route};

@@ -1,5 +1,7 @@
 //! `GET /v1/users/{user_id}/referrals`: who entered this user's invite code,
 //! newest first, a page at a time.
+//!
+//! Tests: local/tests/it/story.rs, scale.rs.
 
 use latchkey::access::gate::Gate;
 use latchkey::base::world::Rfc3339;

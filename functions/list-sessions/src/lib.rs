@@ -1,4 +1,6 @@
 //! `GET /v1/users/{user_id}/sessions`: the devices that a user is signed in on.
+//!
+//! Tests: local/tests/it/sessions.rs.
 
 use std::sync::Arc;
 

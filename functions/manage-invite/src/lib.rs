@@ -1,5 +1,7 @@
 //! `PATCH /v1/users/{user_id}/invite`: limits, ends, revokes or redraws a user's
 //! invite code.
+//!
+//! Tests: local/tests/it/invites.rs.
 
 use std::sync::Arc;
 

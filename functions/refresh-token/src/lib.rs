@@ -1,4 +1,6 @@
 //! `POST /v1/auth/refresh`: rotates a session's tokens.
+//!
+//! Tests: local/tests/it/sessions.rs, rotation.rs.
 
 use std::sync::Arc;
 

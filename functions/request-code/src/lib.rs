@@ -1,4 +1,6 @@
 //! `POST /v1/auth/code`: texts a one-time code.
+//!
+//! Tests: local/tests/it/limits.rs, pumping.rs, texts.rs, idempotency.rs, ambiguity.rs, edge.rs.
 
 use std::sync::Arc;
 
@@ -114,7 +116,7 @@ impl Needs for Deps {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "CodeRequest")]
 pub struct Wanted {
-    /// The new number: in E.164, or as a person of `region` types it, with blanks, brackets and hyphens.
+    /// The phone number: in E.164, or as a person of `region` types it, with blanks, brackets and hyphens.
     #[schemars(extend("format" = "phone"), example = &"+79000000001")]
     phone: String,
     /// The country in whose format a number without `+` is read: two letters of ISO 3166. Without it, the

@@ -1,4 +1,6 @@
 //! `DELETE /v1/users/{user_id}/sessions/{session_id}`: signs a device out.
+//!
+//! Tests: local/tests/it/sessions.rs.
 
 use latchkey::access::gate::Gate;
 use latchkey::domain::bearer::Bearer;

@@ -1,4 +1,6 @@
 //! `POST /v1/auth/logout`: ends this session, the others, or all.
+//!
+//! Tests: local/tests/it/sessions.rs.
 
 use std::sync::Arc;
 
@@ -76,6 +78,7 @@ pub struct Wanted {
     refresh_token: Option<Hidden<String>>,
 }
 
+/// Which sessions to end.
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Scope {

@@ -1,5 +1,7 @@
 //! `GET /admin`: the admin panel, and the files of which it is made. It holds no
 //! data: what it shows it asks the API for, by the token of whoever signed in.
+//!
+//! Tests: browser/admin.test.mjs.
 
 use latchkey::endpoint::{Anyone, Endpoint, Request, Route};
 use latchkey::http::body::Nothing;

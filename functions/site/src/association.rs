@@ -1,5 +1,7 @@
 //! What phones fetch to open links of this host in the app: the share link, and
 //! on iPhones the filling in of codes.
+//!
+//! Tests: below, and local/tests/it/story.rs.
 
 use latchkey::base::config::{self, BadParameter, Parameter, Vars};
 use latchkey::base::error::StartError;

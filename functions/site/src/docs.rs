@@ -1,10 +1,12 @@
 //! `GET /openapi.json` and the pages that show it: Swagger UI, which also calls
 //! the API, and Redoc.
+//!
+//! Tests: local/tests/it/openapi.rs, browser/docs.test.mjs.
 
 use latchkey::endpoint::{Anyone, Endpoint, Request, Route};
 use latchkey::http::body::Nothing;
 use latchkey::http::problem::{Code, Problem};
-use latchkey::http::response::{Asset, Description, Screen};
+use latchkey::http::response::{ApiDescription, Asset, Screen};
 use schemars::JsonSchema;
 
 use crate::files::{File, FilePath};
@@ -36,14 +38,14 @@ impl Endpoint for GetDescription {
     type Path = Nothing;
     type Query = Nothing;
     type Body = Nothing;
-    type Output = Description;
+    type Output = ApiDescription;
     type Needs = ();
 
-    async fn call((): &(), request: Request<Self>) -> Result<Description, Problem> {
+    async fn call((): &(), request: Request<Self>) -> Result<ApiDescription, Problem> {
         Ok(if request.context.takes_gzip() {
-            Description::Packed(include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json.gz")))
+            ApiDescription::Packed(include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json.gz")))
         } else {
-            Description::Plain(include_str!("../../../openapi.json"))
+            ApiDescription::Plain(include_str!("../../../openapi.json"))
         })
     }
 }

@@ -1,4 +1,6 @@
 //! `$default`: 405 where the path is one of ours, 404 elsewhere.
+//!
+//! Tests: below, and local/tests/it/edge.rs.
 
 use std::convert::Infallible;
 

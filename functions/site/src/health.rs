@@ -1,4 +1,6 @@
 //! `GET /health`: that the API is up.
+//!
+//! Tests: local/tests/it/edge.rs.
 
 use latchkey::endpoint::{Anyone, Endpoint, Request, Route};
 use latchkey::http::body::Nothing;

@@ -1,5 +1,7 @@
 //! What needs no data: health, the share link and the files that let apps open
 //! it, the admin panel, the API described, and 404 and 405 for all that no other route takes.
+//!
+//! Tests: local/tests/it/story.rs, edge.rs, openapi.rs.
 
 mod admin;
 mod association;

@@ -1,5 +1,7 @@
 //! `GET /i/{invite_code}`: shows an invite code and sends on to the app. It
 //! never says whether the code exists.
+//!
+//! Tests: below, and local/tests/it/story.rs.
 
 use latchkey::base::config::{self, BadParameter, Parameter, Vars};
 use latchkey::base::error::StartError;

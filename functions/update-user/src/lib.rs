@@ -1,5 +1,7 @@
 //! `PATCH /v1/users/{user_id}`: changes a profile; an admin also role and
 //! status.
+//!
+//! Tests: local/tests/it/profiles.rs, moderation.rs.
 
 use latchkey::access::gate::Gate;
 use latchkey::base::config::Parameter;
@@ -115,8 +117,13 @@ impl Endpoint for UpdateUser {
         let (admitted, referrals) =
             join!(gate.admit_to(&request.caller, &id, Self::STAFF), profiles.referrals(&id));
         let (me, user) = admitted?;
-        if (role.is_some() || status.is_some()) && me.role != Role::Admin {
-            return Err(Problem::from(Code::Forbidden).detail("Only an admin changes role and status."));
+        if role.is_some() || status.is_some() {
+            if me.role != Role::Admin {
+                return Err(Problem::from(Code::Forbidden).detail("Only an admin changes role and status."));
+            }
+            if me.id == id {
+                return Err(Problem::from(Code::Forbidden).detail("Nobody changes their own role or status."));
+            }
         }
         if role.is_some_and(|role| role != Role::User) && testers.names(&user.phone) {
             return Err(Problem::invalid_field("role", "a test number never gets a role"));

@@ -1,4 +1,6 @@
 //! `PUT /v1/users/me/avatar`: takes one image as the body.
+//!
+//! Tests: local/tests/it/avatars.rs.
 
 use std::sync::Arc;
 

@@ -20,6 +20,7 @@ use latchkey::domain::phone::Phone;
 use latchkey::sms::inbox::Inbox;
 use latchkey_local::engine::Engine;
 use latchkey_local::functions::Functions;
+use latchkey_local::gateway::Kind;
 use latchkey_local::{gateway, parameters, tables};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -193,7 +194,7 @@ impl App {
         let setup = |function: &str| setup(&vars, &world, &faults, engine.as_ref(), function);
         tables::create(&setup("tables").dynamodb(), &vars).await.unwrap();
         let functions = Functions::build(&setup).await.unwrap();
-        let router = gateway::router(&functions, &world, &vars).unwrap();
+        let router = gateway::router(&functions, &world, Kind::Http).unwrap();
         let inbox = Inbox::new(&setup("inbox")).unwrap();
         faults.keep_start();
         Self { router, clock, faults, world, vars, engine, inbox }
@@ -219,7 +220,7 @@ impl App {
     pub(crate) async fn again_with(&self, vars: &[(&str, &str)]) -> Self {
         let functions = self.functions_with(vars).await.unwrap();
         Self {
-            router: gateway::router(&functions, &self.world, &self.vars).unwrap(),
+            router: gateway::router(&functions, &self.world, Kind::Http).unwrap(),
             clock: self.clock.clone(),
             faults: self.faults.clone(),
             world: Arc::clone(&self.world),
@@ -227,6 +228,12 @@ impl App {
             engine: self.engine.clone(),
             inbox: Inbox::new(&self.setup("inbox")).unwrap(),
         }
+    }
+
+    /// The same behind an API of this kind.
+    pub(crate) async fn behind(self, kind: Kind) -> Self {
+        let functions = self.functions_with(&[]).await.unwrap();
+        Self { router: gateway::router(&functions, &self.world, kind).unwrap(), ..self }
     }
 
     /// Whether the store is the embedded engine, behind the faults.

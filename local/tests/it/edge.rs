@@ -1,6 +1,8 @@
 //! The HTTP edge: what comes from `site`, from the handlers and from the
 //! gateway itself.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use http::{Method, Request};
 use latchkey::endpoint::declaration::{Declaration, FromEndpoint as _};
@@ -9,45 +11,11 @@ use latchkey::endpoint::{Anyone, Endpoint, Route};
 use latchkey::http::body::Nothing;
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::response::NoContent;
-use latchkey_local::cors;
 use serde_json::json;
 
 use crate::app::{App, phone};
+use crate::events::answer;
 use crate::faults::Fault;
-
-#[tokio::test]
-async fn pages_of_other_origins_may_call_where_they_are_named() {
-    let app = App::with(&[("CORS_ORIGINS", "https://app.example.com,http://localhost:5173")]).await;
-    let ask = async |origin: &str| {
-        let headers = [
-            ("origin", origin),
-            ("access-control-request-method", "PATCH"),
-            ("access-control-request-headers", "authorization"),
-        ];
-        app.from("203.0.113.77", Method::OPTIONS, "/v1/users/me", None, &headers, vec![]).await
-    };
-    let allowed = ask("http://localhost:5173").await;
-    assert_eq!(allowed.header("access-control-allow-origin"), "http://localhost:5173");
-    assert!(allowed.header("access-control-allow-methods").contains("PATCH"));
-    assert!(allowed.header("access-control-allow-headers").contains("idempotency-key"));
-    assert_eq!(ask("https://other.example.com").await.header("access-control-allow-origin"), "");
-    let headers = [("origin", "https://app.example.com")];
-    let answer = app.from("203.0.113.77", Method::GET, "/v1/users/me", None, &headers, vec![]).await;
-    answer.problem(401, "missing_token");
-    assert_eq!(answer.header("access-control-allow-origin"), "https://app.example.com");
-    assert!(answer.header("access-control-expose-headers").contains("retry-after"));
-
-    let without = App::new().await;
-    let answer = without.from("203.0.113.77", Method::GET, "/health", None, &headers, vec![]).await;
-    assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, ""));
-    for bad in
-        ["app.example.com", "https://app.example.com/path", "https://a.example.com, https://b.example.com"]
-    {
-        let vars = without.vars.clone().with("CORS_ORIGINS", bad);
-        let error = cors::layer(&vars).unwrap_err().to_string();
-        assert!(error.starts_with("CORS_ORIGINS: "), "{error}");
-    }
-}
 
 #[tokio::test]
 async fn paths_that_are_not_there_are_404_and_methods_405() {
@@ -89,6 +57,26 @@ async fn every_answer_says_which_request_it_answers() {
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
     }
     assert!(!seen.contains(""));
+}
+
+/// What a page may send without asking, a browser sends: so no JSON without its type.
+#[tokio::test]
+async fn json_says_that_it_is_json() {
+    let app = App::new().await;
+    let body = json!({ "phone": phone(1) }).to_string();
+    for media_type in [None, Some("text/plain"), Some("application/x-www-form-urlencoded"), Some("")] {
+        let mut request = Request::post("/v1/auth/code");
+        if let Some(media_type) = media_type {
+            request = request.header("content-type", media_type);
+        }
+        let answer = app.send(request.body(Body::from(body.clone())).unwrap()).await;
+        answer.problem(415, "unsupported_media_type");
+    }
+    assert_eq!(app.all_texts().await, 0);
+    // Nothing at all needs no type.
+    let alice = app.sign_in(&phone(1)).await;
+    let request = Request::post("/v1/auth/logout").header("authorization", format!("Bearer {}", alice.token));
+    assert_eq!(app.send(request.body(Body::empty()).unwrap()).await.status, 204);
 }
 
 #[tokio::test]
@@ -237,16 +225,21 @@ async fn an_endpoint_may_have_nothing_to_say() {
     let app = App::new().await;
     let function = Function::<Mount>::new("quiet").endpoint::<Quiet>();
     let handler = function.build(&app.setup("quiet")).await.unwrap();
+    let route = declared.route.to_string();
     let event = json!({
         "version": "2.0",
-        "routeKey": declared.route.to_string(),
+        "routeKey": route,
         "rawPath": "/quiet/a name",
         "pathParameters": { "name": "a name" },
-        "requestContext": { "requestId": "r1", "http": { "method": "POST", "sourceIp": "203.0.113.77" } },
+        "requestContext": {
+            "requestId": "r1",
+            "routeKey": route,
+            "http": { "method": "POST", "sourceIp": "203.0.113.77" },
+        },
     });
-    let answer = handler.handle(serde_json::from_value(event).unwrap()).await;
-    assert_eq!((answer.status_code, answer.body), (204, None));
-    assert_eq!(answer.headers["x-request-id"], "r1");
+    let answer = answer(&Arc::new(handler), &event).await;
+    assert_eq!((&answer["statusCode"], answer["body"].as_str().unwrap_or_default()), (&json!(204), ""));
+    assert_eq!(answer["headers"]["x-request-id"], "r1");
     assert!(app.faults.asked().is_empty());
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use http::Method;
 use latchkey::domain::user::Role;
 use latchkey::endpoint::declaration::Declaration;
 use serde_json::{Value, json};
@@ -139,4 +140,38 @@ async fn permissions_are_one_table() {
             }
         }
     }
+}
+
+/// Whoever is refused has had us read two items: the caller's user and session.
+#[tokio::test]
+async fn a_refusal_reads_no_more_than_who_asks() {
+    let app = App::new().await;
+    let alice = app.sign_in(&phone(1)).await;
+    for path in ["/v1/stats?days=90", "/v1/users", "/v1/users?role=admin", "/v1/users?status=banned"] {
+        app.faults.asked();
+        app.get(path, &alice.token).await.problem(403, "forbidden");
+        let asked = app.faults.asked();
+        let operations: Vec<_> = asked.iter().map(|asked| asked.operation.as_str()).collect();
+        assert_eq!((operations, asked[0].items), (vec!["BatchGetItem"], 2), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_changes_their_own_role_or_status() {
+    let app = App::with_admin(&[]).await;
+    let admin = app.sign_in(ADMIN).await;
+    for path in ["/v1/users/me".to_owned(), format!("/v1/users/{}", admin.id)] {
+        for body in [
+            json!({ "role": "user" }),
+            json!({ "status": "banned" }),
+            json!({ "role": "admin", "city": "Omsk" }),
+        ] {
+            app.json(Method::PATCH, &path, &admin.token, &body).await.problem(403, "forbidden");
+        }
+    }
+    let profile = app.me(&admin).await;
+    assert_eq!(
+        (&profile["role"], &profile["status"], &profile["city"]),
+        (&json!("admin"), &json!("active"), &json!(null))
+    );
 }

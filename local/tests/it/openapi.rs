@@ -6,7 +6,6 @@ use std::sync::{Arc, LazyLock, Mutex};
 use http::{HeaderMap, Method};
 use jsonschema::{Draft, Validator};
 use latchkey::http::problem::Code;
-use latchkey_local::openapi::document;
 use latchkey_template::Template;
 use matchit::Router;
 use serde_json::{Value, json};
@@ -71,13 +70,6 @@ fn validate(place: &[&str], value: &Value, called: &str) {
     let wrong: Vec<_> =
         validator.iter_errors(value).map(|error| format!("{}: {error}", error.instance_path())).collect();
     assert!(wrong.is_empty(), "{called}: {wrong:?} in {value}");
-}
-
-/// `cargo run --example openapi` writes it anew.
-#[test]
-fn what_is_checked_in_is_what_the_code_declares() {
-    let document = serde_json::to_string_pretty(&document()).unwrap() + "\n";
-    assert!(document == CHECKED_IN, "openapi.json is of before: cargo run --example openapi");
 }
 
 #[test]

@@ -122,3 +122,26 @@ async fn a_number_that_several_want_is_one_owners() {
         assert_eq!(owners[&bob.id], two, "a code is bound to who asked");
     }
 }
+
+/// A code proves the phone that it was texted to: while the account moves away from
+/// it, it signs in to the account as it was, or not at all.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_of_the_old_number_opens_no_account_that_moved() {
+    let app = Arc::new(App::with(&[FREE, &[("REVEAL_CODE", "true")]].concat()).await);
+    for trial in 0..trials() {
+        let (old, new) = (phone(1_000 + 2 * trial), phone(1_001 + 2 * trial));
+        let alice = app.sign_in(&old).await;
+        let old_code = app.code_for(&old).await;
+        let new_code =
+            ask_to_move(&app, &alice.token, &new).await.ok(202)["code"].as_str().unwrap().to_owned();
+        let (signs_in, moves) = (Arc::clone(&app), Arc::clone(&app));
+        let (token, old_too, new_too) = (alice.token.clone(), old.clone(), new.clone());
+        let signing = tokio::spawn(async move { signs_in.exchange(&old_too, &old_code).await });
+        let moving = tokio::spawn(async move { move_to(&moves, &token, &new_too, &new_code).await });
+        let (signed_in, moved) = (signing.await.unwrap(), moving.await.unwrap());
+        assert!([200, 503].contains(&moved.status), "trial {trial}: {moved:?}");
+        if signed_in.status == 200 {
+            assert_eq!(signed_in.json()["user"]["phone"], old, "trial {trial}");
+        }
+    }
+}

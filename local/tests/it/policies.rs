@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::app::{ADMIN, App, phone};
 
 /// The functions that text.
-pub(crate) const SENDERS: [&str; 2] = ["change-phone", "request-code"];
+const SENDERS: [&str; 2] = ["change-phone", "request-code"];
 
 /// A function that starts without a secret has no use for it.
 #[tokio::test]

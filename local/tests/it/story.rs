@@ -2,6 +2,7 @@
 //! `LATCHKEY_TEST_DYNAMODB` names one.
 
 use http::Method;
+use latchkey_local::gateway::Kind;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
@@ -10,8 +11,15 @@ use crate::app::{App, FREE, phone};
 
 #[tokio::test]
 async fn two_phones_sign_in_and_one_invites_the_other() {
-    let app = App::sequential(&[]).await;
+    main_story(App::sequential(&[]).await).await;
+}
 
+#[tokio::test]
+async fn the_story_is_the_same_behind_a_rest_api() {
+    main_story(App::sequential(&[]).await.behind(Kind::Rest).await).await;
+}
+
+async fn main_story(app: App) {
     let texted =
         app.post("/v1/auth/code", json!({ "phone": "8 (900) 000-00-01", "region": "RU" })).await.ok(202);
     assert_eq!(texted["phone"], "+79000000001");

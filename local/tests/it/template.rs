@@ -5,11 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use latchkey::base::config::PARAMETERS;
 use latchkey::endpoint::declaration::Declaration;
 use latchkey_local::functions;
-use latchkey_template::{Allowed, Route, TEMPLATE, Template};
+use latchkey_template::{Allowed, Route, TEMPLATE, Template, logical_id};
 use regex::Regex;
 
 use crate::app::App;
-use crate::policies::SENDERS;
 
 const METRICS: &str = include_str!("../../../shared/src/base/metrics.rs");
 
@@ -46,28 +45,122 @@ fn every_function_is_a_package_and_in_the_template() {
     assert_eq!(folders, deployed);
 }
 
-/// `CODE_LENGTH` as the template must write it: `CodeLength`.
-fn logical_id(variable: &str) -> String {
-    let word = |word: &str| word[..1].to_owned() + &word[1..].to_lowercase();
-    variable.split('_').map(word).collect()
+/// What a function declares to read is what it reads at its start, whoever
+/// sends the texts, and what the template gives it; the one to start it anew
+/// is read by nobody.
+#[tokio::test]
+async fn functions_are_given_the_variables_that_they_read() {
+    let app = App::new().await;
+    let mut read = BTreeMap::<_, BTreeSet<_>>::new();
+    for provider in ["inbox", "sns", "smsaero"] {
+        let carrier = [
+            ("SMS_PROVIDER", provider),
+            ("SMSAERO_EMAIL", "latchkey@example.com"),
+            ("SMSAERO_API_KEY", "key"),
+            ("SMSAERO_SIGN", "Latchkey"),
+        ];
+        for function in functions::all() {
+            let mut setup = app.setup_with(function.name(), &carrier);
+            setup.vars = setup.vars.remembering();
+            function.build(&setup).await.unwrap();
+            read.entry(function.name()).or_default().extend(setup.vars.asked());
+        }
+    }
+    let template = Template::of_checkout();
+    let mut all = BTreeSet::new();
+    for function in functions::all::<Declaration>() {
+        let (name, declared) = (function.name(), function.variables());
+        assert_eq!(read[name], declared, "{name} reads, and declares to read");
+        let given = template.variables(name).into_iter().collect::<BTreeSet<_>>();
+        let expected = declared.iter().chain([&"RESTART"]).map(ToString::to_string).collect();
+        assert_eq!(given, expected, "{name} is given, and needs: cargo run --example generate");
+        all.extend(declared);
+    }
+    assert_eq!(all, PARAMETERS.iter().map(|parameter| parameter.name).collect(), "what somebody reads");
+}
+
+/// Lambda takes 4 KB of variables a function. With everything set, each to what
+/// a large deployment would set it to, there is an eighth to spare.
+#[test]
+fn a_large_deployment_has_room_for_its_variables() {
+    let values = large();
+    let size = |name: &String| name.len() + values[name.as_str()].len() + PUNCTUATION;
+    let template = Template::of_checkout();
+    let sizes = template.functions().into_iter().map(|function| {
+        let bytes: usize = template.variables(&function).iter().map(size).sum();
+        (bytes, function)
+    });
+    let (bytes, function) = sizes.max().unwrap();
+    println!("{function} is given the most: {bytes} bytes of variables");
+    assert!(bytes < 3_584, "{function} is given {bytes} bytes");
+}
+
+/// Quotes, separators and blanks beside a name and its value, if they count.
+const PUNCTUATION: usize = 8;
+
+/// Every variable with a long value that the template takes.
+fn large() -> BTreeMap<&'static str, String> {
+    let several =
+        |count: usize, each: &dyn Fn(usize) -> String| (0..count).map(each).collect::<Vec<_>>().join(",");
+    let link = |store: &str| format!("https://{store}.example.com/app/latchkey?referrer={{invite_code}}");
+    let table = |name: &str| format!("latchkey-production-{name}-1A2B3C4D5E6F7");
+    let secret = |name: &str| {
+        format!("arn:aws:secretsmanager:eu-central-1:123456789012:secret:{name}-1a2b3c4d5e6f-AbCdEf")
+    };
+    let fingerprint = ["AB"; 32].join(":");
+    let mut values = BTreeMap::from([
+        ("ADMIN_PHONES", several(10, &|n| format!("+79990{n:06}"))),
+        ("ALLOWED_COUNTRIES", several(30, &|_| "RU".to_owned())),
+        ("ANDROID_APPS", several(5, &|n| format!("com.example.latchkey.app{n}={fingerprint}"))),
+        ("APP_HASHES", several(5, &|_| "FA+9qCX9VSu".to_owned())),
+        ("APP_LINK_ANDROID", link("play")),
+        ("APP_LINK_IOS", link("apps")),
+        ("APP_LINK_WEB", link("www")),
+        ("APP_NAME", "Latchkey for people with keys".to_owned()),
+        ("AUDIENCE", "https://backend.example.com".to_owned()),
+        ("CODES_TABLE", table("CodesTable")),
+        ("CORS_ORIGINS", several(10, &|n| format!("https://app{n}.example.com"))),
+        ("IOS_APP_IDS", several(5, &|n| format!("ABCDE12345.com.example.latchkey.app{n}"))),
+        ("ISSUER", "https://auth.example.com".to_owned()),
+        ("PEPPER_SECRET_ARN", secret("PepperSecret")),
+        ("PUBLIC_URL", "https://auth.example.com".to_owned()),
+        ("PUMPING_MIN_RATIO", "0.125".to_owned()),
+        ("RESTART", "2026-11-21T01:25:52Z".to_owned()),
+        ("SESSIONS_TABLE", table("SessionsTable")),
+        ("SIGNING_SECRET_ARN", secret("SigningSecret")),
+        ("SMSAERO_API_KEY", "k".repeat(100)),
+        ("SMSAERO_EMAIL", "latchkey-production@example.com".to_owned()),
+        ("SMSAERO_SIGN", "Latchkey".to_owned()),
+        ("SMS_DOMAIN", "auth.example.com".to_owned()),
+        ("SNS_MAX_PRICE", "0.125".to_owned()),
+        ("SNS_ORIGINATION_NUMBER", "+120655501000000".to_owned()),
+        ("SNS_SENDER_ID", "Latchkey-ID".to_owned()),
+        ("TEST_PHONES", several(10, &|n| format!("+12015550{n:03}=12345678@2026-12-31"))),
+        ("USERS_TABLE", table("UsersTable")),
+    ]);
+    let template = Template::of_checkout();
+    for parameter in PARAMETERS {
+        let allowed = template.parameters().into_iter().find(|of| of.name == logical_id(parameter.name));
+        let set = values.get(parameter.name);
+        let longest = match allowed.map(|parameter| parameter.allowed) {
+            Some(Allowed::Range(_, most)) => most.to_string(),
+            Some(Allowed::Values(all)) => all.into_iter().max_by_key(String::len).unwrap(),
+            Some(Allowed::Pattern(pattern, most)) => {
+                let value = set.map_or(parameter.default, String::as_str).to_owned();
+                let fits = Regex::new(&format!("^(?:{pattern})$")).unwrap().is_match(&value);
+                assert!(!value.is_empty() && fits && value.len() <= most, "{}={value}", parameter.name);
+                value
+            }
+            _ => set.map_or(parameter.default, String::as_str).to_owned(),
+        };
+        values.insert(parameter.name, longest);
+    }
+    values
 }
 
 #[test]
-fn every_parameter_is_a_variable_of_the_functions() {
+fn parameters_are_what_the_code_says_of_them() {
     let template = Template::of_checkout();
-    let names: BTreeSet<_> = PARAMETERS.iter().map(|parameter| parameter.name.to_owned()).collect();
-    for function in template.functions() {
-        let mut expected = names.clone();
-        expected.insert("RESTART".to_owned());
-        if !SENDERS.contains(&function.as_str()) {
-            expected.retain(|name| !name.starts_with("SMSAERO_"));
-        }
-        assert_eq!(
-            template.variables(&function).into_iter().collect::<BTreeSet<_>>(),
-            expected,
-            "{function}"
-        );
-    }
     let mut settable: BTreeMap<_, _> =
         template.parameters().into_iter().map(|parameter| (parameter.name.clone(), parameter)).collect();
     for parameter in PARAMETERS {
@@ -168,7 +261,11 @@ const PATTERNS: &[Examples] = &[
         ],
         &["com.example.app", "com.example.app=AA:BB"],
     ),
-    ("CORS_ORIGINS", &["*", "https://example.com,http://localhost:8080"], &[]),
+    (
+        "CORS_ORIGINS",
+        &["*", "https://example.com,http://localhost:8080", "capacitor://localhost, ionic://localhost"],
+        &["example.com", "https://example.com/"],
+    ),
     ("SMS_DOMAIN", &["example.com"], &["https://example.com", "localhost"]),
     ("APP_HASHES", &["FA+9qCX9VSu, AAAAAAAAAAA"], &["short"]),
     ("SNS_SENDER_ID", &["Latchkey", "3-apps"], &["12345", "under_score", "twelve-chars"]),

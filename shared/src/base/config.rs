@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// One parameter: the name of its variable, its default as text, and what it
+/// One parameter: the name of its variable, its default as a string, and what it
 /// is for.
 #[derive(Debug)]
 pub struct Parameter {
@@ -69,7 +69,7 @@ parameters! {
     APP_LINK_WEB = "", "Where the share page sends all others; {invite_code} stands for the code.";
     IOS_APP_IDS = "", "Apps that open share links and fill in codes on iPhones: ABCDE12345.com.example.app, separated by commas.";
     ANDROID_APPS = "", "Apps that open share links on Android: com.example.app=<SHA-256 of its certificate as AA:BB:…>, separated by commas.";
-    CORS_ORIGINS = "", "Web pages of other origins that may call the API: scheme and host of each, separated by commas; * for all; empty: none.";
+    CORS_ORIGINS = "", "Web pages of other origins and web views of apps that may call the API: scheme and host of each, such as capacitor://localhost, separated by commas; * for all; empty: none.";
     SMS_PROVIDER = "inbox", "Who sends the texts: sns, smsaero, or on a laptop inbox, which shows them.";
     SMS_DOMAIN = "", "The domain in the last line of texts, by which iPhones fill in the code: example.com.";
     APP_HASHES = "", "Hashes of Android apps that may be the last line of texts, separated by commas: FA+9qCX9VSu.";
@@ -171,7 +171,7 @@ impl Vars {
             .unwrap_or_default()
     }
 
-    /// A parameter as text, its default where it is unset.
+    /// A parameter as a string, its default where it is unset.
     pub fn text(&self, parameter: &Parameter) -> &str {
         if let Some(asked) = &self.asked {
             asked.lock().unwrap_or_else(PoisonError::into_inner).insert(parameter.name);
@@ -179,7 +179,7 @@ impl Vars {
         self.raw(parameter.name).unwrap_or(parameter.default)
     }
 
-    /// A parameter as text, `None` where it is unset and has no default.
+    /// A parameter as a string, `None` where it is unset and has no default.
     pub fn optional(&self, parameter: &Parameter) -> Option<&str> {
         Some(self.text(parameter)).filter(|value| !value.is_empty())
     }

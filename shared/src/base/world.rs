@@ -1,7 +1,8 @@
-//! Time and rng, handed in, so that a test can freeze the one and seed the
+//! Time and chance, handed in, so that a test can freeze the one and seed the
 //! other.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use rand::CryptoRng;
@@ -134,12 +135,18 @@ impl Serialize for Rfc3339 {
     }
 }
 
+/// The years 0000 to 9999 of UTC, in seconds since 1970 (RFC 3339, section 5.6).
+const YEARS: RangeInclusive<i64> = -62_167_219_200..=253_402_300_799;
+
 /// With any offset; whole milliseconds.
 impl<'de> Deserialize<'de> for Rfc3339 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
+        // An offset can move a time out of the years that RFC 3339 can write.
         let time = OffsetDateTime::parse(&text, &Rfc3339Format)
-            .map_err(|_| serde::de::Error::custom("must be a time such as 2026-12-31T23:59:59Z"))?;
+            .ok()
+            .filter(|time| YEARS.contains(&time.unix_timestamp()))
+            .ok_or_else(|| serde::de::Error::custom("must be a time such as 2026-12-31T23:59:59Z"))?;
         Ok(Self(Timestamp(time.unix_timestamp() * 1_000 + i64::from(time.millisecond()))))
     }
 }
@@ -162,7 +169,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// What an endpoint may not know by itself: the time, and what rng gives.
+/// What an endpoint may not know by itself: the time, and what chance gives.
 pub struct World {
     clock: Box<dyn Clock>,
     rng: Mutex<Box<dyn CryptoRng + Send>>,
@@ -229,6 +236,18 @@ mod tests {
         assert_eq!(month.before().to_string(), "2026-10");
         for bad in ["", "2026-1", "2026-13", "2026-00", "26-11", "2026-1x", "+026-11", "2026--1"] {
             assert_eq!(Month::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_read_can_be_written() {
+        let read = |text: &str| serde_json::from_value::<Rfc3339>(text.into());
+        for good in ["0000-01-01T00:00:00Z", "9999-12-31T23:59:59.999Z", "9999-12-31T23:59:59+23:59"] {
+            serde_json::to_string(&read(good).unwrap()).unwrap();
+        }
+        for bad in ["9999-12-31T23:59:59-00:01", "0000-01-01T00:00:00+01:00", "2026-02-30T00:00:00Z", "soon"]
+        {
+            assert!(read(bad).is_err(), "{bad}");
         }
     }
 

@@ -32,7 +32,7 @@ pub(crate) fn read<T: DeserializeOwned>(item: Item) -> Result<T, StoreError> {
 
 /// Writes a type into an item whose attributes are named as its fields.
 pub(crate) fn write<T: Serialize>(value: &T) -> Item {
-    serde_dynamo::to_item(value).expect("our own types are maps with text keys")
+    serde_dynamo::to_item(value).expect("our own types are maps with string keys")
 }
 
 /// An attribute of bytes.

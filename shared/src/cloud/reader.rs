@@ -24,7 +24,7 @@ const TRIES: u32 = 4;
 /// What the value of a partition key may have, in bytes (DynamoDB's quotas).
 const LONGEST: usize = 2_048;
 
-/// A key: its attributes, which are all texts.
+/// A key: its attributes, which are all strings.
 type Key = Vec<(&'static str, String)>;
 
 /// What reads.

@@ -77,7 +77,7 @@ impl Table {
     }
 
     /// Sends an update by itself at most once: what is given back twice would be
-    /// taken from somebody else.
+    /// what somebody else took.
     pub(crate) async fn send_once(&self, update: Write) -> Result<Written, StoreError> {
         update.send_once(&self.client, &self.world.new_id()).await
     }

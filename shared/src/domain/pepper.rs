@@ -69,7 +69,6 @@ impl PepperEntry {
 
     /// Whether a guess is the code of `hash`, in constant time.
     pub fn is_code(&self, hash: &[u8], phone: &Phone, purpose: &Purpose, guess: &OneTimeCode) -> bool {
-        tracing::debug!("a guess is compared");
         self.hash_code(phone, purpose, guess).ct_eq(hash).into()
     }
 

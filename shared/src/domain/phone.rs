@@ -85,7 +85,7 @@ impl fmt::Debug for Phone {
     }
 }
 
-/// Why a text is no phone number that can be used.
+/// Why a string is no phone number that can be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PhoneError {
     /// Not a number anybody can have.

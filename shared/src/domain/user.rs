@@ -11,7 +11,7 @@ use crate::domain::avatar::AvatarId;
 use crate::domain::invite_code::InviteCode;
 use crate::domain::phone::Phone;
 
-/// A user's identifier. Any text may be asked for; ours are UUIDs.
+/// A user's identifier. Any string may be asked for; ours are UUIDs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 #[schemars(inline, example = &"01a1fbdf-98a0-7c0b-bce7-48148979ccac")]

@@ -1,16 +1,13 @@
 //! A function: one or more endpoints behind one Lambda binary.
 
-use std::collections::HashMap;
-use std::pin::Pin;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
-use aws_lambda_events::encodings::Body as EventBody;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderName, HeaderValue, Response};
+use http_body_util::Full;
 use tracing::Instrument as _;
 
 use crate::base::config::{self, BadParameter};
@@ -19,14 +16,14 @@ use crate::cloud::setup::Setup;
 use crate::endpoint::declaration::{Declaration, FromEndpoint};
 use crate::endpoint::needs::Needs;
 use crate::endpoint::{Caller, Endpoint, Request, Route};
-use crate::http::event::Incoming;
+use crate::http::cors::Cors;
+use crate::http::event::{DEFAULT_ROUTE, Incoming};
 use crate::http::problem::{Code, Problem};
 use crate::http::response::IntoResponse;
 
 /// The header that carries the request's identifier back.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 type Build = fn(&Setup) -> BoxFuture<'_, Result<Arc<dyn Mounted>, StartError>>;
 
 /// A function as declared: its name, and of each of its endpoints a `T`: a
@@ -85,6 +82,12 @@ impl Function<Declaration> {
     pub fn declarations(&self) -> impl Iterator<Item = &Declaration> {
         self.endpoints.iter()
     }
+
+    /// The names of all variables that it reads.
+    pub fn variables(&self) -> BTreeSet<&'static str> {
+        let of_endpoints = self.endpoints.iter().flat_map(|endpoint| endpoint.variables.iter().copied());
+        of_endpoints.chain([config::PUBLIC_URL.name]).chain(Cors::PARAMETERS.map(|of| of.name)).collect()
+    }
 }
 
 impl Function<Mount> {
@@ -95,7 +98,8 @@ impl Function<Mount> {
             endpoints.insert(route.to_string(), build(setup).await?);
         }
         let public_url = setup.vars.optional(config::PUBLIC_URL).map(public_url).transpose()?;
-        Ok(Handler { endpoints, public_url })
+        let cors = Cors::read(&setup.vars)?;
+        Ok(Handler { endpoints, public_url, cors })
     }
 }
 
@@ -113,6 +117,7 @@ fn public_url(text: &str) -> Result<String, BadParameter> {
 pub struct Handler {
     endpoints: HashMap<String, Arc<dyn Mounted>>,
     public_url: Option<String>,
+    cors: Cors,
 }
 
 impl Handler {
@@ -121,47 +126,33 @@ impl Handler {
         self.endpoints.keys().map(String::as_str)
     }
 
-    /// Answers one event of API Gateway (payload format 2.0). All that is
-    /// logged meanwhile carries the request's identifier.
-    pub async fn handle(&self, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
-        let incoming = Incoming::new(event, self.public_url.as_deref());
+    /// Answers one request. All that is logged meanwhile carries the request's
+    /// identifier.
+    pub async fn handle(&self, request: lambda_http::Request) -> Response<Full<Bytes>> {
+        let incoming = Incoming::new(request, self.public_url.as_deref());
         let span = tracing::info_span!("request", request_id = incoming.context.request_id);
-        self.answer(incoming).instrument(span).await
+        self.answer(incoming).instrument(span).await.map(Full::new)
     }
 
-    async fn answer(&self, incoming: Incoming) -> ApiGatewayV2httpResponse {
-        let route_key = incoming.route_key.clone();
+    async fn answer(&self, incoming: Incoming) -> Response<Bytes> {
+        let (route_key, asked) = (incoming.route_key.clone(), incoming.context.headers.clone());
         let request_id = incoming.context.request_id.clone();
-        let mut response = match self.endpoints.get(&route_key) {
-            Some(endpoint) => endpoint.answer(incoming).await,
-            None => Problem::from(Code::NotFound).into_response(&incoming.context),
+        let endpoint = self.endpoints.get(&route_key).or_else(|| self.endpoints.get(DEFAULT_ROUTE));
+        let mut response = match (self.cors.preflight(&incoming.context), endpoint) {
+            (Some(response), _) => response,
+            (None, Some(endpoint)) => endpoint.answer(incoming).await,
+            (None, None) => Problem::from(Code::NotFound).into_response(&incoming.context),
         };
         tracing::info!(route = route_key, status = response.status().as_u16(), "answered");
         let headers = response.headers_mut();
+        self.cors.allow(&asked, headers);
         if let Ok(request_id) = HeaderValue::try_from(request_id) {
             headers.insert(X_REQUEST_ID, request_id);
         }
         headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        into_event(response)
+        response
     }
-}
-
-/// Text goes back as it is, all else in base64.
-fn into_event(response: Response<Bytes>) -> ApiGatewayV2httpResponse {
-    let (parts, body) = response.into_parts();
-    let mut event = ApiGatewayV2httpResponse::default();
-    event.status_code = parts.status.as_u16().into();
-    event.headers = parts.headers;
-    event.body = match String::from_utf8(body.into()) {
-        Ok(text) if text.is_empty() => None,
-        Ok(text) => Some(EventBody::Text(text)),
-        Err(binary) => {
-            event.is_base64_encoded = true;
-            Some(EventBody::Text(STANDARD.encode(binary.as_bytes())))
-        }
-    };
-    event
 }
 
 /// An endpoint with its needs, its types folded away.

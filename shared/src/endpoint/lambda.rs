@@ -1,12 +1,15 @@
 //! The start of a Lambda binary.
 
+use std::convert::Infallible;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use lambda_http::Adapter;
 use lambda_runtime::layers::TracingLayer;
 use lambda_runtime::tower::util::ThenLayer;
+use lambda_runtime::tower::{Service, ServiceExt as _};
 use lambda_runtime::{LambdaEvent, Runtime, service_fn};
+use serde::Serialize;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -16,7 +19,8 @@ use crate::base::error::{Chain, StartError};
 use crate::base::telemetry;
 use crate::base::world::World;
 use crate::cloud::setup::Setup;
-use crate::endpoint::function::{Function, Mount};
+use crate::endpoint::function::{Function, Handler, Mount};
+use crate::http::event::Event;
 
 /// Serves a function in Lambda until the runtime ends it. One thread: a
 /// function is given one request at a time.
@@ -42,11 +46,7 @@ pub fn run(function: Function<Mount>) -> ExitCode {
 
 async fn serve(function: Function<Mount>, vars: Vars) -> Result<(), StartError> {
     let setup = Setup::new(vars, World::real()).answering_first();
-    let handler = Arc::new(function.build(&setup).await?);
-    let service = service_fn(move |event: LambdaEvent<ApiGatewayV2httpRequest>| {
-        let handler = Arc::clone(&handler);
-        async move { Ok::<_, std::convert::Infallible>(handler.handle(event.payload).await) }
-    });
+    let service = service(Arc::new(function.build(&setup).await?));
     let afterwards = setup.afterwards;
     let finish = ThenLayer::new(|answered| {
         let afterwards = Arc::clone(&afterwards);
@@ -61,4 +61,25 @@ async fn serve(function: Function<Mount>, vars: Vars) -> Result<(), StartError> 
         .run()
         .await
         .map_err(|error| StartError::new("the runtime ended", error))
+}
+
+/// What answers the events that Lambda hands a function, each in the words of
+/// the API that it came from.
+pub fn service(
+    handler: Arc<Handler>,
+) -> impl Service<
+    LambdaEvent<Event>,
+    Response = impl Serialize + Send + 'static,
+    Error = Infallible,
+    Future: Send + 'static,
+> + Clone
++ Send
++ 'static {
+    let answer = service_fn(move |request: lambda_http::Request| {
+        let handler = Arc::clone(&handler);
+        async move { Ok::<_, Infallible>(handler.handle(request).await) }
+    });
+    Adapter::from(answer).map_request(|LambdaEvent { payload: Event(request), context, .. }| {
+        LambdaEvent::new(request, context)
+    })
 }

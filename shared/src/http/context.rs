@@ -64,7 +64,7 @@ impl Context {
         })
     }
 
-    /// A header as text.
+    /// A header as a string.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }

@@ -2,6 +2,7 @@
 
 pub mod body;
 pub mod context;
+pub mod cors;
 pub mod event;
 pub mod idempotency;
 pub mod page;

@@ -36,7 +36,7 @@ impl UserRef {
 /// The path of all that belongs to a user.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub struct UserPath {
-    /// The user whose session it is: `me` for the caller, or an identifier.
+    /// The user: `me` for the caller, or an identifier.
     pub user_id: UserRef,
 }
 

@@ -137,7 +137,7 @@ pub struct Problem {
     cause: Option<Box<dyn Error + Send + Sync>>,
 }
 
-/// Domain refusals read as problems where the words are the same.
+/// In the words of the catalogue.
 impl From<Code> for Problem {
     fn from(code: Code) -> Self {
         Self {
@@ -292,7 +292,7 @@ impl Problem {
             retry_after: self.retry_after,
             extras: self.extras,
         };
-        let body = serde_json::to_vec(&body).expect("keys are text");
+        let body = serde_json::to_vec(&body).expect("keys are strings");
         let mut response = Response::new(Bytes::from(body));
         *response.status_mut() = status;
         let headers = response.headers_mut();

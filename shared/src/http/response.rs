@@ -60,7 +60,7 @@ pub struct Screen {
 
 /// 200 with the description of the API, which anyone may keep for five minutes.
 #[derive(Debug)]
-pub enum Description {
+pub enum ApiDescription {
     /// As JSON.
     Plain(&'static str),
     /// The same, packed with gzip.
@@ -156,7 +156,7 @@ impl IntoResponse for Asset {
     }
 }
 
-impl IntoResponse for Description {
+impl IntoResponse for ApiDescription {
     const STATUS: StatusCode = StatusCode::OK;
 
     fn schemas(_: &mut SchemaGenerator) -> Vec<(&'static str, Schema)> {
@@ -275,7 +275,7 @@ impl IntoResponse for std::convert::Infallible {
     }
 }
 
-/// The schema of a text.
+/// The schema of a string.
 fn text() -> Schema {
     json_schema!({ "type": "string" })
 }

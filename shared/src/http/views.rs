@@ -24,7 +24,7 @@ use crate::tables::users::Users;
 /// Another user, as a profile shows one.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Person {
-    /// The user's identifier.
+    /// The identifier of that user.
     #[schemars(example = &"01a1fbc2-5d0e-7f8a-9b1c-2d3e4f5a6b7c")]
     pub id: UserId,
     /// The phone number of that user, as the caller sees it: whole, or masked as in `+7900•••0009`.

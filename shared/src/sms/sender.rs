@@ -5,7 +5,6 @@ use crate::base::error::StartError;
 use crate::cloud::setup::Setup;
 use crate::domain::code::OneTimeCode;
 use crate::domain::phone::Phone;
-
 use crate::sms::inbox::Inbox;
 use crate::sms::refusal::NotSent;
 use crate::sms::smsaero::SmsAero;

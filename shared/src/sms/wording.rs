@@ -117,6 +117,7 @@ impl Wording {
             (None, None) => text,
         }
     }
+
     /// The text that tells the old number that its account left it.
     pub fn phone_changed(&self, to: &Phone, wish: Wish<'_>) -> String {
         fill(language(to, wish).phone_changed, "", &self.app)

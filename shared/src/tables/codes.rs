@@ -331,6 +331,7 @@ impl Codes {
     /// Compares a counted guess.
     pub fn compare(&self, counted: CountedGuess, guess: &OneTimeCode) -> Guess {
         let CountedGuess { phone, purpose, pepper_entry, hash, attempts, sent_at } = counted;
+        tracing::debug!("a guess is compared");
         let entry = self.pepper.entry(&pepper_entry);
         if entry.is_some_and(|entry| entry.is_code(&hash, &phone, &purpose, guess)) {
             return Guess::Right(Proof { phone, sent_at, pepper_entry, hash });

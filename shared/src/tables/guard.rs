@@ -34,7 +34,7 @@ pub struct Guard {
 
 /// What the guard says of a number.
 #[derive(Debug)]
-pub enum Verdict {
+pub enum PlaceState {
     /// It may be texted.
     Open,
     /// Its place is paused.
@@ -64,11 +64,11 @@ impl Guard {
     }
 
     /// Judges the places of a number, in one read.
-    pub async fn judge(&self, phone: &Phone) -> Result<Verdict, StoreError> {
+    pub async fn judge(&self, phone: &Phone) -> Result<PlaceState, StoreError> {
         let now = self.table.world.now();
         let places = self.pumping.places(phone);
         if places.is_empty() {
-            return Ok(Verdict::Open);
+            return Ok(PlaceState::Open);
         }
         let hours = self.pumping.hours(now);
         let keys = places.iter().flat_map(|place| {
@@ -93,12 +93,12 @@ impl Guard {
             let buckets = items.iter().filter(|item| of_place(item, "")).flat_map(buckets);
             if self.pumping.is_pumped(&place, buckets, until, now) {
                 let until = now.plus_seconds(self.pumping.pause);
-                return Ok(Verdict::Pumped(place, LimitMet { of: LimitOf::Pumping, until }));
+                return Ok(PlaceState::Pumped(place, LimitMet { of: LimitOf::Pumping, until }));
             }
         }
         Ok(match paused_until {
-            None => Verdict::Open,
-            Some(until) => Verdict::Paused(LimitMet { of: LimitOf::Pumping, until }),
+            None => PlaceState::Open,
+            Some(until) => PlaceState::Paused(LimitMet { of: LimitOf::Pumping, until }),
         })
     }
 

@@ -1,4 +1,4 @@
-//! Idempotency that carry an `Idempotency-Key`: items of the codes table that
+//! Requests that carry an `Idempotency-Key`: items of the codes table that
 //! remember with which body a key came, and what came of it.
 
 use aws_sdk_dynamodb::types::AttributeValue;

@@ -162,7 +162,7 @@ fn as_seen(write: Write, seen: &User) -> Write {
     write
         .if_equal("epoch", number(seen.epoch))
         .if_equal("phone", string(seen.phone.as_str()))
-        .if_equal("status", string("active"))
+        .if_equal("status", string(Status::Active.as_str()))
 }
 
 fn changed(mut update: Write, change: &UserChange) -> Write {

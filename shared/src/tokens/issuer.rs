@@ -180,3 +180,26 @@ fn lifetime(vars: &Vars, parameter: &'static Parameter) -> Result<i64, BadParame
         seconds => Ok(seconds.into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pair_goes_out_whole_and_prints_nothing() {
+        let tokens = Tokens {
+            access_token: Hidden("eyJhbGciOi".to_owned()),
+            token_type: "Bearer",
+            expires_in: 900,
+            refresh_token: Hidden("lkr.secret".to_owned()),
+            refresh_expires_in: 1,
+        };
+        let printed = format!("{tokens:?}");
+        assert!(!printed.contains("eyJ") && !printed.contains("lkr"), "{printed}");
+        let sent = serde_json::to_value(&tokens).unwrap();
+        assert_eq!(
+            (&sent["access_token"], &sent["refresh_token"]),
+            (&"eyJhbGciOi".into(), &"lkr.secret".into())
+        );
+    }
+}

@@ -3,7 +3,7 @@ use std::sync::OnceLock;
 use futures_util::future::BoxFuture;
 
 use crate::access::gate::Gate;
-use crate::access::limits::{Limit, Verdict};
+use crate::access::limits::limit::{Limit, Verdict};
 use crate::cloud::error::StoreError;
 use crate::domain::bearer::Bearer;
 use crate::domain::user::User;

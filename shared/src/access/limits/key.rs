@@ -2,7 +2,7 @@ use std::sync::OnceLock;
 
 use futures_util::future::BoxFuture;
 
-use crate::access::limits::{Limit, Verdict};
+use crate::access::limits::limit::{Limit, Verdict};
 use crate::cloud::error::StoreError;
 use crate::http::problem::Code;
 use crate::tables::idempotency::{Began, Claim, Idempotency, Remembered};

@@ -2,13 +2,12 @@ use std::sync::OnceLock;
 
 use futures_util::future::BoxFuture;
 
-use crate::access::limits::{Limit, Verdict};
+use crate::access::limits::limit::{Limit, Verdict};
 use crate::base::world::Timestamp;
 use crate::cloud::error::StoreError;
 use crate::domain::phone::Phone;
 use crate::domain::pumping::Place;
-use crate::tables::guard;
-use crate::tables::guard::Guard;
+use crate::tables::guard::{Guard, PlaceState};
 
 /// That the places of a number do not look pumped. It takes nothing; on the way
 /// back it pauses the place that does.
@@ -30,9 +29,9 @@ impl Limit for OpenPlace<'_> {
         Box::pin(async {
             let Some(phone) = self.phone else { return Verdict::Granted };
             match self.guard.judge(phone).await {
-                Ok(guard::Verdict::Open) => Verdict::Granted,
-                Ok(guard::Verdict::Paused(limit)) => Verdict::Met(limit),
-                Ok(guard::Verdict::Pumped(place, limit)) => {
+                Ok(PlaceState::Open) => Verdict::Granted,
+                Ok(PlaceState::Paused(limit)) => Verdict::Met(limit),
+                Ok(PlaceState::Pumped(place, limit)) => {
                     let _ = self.pumped.set((place, limit.until));
                     Verdict::Met(limit)
                 }
