@@ -40,7 +40,7 @@ fn read() -> Names {
         parts.join("::").trim_end_matches("::mod").to_owned()
     };
     let modules: BTreeSet<_> = all.iter().map(|path| module(path)).collect();
-    let named = Regex::new(r"crate::((?:[a-z_]+::)*)(\{[^;]*?\}|[A-Za-z_]+)").unwrap();
+    let uses = Regex::new(r"crate::((?:[a-z_]+::)*)(\{[^;]*?\}|[A-Za-z_]+)").unwrap();
     let mut names = Names::new();
     for path in &all {
         let me = module(path);
@@ -50,7 +50,7 @@ fn read() -> Names {
         let code = code.join("\n");
         assert!(!code.contains("super::"), "{me} names a neighbour by super");
         let mine = names.entry(me.clone()).or_default();
-        for name in named.captures_iter(&code) {
+        for name in uses.captures_iter(&code) {
             for item in name[2].trim_matches(['{', '}']).split(',') {
                 let path = format!("{}{}", &name[1], item.trim());
                 // The module that something is in, or a module itself.

@@ -138,10 +138,10 @@ async fn a_code_of_the_old_number_opens_no_account_that_moved() {
         let (token, old_too, new_too) = (alice.token.clone(), old.clone(), new.clone());
         let signing = tokio::spawn(async move { signs_in.exchange(&old_too, &old_code).await });
         let moving = tokio::spawn(async move { move_to(&moves, &token, &new_too, &new_code).await });
-        let (signed_in, moved) = (signing.await.unwrap(), moving.await.unwrap());
+        let (answer, moved) = (signing.await.unwrap(), moving.await.unwrap());
         assert!([200, 503].contains(&moved.status), "trial {trial}: {moved:?}");
-        if signed_in.status == 200 {
-            assert_eq!(signed_in.json()["user"]["phone"], old, "trial {trial}");
+        if answer.status == 200 {
+            assert_eq!(answer.json()["user"]["phone"], old, "trial {trial}");
         }
     }
 }
