@@ -184,3 +184,16 @@ async fn a_table_that_does_not_answer_is_a_503() {
     app.exchange(&phone(3), &code).await.problem(503, "unavailable");
     app.exchange(&phone(3), &code).await.ok(200);
 }
+
+/// DynamoDB refuses a write by itself while a transaction is at its item.
+#[tokio::test]
+async fn a_write_waits_for_a_transaction_at_its_item() {
+    let app = App::new().await;
+    for _ in 0..3 {
+        app.faults.next("UpdateItem", Fault::Conflict);
+    }
+    app.request_code(&phone(1)).await.ok(202);
+    assert!(app.faults.all_met());
+    assert_eq!(app.texts(&phone(1)).await, 1);
+    app.request_code(&phone(1)).await.problem(429, "resend_too_soon");
+}

@@ -138,8 +138,8 @@ async fn a_code_of_the_old_number_opens_no_account_that_moved() {
         let (token, old_too, new_too) = (alice.token.clone(), old.clone(), new.clone());
         let signing = tokio::spawn(async move { signs_in.exchange(&old_too, &old_code).await });
         let moving = tokio::spawn(async move { move_to(&moves, &token, &new_too, &new_code).await });
-        let (answer, moved) = (signing.await.unwrap(), moving.await.unwrap());
-        assert!([200, 503].contains(&moved.status), "trial {trial}: {moved:?}");
+        let (answer, move_answer) = (signing.await.unwrap(), moving.await.unwrap());
+        assert!([200, 503].contains(&move_answer.status), "trial {trial}: {move_answer:?}");
         if answer.status == 200 {
             assert_eq!(answer.json()["user"]["phone"], old, "trial {trial}");
         }
