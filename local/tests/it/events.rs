@@ -181,6 +181,28 @@ fn any_event_is_answered() {
         .unwrap();
 }
 
+/// The route stands in an event twice; either will do.
+#[tokio::test]
+async fn the_route_is_the_gateways() {
+    let app = App::new().await;
+    let site = function(&app, "site").await;
+    let plain = json!({});
+    let mut events = vec![http_event("GET /health", "", &plain), rest_event("/health", &plain, &plain)];
+    for (mut event, names) in
+        events.clone().into_iter().zip([["routeKey", "routeKey"], ["resource", "resourcePath"]])
+    {
+        let mut other = event.clone();
+        event.as_object_mut().unwrap().remove(names[0]);
+        other["requestContext"].as_object_mut().unwrap().remove(names[1]);
+        events.extend([event, other]);
+    }
+    for event in &events {
+        let answer = answer(&site, event).await;
+        assert_eq!(answer["statusCode"], 200, "{event}");
+        assert!(answer["body"].as_str().unwrap().contains("ok"), "{answer}");
+    }
+}
+
 /// What a query says arrives as it was meant, through both kinds of API.
 #[tokio::test]
 async fn queries_mean_the_same_behind_both() {

@@ -82,12 +82,17 @@ fn harmless(mut request: LambdaRequest) -> LambdaRequest {
     if is_base64 && body.as_ref().is_some_and(|body| !is_base64_of_aws(body)) {
         *body = None;
     }
+    // The route stands in an event twice, of which only the second is handed on.
     match &mut request {
         LambdaRequest::ApiGatewayV1(event) => {
+            let of = &mut event.request_context.resource_path;
+            *of = event.resource.take().or_else(|| of.take());
             let queries = [&event.multi_value_query_string_parameters, &event.query_string_parameters];
             length += queries.iter().map(|query| query.to_query_string().len()).sum::<usize>();
         }
         LambdaRequest::ApiGatewayV2(event) => {
+            let of = &mut event.request_context.route_key;
+            *of = event.route_key.take().or_else(|| of.take());
             if let Some(query) = &mut event.raw_query_string {
                 *query = utf8_percent_encode(query, NOT_IN_QUERIES).to_string();
                 length += query.len();
