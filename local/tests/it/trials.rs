@@ -14,7 +14,7 @@ pub(crate) fn trials() -> u32 {
 }
 
 /// How often where each trial asks this much at once: in all about as much as
-/// [`trials`] of eight do, and with and without faults at least once.
+/// [`trials`] of two do, and with and without faults at least once.
 pub(crate) fn trials_of(requests: u32) -> u32 {
-    (8 * trials() / requests).max(2)
+    (2 * trials() / requests).max(2)
 }
