@@ -4,7 +4,6 @@ use futures_util::future::BoxFuture;
 
 use crate::access::gate::Gate;
 use crate::access::limits::limit::{Limit, Verdict};
-use crate::cloud::error::StoreError;
 use crate::domain::bearer::Bearer;
 use crate::domain::user::User;
 
@@ -40,9 +39,5 @@ impl Limit for Admission<'_> {
                 Err(problem) => Verdict::Stopped(problem),
             }
         })
-    }
-
-    fn give_back(&self) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(async { Ok(()) })
     }
 }

@@ -3,7 +3,6 @@ use std::sync::OnceLock;
 use futures_util::future::BoxFuture;
 
 use crate::access::limits::limit::{Limit, Verdict};
-use crate::cloud::error::StoreError;
 use crate::http::problem::Code;
 use crate::tables::idempotency::{Began, Claim, Idempotency, Remembered};
 
@@ -40,9 +39,5 @@ impl Limit for KeyClaim<'_> {
                 Err(error) => Verdict::Stopped(error.into()),
             }
         })
-    }
-
-    fn give_back(&self) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(async { Ok(()) })
     }
 }

@@ -15,7 +15,9 @@ pub trait Limit: Sync {
     fn take(&self) -> BoxFuture<'_, Verdict>;
 
     /// Gives back what was taken; does nothing where nothing was.
-    fn give_back(&self) -> BoxFuture<'_, Result<(), StoreError>>;
+    fn give_back(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async { Ok(()) })
+    }
 }
 
 /// What a limit says of a request, the weightiest last.
