@@ -215,7 +215,7 @@ def story(api, gateway):
 def refuses_what_is_for_laptops(binaries):
     """In Lambda itself neither an inbox nor a revealed code would be a laptop's."""
     for name, value in [("SMS_PROVIDER", "inbox"), ("REVEAL_CODE", "true")]:
-        variables = {"SMS_PROVIDER": "sns", "AWS_LAMBDA_FUNCTION_NAME": "f", "PEPPER_SECRET": "p", name: value}
+        variables = {"SMS_PROVIDER": "sns", "AWS_LAMBDA_FUNCTION_NAME": "f", "PEPPER_SECRET": "p" * 16, name: value}
         done = subprocess.run(
             [Path(binaries) / "request-code"],
             env={**variables, "AWS_LAMBDA_RUNTIME_API": f"{LOOPBACK}:1"},

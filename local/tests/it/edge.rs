@@ -179,6 +179,8 @@ async fn a_bad_parameter_stops_the_start_and_is_named() {
         ("SMS_PROVIDER", "pigeon"),
         ("SMS_DELAY_MS", "soon"),
         ("PEPPER_SECRET", " , "),
+        ("PEPPER_SECRET", "x"),
+        ("SIGNING_SECRET", "pretty-long-enough,too-short"),
     ] {
         let app = App::new().await;
         let Err(error) = app.functions_with(&[(name, value)]).await else { panic!("{name}={value} starts") };

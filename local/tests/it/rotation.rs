@@ -39,10 +39,20 @@ async fn the_keys_are_published_for_others() {
 async fn both_secrets_are_rotated_without_anybody_noticing() {
     let step = |signing, pepper| [("SIGNING_SECRET", signing), ("PEPPER_SECRET", pepper)];
     let app = App::with(FREE).await;
-    let old = app.again_with(&step("one", "pepper1")).await;
-    let appended = old.again_with(&step("one,two", "pepper1,pepper2")).await;
-    let moved = old.again_with(&step("two,one", "pepper2,pepper1")).await;
-    let removed = async || old.again_with(&step("two", "pepper2")).await;
+    let old = app.again_with(&step("one-0123456789abcdef", "pepper1-0123456789abcdef")).await;
+    let appended = old
+        .again_with(&step(
+            "one-0123456789abcdef,two-0123456789abcdef",
+            "pepper1-0123456789abcdef,pepper2-0123456789abcdef",
+        ))
+        .await;
+    let moved = old
+        .again_with(&step(
+            "two-0123456789abcdef,one-0123456789abcdef",
+            "pepper2-0123456789abcdef,pepper1-0123456789abcdef",
+        ))
+        .await;
+    let removed = async || old.again_with(&step("two-0123456789abcdef", "pepper2-0123456789abcdef")).await;
 
     let alice = old.sign_in(&phone(1)).await;
     assert_eq!(jwks(&old).await.len(), 2);
@@ -94,16 +104,16 @@ async fn side_by_side(one: &App, other: &App) {
 #[tokio::test]
 async fn a_leaked_entry_is_gone_in_one_step() {
     let step = |signing, pepper| [("SIGNING_SECRET", signing), ("PEPPER_SECRET", pepper)];
-    let app = App::with(&step("leaked", "leaked")).await;
+    let app = App::with(&step("leaked-0123456789abcdef", "leaked-0123456789abcdef")).await;
     let alice = app.sign_in(&phone(1)).await;
-    let signing = app.again_with(&step("new", "leaked")).await;
+    let signing = app.again_with(&step("new-0123456789abcdef", "leaked-0123456789abcdef")).await;
     signing.get("/v1/users/me", &alice.token).await.problem(401, "invalid_token");
     let refreshed = signing.refresh(&alice.refresh).await.ok(200);
     signing.get("/v1/users/me", refreshed["access_token"].as_str().unwrap()).await.ok(200);
 
     app.clock.advance(60);
     let code = signing.code_for(&phone(1)).await;
-    let both = app.again_with(&step("new", "new")).await;
+    let both = app.again_with(&step("new-0123456789abcdef", "new-0123456789abcdef")).await;
     both.exchange(&phone(1), &code).await.problem(422, "invalid_code");
     let refresh = refreshed["refresh_token"].as_str().unwrap();
     both.refresh(refresh).await.problem(401, "invalid_refresh_token");
@@ -114,10 +124,10 @@ async fn a_leaked_entry_is_gone_in_one_step() {
 /// A guess is counted once, whichever entry its code is of.
 #[tokio::test]
 async fn guesses_are_counted_across_a_rotation() {
-    let app = App::with(&[("PEPPER_SECRET", "one")]).await;
+    let app = App::with(&[("PEPPER_SECRET", "one-0123456789abcdef")]).await;
     let right = app.code_for(&phone(1)).await;
     let wrong = app.wrong_code(&phone(1)).await;
-    let moved = app.again_with(&[("PEPPER_SECRET", "two,one")]).await;
+    let moved = app.again_with(&[("PEPPER_SECRET", "two-0123456789abcdef,one-0123456789abcdef")]).await;
     for left in [4, 3, 2, 1, 0] {
         assert_eq!(
             moved.exchange(&phone(1), &wrong).await.problem(422, "invalid_code")["attempts_left"],
@@ -151,9 +161,16 @@ async fn an_older_version_never_takes_the_place_of_a_later_one() {
 
 #[tokio::test]
 async fn a_person_signed_in_before_a_rotation_stays_signed_in() {
-    let app = App::with(&[("SIGNING_SECRET", "one"), ("PEPPER_SECRET", "one")]).await;
+    let app =
+        App::with(&[("SIGNING_SECRET", "one-0123456789abcdef"), ("PEPPER_SECRET", "one-0123456789abcdef")])
+            .await;
     let alice: Person = app.sign_in(&phone(1)).await;
-    let moved = app.again_with(&[("SIGNING_SECRET", "two,one"), ("PEPPER_SECRET", "two,one")]).await;
+    let moved = app
+        .again_with(&[
+            ("SIGNING_SECRET", "two-0123456789abcdef,one-0123456789abcdef"),
+            ("PEPPER_SECRET", "two-0123456789abcdef,one-0123456789abcdef"),
+        ])
+        .await;
     let me = moved.me(&alice).await;
     assert_eq!(me["id"], alice.id);
     moved.refresh(&alice.refresh).await.ok(200);

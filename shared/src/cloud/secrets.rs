@@ -5,7 +5,7 @@ use crate::base::error::StartError;
 use crate::base::world::Timestamp;
 use crate::cloud::setup::Setup;
 use crate::domain::pepper::Pepper;
-use crate::domain::secret::Secret;
+use crate::domain::secret::{BadSecret, Secret};
 
 /// What [`pepper`] reads.
 pub const PEPPER: [&Parameter; 2] = [config::PEPPER_SECRET, config::PEPPER_SECRET_ARN];
@@ -27,15 +27,18 @@ pub async fn signing(setup: &Setup) -> Result<Secret, StartError> {
 /// names in Secrets Manager.
 async fn load(setup: &Setup, [value, arn]: [&Parameter; 2]) -> Result<Secret, StartError> {
     let vars = &setup.vars;
-    let (text, version_at) = match (vars.optional(value), vars.optional(arn)) {
-        (Some(text), _) => (text.to_owned(), None),
-        (None, Some(id)) => fetch(setup, id).await?,
+    let (name, text, version_at) = match (vars.optional(value), vars.optional(arn)) {
+        (Some(text), _) => (value.name, text.to_owned(), None),
+        (None, Some(id)) => {
+            let (text, version_at) = fetch(setup, id).await?;
+            (arn.name, text, version_at)
+        }
         (None, None) => {
             return Err(BadParameter { name: arn.name, problem: "must be set".to_owned() }.into());
         }
     };
-    let empty = || BadParameter { name: value.name, problem: "holds no entry".to_owned() };
-    Ok(Secret::parse(&text).ok_or_else(empty)?.made_at(version_at))
+    let bad = |problem: BadSecret| BadParameter { name, problem: problem.to_string() };
+    Ok(Secret::parse(&text).map_err(bad)?.made_at(version_at))
 }
 
 async fn fetch(setup: &Setup, id: &str) -> Result<(String, Option<Timestamp>), StartError> {

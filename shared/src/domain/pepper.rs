@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_code_is_bound_to_its_phone_and_its_pepper() {
-        let pepper = Pepper::new(&Secret::parse("one").unwrap());
+        let pepper = Pepper::new(&Secret::parse("one-0123456789abcdef").unwrap());
         let entry = pepper.first();
         let code = OneTimeCode::typed("1234");
         let alice = phone("+79000000001");
@@ -128,7 +128,7 @@ mod tests {
         let hash = entry.hash_code(&alice, &change("alice"), &code);
         assert!(!entry.is_code(&hash, &alice, &change("bob"), &code));
         let hash = entry.hash_code(&alice, &Purpose::SignIn, &code);
-        let other = Pepper::new(&Secret::parse("two").unwrap());
+        let other = Pepper::new(&Secret::parse("two-0123456789abcdef").unwrap());
         assert!(!other.first().is_code(&hash, &alice, &Purpose::SignIn, &code));
         assert_ne!(entry.key("phone", "1"), other.first().key("phone", "1"));
         assert_ne!(entry.key("phone", "1"), entry.key("address", "1"));
@@ -136,10 +136,11 @@ mod tests {
 
     #[test]
     fn entries_keep_their_names_wherever_they_stand() {
-        let pepper = |text| Pepper::new(&Secret::parse(text).unwrap());
-        let (one, both) = (pepper("one"), pepper("two,one"));
+        let pepper = |text: &str| Pepper::new(&Secret::parse(text).unwrap());
+        let [one, two] = ["one", "two"].map(|name| format!("{name}-0123456789abcdef"));
+        let (one, both) = (pepper(&one), pepper(&format!("{two},{one}")));
         assert_ne!(one.first().id(), both.first().id());
         assert_eq!(both.entry(one.first().id()).unwrap().id(), one.first().id());
-        assert!(pepper("two").entry(one.first().id()).is_none());
+        assert!(pepper(&two).entry(one.first().id()).is_none());
     }
 }

@@ -92,8 +92,10 @@ mod tests {
         }
     }
 
-    fn pepper(text: &str) -> Pepper {
-        Pepper::new(&Secret::parse(text).unwrap())
+    /// Of entries that begin with these words.
+    fn pepper(words: &str) -> Pepper {
+        let entries: Vec<_> = words.split(',').map(|word| format!("{word}-0123456789abcdef")).collect();
+        Pepper::new(&Secret::parse(&entries.join(",")).unwrap())
     }
 
     #[test]
