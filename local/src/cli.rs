@@ -23,6 +23,8 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::engine::Engine;
+use crate::folder;
+use crate::folder::DataFolder;
 use crate::functions::Functions;
 use crate::gateway::Kind;
 use crate::promote::Promotion;
@@ -55,7 +57,7 @@ pub struct Options {
     #[arg(long, env = "HOST", default_value = "127.0.0.1")]
     pub host: IpAddr,
     /// Where data and secrets are kept
-    #[arg(long, env = "DATA_DIR", default_value = ".latchkey", global = true)]
+    #[arg(long, env = "DATA_DIR", default_value = folder::USUAL, global = true)]
     pub data_dir: PathBuf,
     /// Keep nothing: data and secrets are gone at the end
     #[arg(long)]
@@ -156,8 +158,12 @@ pub async fn serve(options: Options, vars: Vars) -> Result<(), StartError> {
     let listener = listen(options.host, options.port, "--port").await?;
     let address = listener.local_addr().map_err(|error| StartError::new("no address", error))?;
     let world = World::real();
-    let folder = (!options.in_memory).then_some(options.data_dir.as_path());
-    let engine = open(folder)?;
+    let taken = if options.in_memory { None } else { Some(DataFolder::take(&options.data_dir)?) };
+    let folder = taken.as_ref().map(DataFolder::path);
+    let engine = match &taken {
+        Some(taken) => Engine::in_file(&taken.database()?)?,
+        None => Engine::in_memory()?,
+    };
     let vars = secrets::complete(parameters::with_defaults(vars), folder, &world).map_err(|error| {
         StartError::new(format!("secrets cannot be kept in {}", options.data_dir.display()), error)
     })?;
@@ -171,8 +177,11 @@ pub async fn serve(options: Options, vars: Vars) -> Result<(), StartError> {
     tables::create(&setup().dynamodb(), &vars).await?;
     let functions = Functions::build(|_| setup()).await?;
     let inbox = Arc::new(Inbox::new(&setup())?);
-    let api =
-        gateway::router(&functions, &world, Kind::Http)?.merge(inbox::router(Arc::clone(&inbox), region));
+    let api = gateway::router(&functions, &world, Kind::Http)?.merge(inbox::router(
+        Arc::clone(&inbox),
+        region,
+        &vars,
+    ));
 
     let dynamodb = match options.dynamodb_port {
         Some(port) => Some(listen(options.dynamodb_host, port, "--dynamodb-port").await?),
@@ -198,20 +207,6 @@ async fn listen(host: IpAddr, port: u16, flag: &str) -> Result<TcpListener, Star
     TcpListener::bind((host, port)).await.map_err(|error| {
         StartError::new(format!("{host}:{port} cannot be listened on ({flag} takes another)"), error)
     })
-}
-
-fn open(folder: Option<&Path>) -> Result<Engine, StartError> {
-    let Some(folder) = folder else { return Engine::in_memory() };
-    let cannot = |what| format!("{} cannot be {what} (--data-dir takes another)", folder.display());
-    std::fs::create_dir_all(folder).map_err(|error| StartError::new(cannot("made"), error))?;
-    let file = folder.join("dynamodb.sqlite");
-    // The engine's own words for this are many.
-    std::fs::OpenOptions::new()
-        .append(true)
-        .create(true)
-        .open(&file)
-        .map_err(|error| StartError::new(cannot("written to"), error))?;
-    Engine::in_file(&file)
 }
 
 /// An address that a browser of this machine can open.

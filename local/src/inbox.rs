@@ -4,15 +4,19 @@
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Query, State};
+use axum::extract::{Query, Request, State};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
-use http::{HeaderMap, HeaderName, StatusCode};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH};
+use http::uri::Authority;
+use http::{HeaderMap, HeaderName, StatusCode, Uri};
+use latchkey::base::config::{self, Vars};
 use latchkey::base::world::Rfc3339;
 use latchkey::domain::phone::{Phone, Region};
 use latchkey::http::response::{ALL_OUR_OWN, IntoResponse as _, Screen};
@@ -47,7 +51,12 @@ struct Reader {
 
 /// `GET /local/messages`: all texts, oldest first; `?to=` those to one phone.
 /// `GET /local`: the same as a page, which asks for them each second.
-pub fn router(inbox: Arc<Inbox>, region: Region) -> Router {
+///
+/// They answer to names of this machine only: a page on the web may give itself a
+/// name that leads here, and would read everybody's codes.
+pub fn router(inbox: Arc<Inbox>, region: Region, vars: &Vars) -> Router {
+    let public = vars.optional(config::PUBLIC_URL).and_then(|url| url.parse::<Uri>().ok());
+    let public = public.and_then(|url| url.host().map(str::to_ascii_lowercase));
     Router::new()
         .route("/local", get(page))
         .route("/local/inbox.css", get(file("text/css", include_str!("../inbox/inbox.css"))))
@@ -55,6 +64,29 @@ pub fn router(inbox: Arc<Inbox>, region: Region) -> Router {
         .route("/local/icon.svg", get(file("image/svg+xml", include_str!("../../admin/icon.svg"))))
         .route("/local/messages", get(messages))
         .with_state(Reader { inbox, region })
+        .route_layer(from_fn(move |request: Request, next: Next| {
+            let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+            let is_ours = host.is_some_and(|host| is_ours(host, public.as_deref()));
+            async move { if is_ours { next.run(request).await } else { elsewhere() } }
+        }))
+}
+
+/// Whether a `Host` leads here whoever resolves it, or is the one that the
+/// deployment says to have.
+fn is_ours(host: &str, public: Option<&str>) -> bool {
+    let Ok(host) = host.parse::<Authority>() else { return false };
+    let name = host.host().to_ascii_lowercase();
+    let address = name.trim_start_matches('[').trim_end_matches(']');
+    address.parse::<IpAddr>().is_ok()
+        || name == "localhost"
+        || name.ends_with(".localhost")
+        || name == "host.docker.internal"
+        || Some(name.as_str()) == public
+}
+
+fn elsewhere() -> Response {
+    let words = "The inbox answers to localhost, to addresses, and to the host of PUBLIC_URL.\n";
+    (StatusCode::MISDIRECTED_REQUEST, words).into_response()
 }
 
 async fn page() -> Response {

@@ -5,6 +5,7 @@
 pub mod cli;
 pub mod engine;
 mod events;
+pub mod folder;
 pub mod functions;
 pub mod gateway;
 pub mod generated;

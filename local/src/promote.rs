@@ -10,11 +10,12 @@ use latchkey::base::world::World;
 use latchkey::cloud::setup::Setup;
 use latchkey::cloud::transaction::Tables;
 use latchkey::domain::phone::Phone;
-use latchkey::domain::user::Role;
+use latchkey::domain::user::{Role, Status};
 use latchkey::settings;
 use latchkey::tables::users::{UserChange, Users};
 
 use crate::engine::Engine;
+use crate::folder::DATABASE;
 
 /// Whom to give which role, and where.
 #[derive(Clone, Debug, Args)]
@@ -62,14 +63,19 @@ pub async fn promote(promotion: &Promotion, folder: &Path, vars: Vars) -> Result
     let failed = |error| StartError::new("the table does not answer", error);
     let nobody = || cannot("nobody has signed in with this number yet".to_owned());
     let id = users.with_phone(&phone).await.map_err(failed)?.ok_or_else(nobody)?;
+    let user = users.get(&id).await.map_err(failed)?.ok_or_else(nobody)?;
+    if user.status == Status::Banned {
+        return Err(cannot("the account is banned: an admin lifts that first".to_owned()));
+    }
     let change = UserChange { role: Some(promotion.role.into()), ..UserChange::default() };
-    let user = users.change(&Tables::new(&setup), &id, &change).await.map_err(failed)?.ok_or_else(nobody)?;
+    let changed = users.change(&Tables::new(&setup), &user, &change).await.map_err(failed)?;
+    let user = changed.ok_or_else(nobody)?;
     Ok(format!("{} is {} now", phone.as_str(), user.role.as_str()))
 }
 
 /// This machine's data.
 fn of_folder(folder: &Path, vars: Vars) -> Result<Setup, StartError> {
-    let file = folder.join("dynamodb.sqlite");
+    let file = folder.join(DATABASE);
     if !file.exists() {
         let none = format!("{} has no data yet: run the gateway and sign in first", folder.display());
         return Err(StartError::new("nobody can be promoted here", none));

@@ -1,8 +1,8 @@
 //! The secrets of a laptop: made once, kept in the data folder.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use latchkey::base::config::{self, Vars};
@@ -37,8 +37,9 @@ fn kept(path: &Path, world: &World) -> std::io::Result<String> {
             Ok(secret)
         }
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            let mut secret = String::new();
-            File::open(path)?.read_to_string(&mut secret)?;
+            let (mut file, mut secret) = (File::open(path)?, String::new());
+            file.set_permissions(Permissions::from_mode(0o600))?;
+            file.read_to_string(&mut secret)?;
             Ok(secret)
         }
         Err(error) => Err(error),

@@ -1,7 +1,9 @@
 //! The command line: what it says, and to which end.
 
+use std::fs::Permissions;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -128,4 +130,76 @@ fn it_says_where_everything_is_logs_as_asked_and_stops_cleanly() {
     let events: Vec<serde_json::Value> =
         log.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"))).collect();
     assert!(events.iter().any(|event| event["route"] == "GET /health" && event["status"] == 200), "{log}");
+}
+
+/// A gateway in a folder, until it is dropped; the host and port it is at.
+struct Served(std::process::Child, String);
+
+impl Served {
+    fn start(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let first = BufReader::new(child.stdout.take().unwrap()).lines().next().unwrap().unwrap();
+        Self(child, first.strip_prefix("Latchkey is at http://").unwrap().to_owned())
+    }
+
+    /// The status of a path, asked under a name.
+    fn status(&self, path: &str, host: &str) -> String {
+        let mut stream = TcpStream::connect(&self.1).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.split(' ').nth(1).unwrap().to_owned()
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_folder_is_one_gateways_and_its_owners() {
+    let arguments = ["--port", "0"];
+    let command = latchkey("folder", &arguments, &[("PUBLIC_URL", "https://dev.example.com")]);
+    let here = command.get_current_dir().unwrap().to_owned();
+    // As an earlier version left it.
+    std::fs::create_dir(here.join(".latchkey")).unwrap();
+    std::fs::set_permissions(here.join(".latchkey"), Permissions::from_mode(0o755)).unwrap();
+    let served = Served::start(command);
+
+    let mut second = Command::new(env!("CARGO_BIN_EXE_latchkey"));
+    second.args(arguments).env_clear().current_dir(&here);
+    refuses(second, 1, &[".latchkey cannot be served", "another gateway serves it", "--data-dir"]);
+
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&here.join(".latchkey")), 0o700);
+    let files: Vec<_> =
+        std::fs::read_dir(here.join(".latchkey")).unwrap().map(|file| file.unwrap().path()).collect();
+    assert!(files.len() >= 4, "{files:?}");
+    for file in files {
+        assert_eq!(mode(&file), 0o600, "{}", file.display());
+    }
+
+    // A page on the web can give itself a name that leads here.
+    for name in [
+        "localhost",
+        "localhost:3000",
+        "app.localhost",
+        "127.0.0.1",
+        "[::1]:3000",
+        "192.168.1.7",
+        "host.docker.internal",
+        "DEV.example.com",
+    ] {
+        assert_eq!(served.status("/local/messages", name), "200", "{name}");
+    }
+    for name in ["evil.example", "localhost.evil.example", "example.com", "127.0.0.1.evil.example", "a b", ""]
+    {
+        for path in ["/local", "/local/messages", "/local/inbox.js"] {
+            assert_ne!(served.status(path, name), "200", "{name} {path}");
+        }
+    }
+    assert_eq!(served.status("/health", "evil.example"), "200", "the API is asked by any name");
 }
