@@ -1,6 +1,7 @@
 //! Faults at the SDK's HTTP seam: what DynamoDB does and an embedded engine
 //! does not. It also writes down what was asked.
 
+use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -33,6 +34,8 @@ pub(crate) enum Fault {
     Conflict,
     /// Of a batch one key is read, the others are left out.
     Partly,
+    /// None: what is announced after it is for the request after it.
+    Passes,
 }
 
 /// One request as it was asked.
@@ -128,6 +131,8 @@ pub(crate) enum Carrier {
     Breaks,
     /// It does not answer.
     Silent,
+    /// Nobody listens where it is.
+    Unreached,
 }
 
 /// The switchboard of one test's faults.
@@ -214,6 +219,9 @@ impl Faults {
                 "<ErrorResponse><Error><Type>Receiver</Type><Code>InternalFailure</Code></Error></ErrorResponse>".to_owned(),
             ),
             Carrier::Silent => Err(ConnectorError::timeout("no answer".into())),
+            Carrier::Unreached => {
+                Err(ConnectorError::io(Box::new(io::Error::from(io::ErrorKind::ConnectionRefused))))
+            }
         }
     }
 

@@ -7,9 +7,13 @@ use std::sync::{Arc, Mutex};
 use axum::Json;
 use http::{HeaderMap, Method, StatusCode};
 use latchkey::base::config::Vars;
+use latchkey::base::world::World;
+use latchkey::cloud::setup::Setup;
 use latchkey::domain::phone::Phone;
 use latchkey::sms::refusal::{NotSent, Why};
 use latchkey::sms::smsaero::SmsAero;
+use latchkey::sms::sns::Sns;
+use latchkey_local::parameters;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -115,6 +119,25 @@ async fn a_text_that_may_have_left_counts_as_sent() {
         app.request_code(&phone(n)).await.problem(429, "resend_too_soon");
         app.exchange(&phone(n), &code).await.ok(200);
     }
+}
+
+/// Where nobody listens, nothing was handed over: all of it is given back.
+#[tokio::test]
+async fn a_text_that_reached_nobody_was_not_sent() {
+    let app = App::with(&[SNS, &[("TEXTS_PER_DAY", "1"), ("CODES_PER_PHONE_DAY", "1")]].concat()).await;
+    app.faults.carrier(Carrier::Unreached);
+    let body = json!({ "phone": phone(1) });
+    app.post_with_key("/v1/auth/code", "k", &body).await.problem(503, "text_not_sent");
+    app.faults.carrier(Carrier::Takes);
+    app.post_with_key("/v1/auth/code", "k", &body).await.ok(202);
+
+    // As the SDK's own client says it.
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let url = format!("http://{closed}");
+    let vars = Vars::from_iter([("AWS_ENDPOINT_URL_SNS", url.as_str())]);
+    let sns = Sns::new(&Setup::new(parameters::with_defaults(vars), World::real())).unwrap();
+    let to = Phone::parse(&phone(1), "RU".parse().unwrap()).unwrap();
+    assert_eq!(sns.send(&to, "1234".to_owned()).await.unwrap_err().why, Why::Refused);
 }
 
 /// A text that was asked for with these fields and this header.

@@ -2,8 +2,6 @@
 
 use std::error::Error;
 
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-
 type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Why a table did not answer: what all that ask one fail with. Which of the two
@@ -24,19 +22,12 @@ impl StoreError {
         Self::Unavailable(Box::new(error))
     }
 
-    /// Of a write: it was refused only where DynamoDB says so.
-    pub(crate) fn of_write<E, R>(error: SdkError<E, R>) -> Self
-    where
-        E: Error + ProvideErrorMetadata + Send + Sync + 'static,
-        R: std::fmt::Debug + Send + Sync + 'static,
-    {
-        let refused = match &error {
-            SdkError::ConstructionFailure(_) => true,
-            SdkError::ServiceError(of) => of.err().code().is_some_and(|code| {
-                !matches!(code, "InternalServerError" | "TransactionInProgressException")
-            }),
-            _ => false,
-        };
-        if refused { Self::Unavailable(Box::new(error)) } else { Self::OutcomeUnknown(Box::new(error)) }
+    /// Of what is read for the answer, once a write took effect: that the answer
+    /// cannot be given does not undo it.
+    #[must_use]
+    pub fn once_written(self) -> Self {
+        match self {
+            Self::Unavailable(cause) | Self::OutcomeUnknown(cause) => Self::OutcomeUnknown(cause),
+        }
     }
 }

@@ -1,23 +1,21 @@
 //! A table, as what is stored in it sees it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
-use rand::RngExt;
 use serde::de::DeserializeOwned;
 
 use crate::base::config::Parameter;
 use crate::base::world::World;
+use crate::cloud::attempts::{Attempts, InDoubt};
 use crate::cloud::error::StoreError;
 use crate::cloud::items::{Item, string};
 use crate::cloud::reader::Reader;
 use crate::cloud::setup::Setup;
-use crate::cloud::writes::{Retries, Write, Written};
-
-/// How often an update that met a transaction at its item is sent.
-const TRIES: u32 = 10;
+use crate::cloud::writes::{Write, Written};
 
 /// One table of the deployment. What it is asked by `pk` is for tables with
 /// that key.
@@ -76,29 +74,33 @@ impl Table {
         Write::put(&self.name, item).if_absent("pk")
     }
 
-    /// Sends an update by itself, in the name of an invocation of its own.
+    /// Sends an update by itself.
     pub(crate) async fn send(&self, update: Write) -> Result<Written, StoreError> {
-        self.attempt(update, Retries::AsEver).await
+        update.send(&self.client, &self.world, InDoubt::Again).await
     }
 
-    /// Sends an update by itself at most once: what is given back twice would be
-    /// taken from somebody else. If its answer is lost, it is not known whether
-    /// it took effect.
-    pub(crate) async fn send_once(&self, update: Write) -> Result<Written, StoreError> {
-        self.attempt(update, Retries::Never).await
-    }
-
-    /// Waits for transactions at the same item to end, with jitter.
-    async fn attempt(&self, update: Write, retries: Retries) -> Result<Written, StoreError> {
-        let invocation = self.world.new_id();
-        for tried in 1..=TRIES {
-            if let Some(written) = update.clone().send(&self.client, &invocation, retries).await? {
-                return Ok(written);
+    /// Stores a whole item by itself; `false` if the condition of `put` does not
+    /// hold. Two times are as one.
+    pub(crate) async fn put(&self, put: PutItemFluentBuilder) -> Result<bool, StoreError> {
+        let put = put.table_name(&self.name);
+        let mut attempts = Attempts::new(&self.world, InDoubt::Again);
+        loop {
+            let sent = put.clone().customize().config_override(Attempts::once()).send().await;
+            let Err(error) = sent else { return Ok(true) };
+            if !error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) {
+                attempts.after(error).await?;
+            } else if attempts.is_in_doubt() {
+                return Err(attempts.ended(Box::new(error)));
+            } else {
+                return Ok(false);
             }
-            let wait = self.world.rng().random_range(1..=(10 << tried.min(5)));
-            tokio::time::sleep(Duration::from_millis(wait)).await;
         }
-        Err(StoreError::OutcomeUnknown("transactions were at the item all the time".into()))
+    }
+
+    /// Sends an update by itself, and not again where its answer is lost: what is
+    /// given back twice would be taken from somebody else.
+    pub(crate) async fn send_once(&self, update: Write) -> Result<Written, StoreError> {
+        update.send(&self.client, &self.world, InDoubt::Stop).await
     }
 }
 

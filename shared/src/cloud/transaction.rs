@@ -1,20 +1,14 @@
 //! Transactions: several writes, all or none.
 
-use std::time::Duration;
-
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use rand::RngExt;
 
 use crate::base::world::World;
+use crate::cloud::attempts::{Attempts, InDoubt};
 use crate::cloud::error::StoreError;
 use crate::cloud::items::Item;
 use crate::cloud::setup::Setup;
 use crate::cloud::writes::Write;
-
-/// How often a transaction that met another on the same item is tried.
-const TRIES: u32 = 10;
 
 /// How a transaction ended.
 #[derive(Debug)]
@@ -32,8 +26,8 @@ pub struct RefusedPart(pub(crate) Item);
 
 /// Writes that take effect together, each a named part.
 ///
-/// It carries a `ClientRequestToken`, so that an attempt whose answer was lost
-/// is not applied twice; `TransactionConflict` is tried again, with jitter.
+/// It carries a `ClientRequestToken`, so that what is tried again is not applied
+/// twice.
 pub struct Transaction<P> {
     token: String,
     parts: Vec<(P, Write)>,
@@ -60,25 +54,24 @@ impl<P: Copy + PartialEq> Transaction<P> {
     }
 
     /// Does all of it or none.
+    ///
+    /// A refusal that follows an attempt in doubt is a refusal: had that one taken
+    /// effect, its token would have been known ("Idempotency", `TransactWriteItems`).
     pub async fn commit(self, tables: &Tables, world: &World) -> Result<Committed<P>, StoreError> {
-        let mut tried = 0;
+        let sent = tables
+            .0
+            .transact_write_items()
+            .client_request_token(self.token)
+            .set_transact_items(Some(self.parts.iter().map(|(_, write)| write.as_part()).collect()));
+        let mut attempts = Attempts::new(world, InDoubt::Again);
         loop {
-            let sent = tables
-                .0
-                .transact_write_items()
-                .client_request_token(&self.token)
-                .set_transact_items(Some(self.parts.iter().map(|(_, write)| write.as_part()).collect()))
-                .send()
-                .await;
-            let Err(error) = sent else { return Ok(Committed::Done) };
-            let reasons = match &error {
-                SdkError::ServiceError(of) => match of.err() {
-                    TransactWriteItemsError::TransactionCanceledException(canceled) => {
-                        canceled.cancellation_reasons()
-                    }
-                    _ => return Err(StoreError::of_write(error)),
-                },
-                _ => return Err(StoreError::of_write(error)),
+            let answer = sent.clone().customize().config_override(Attempts::once()).send().await;
+            let Err(error) = answer else { return Ok(Committed::Done) };
+            let reasons = match error.as_service_error() {
+                Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => {
+                    canceled.cancellation_reasons()
+                }
+                _ => &[],
             };
             let refused: Vec<_> = reasons
                 .iter()
@@ -89,18 +82,7 @@ impl<P: Copy + PartialEq> Transaction<P> {
             if !refused.is_empty() {
                 return Ok(Committed::Refused(refused));
             }
-            tried += 1;
-            let met_another = reasons.iter().any(|reason| {
-                matches!(
-                    reason.code(),
-                    Some("TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded")
-                )
-            });
-            if !met_another || tried == TRIES {
-                return Err(StoreError::Unavailable(Box::new(error)));
-            }
-            let wait = world.rng().random_range(1..=(10 << tried.min(5)));
-            tokio::time::sleep(Duration::from_millis(wait)).await;
+            attempts.after(error).await?;
         }
     }
 }

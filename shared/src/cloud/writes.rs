@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::retry::RetryConfig;
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata as _, SdkError};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, ConditionCheck, Delete, Put, ReturnValue, ReturnValuesOnConditionCheckFailure,
     TransactWriteItem, Update,
 };
 
+use crate::base::world::World;
+use crate::cloud::attempts::{Attempts, InDoubt};
 use crate::cloud::error::StoreError;
 use crate::cloud::items::{Item, number, string};
 
@@ -34,16 +34,6 @@ enum Kind {
     Update { key: Item, set: Vec<String>, add: Vec<String>, remove: Vec<String> },
     Delete(Item),
     Check(Item),
-}
-
-/// Whether an update is sent again when its answer is lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Retries {
-    /// As often as the client does.
-    AsEver,
-    /// Never: of what others write to as well, a second attempt could not tell
-    /// that the first took effect.
-    Never,
 }
 
 /// How a write by itself ended.
@@ -177,29 +167,29 @@ impl Write {
         self
     }
 
-    /// Sends an update by itself, in the name of one invocation, which it
-    /// leaves in the item. If its first attempt took effect and the answer was
-    /// lost, the retry is refused and finds its own identifier: that is
-    /// success. `None` if a transaction was at the item, and this did nothing.
+    /// Sends an update by itself, in the name of an invocation of its own, which
+    /// it leaves in the item. If an attempt took effect and its answer was lost,
+    /// the next is refused and finds its own identifier: that is success. If it
+    /// finds another's, somebody wrote after it or it never arrived.
+    ///
+    /// # Errors
+    /// [`StoreError::OutcomeUnknown`] wherever an attempt may have taken effect.
     pub(crate) async fn send(
         self,
         client: &Client,
-        invocation: &str,
-        retries: Retries,
-    ) -> Result<Option<Written>, StoreError> {
+        world: &World,
+        in_doubt: InDoubt,
+    ) -> Result<Written, StoreError> {
+        let invocation = world.new_id();
         let own = format!("attribute_not_exists({WRITTEN_BY}) OR {WRITTEN_BY} <> :invocation");
         let update = self
             .only_if(own)
             .set(format!("{WRITTEN_BY} = :invocation"))
-            .value(":invocation", string(invocation));
+            .value(":invocation", string(&invocation));
         let (condition, expression) = (update.condition(), update.expression());
         let Self { table, kind: Kind::Update { key, .. }, names, values, .. } = update else {
             unreachable!("only updates are sent by themselves");
         };
-        let mut config = aws_sdk_dynamodb::Config::builder();
-        if retries == Retries::Never {
-            config.set_retry_config(Some(RetryConfig::disabled()));
-        }
         let sent = client
             .update_item()
             .table_name(table)
@@ -209,25 +199,27 @@ impl Write {
             .set_expression_attribute_names((!names.is_empty()).then_some(names))
             .set_expression_attribute_values(Some(values))
             .return_values(ReturnValue::AllNew)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .customize()
-            .config_override(config)
-            .send()
-            .await;
-        match sent {
-            Ok(output) => Ok(Some(Written::Done(output.attributes.unwrap_or_default()))),
-            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
-                let UpdateItemError::ConditionalCheckFailedException(refusal) = error.into_err() else {
-                    unreachable!("just checked");
-                };
-                let item = refusal.item.unwrap_or_default();
-                let is_ours =
-                    item.get(WRITTEN_BY).is_some_and(|by| by.as_s().is_ok_and(|by| by == invocation));
-                Ok(Some(if is_ours { Written::Done(item) } else { Written::Refused(item) }))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+
+        let mut attempts = Attempts::new(world, in_doubt);
+        loop {
+            let error = match sent.clone().customize().config_override(Attempts::once()).send().await {
+                Ok(output) => return Ok(Written::Done(output.attributes.unwrap_or_default())),
+                Err(error) => error,
+            };
+            let Some(UpdateItemError::ConditionalCheckFailedException(refusal)) = error.as_service_error()
+            else {
+                attempts.after(error).await?;
+                continue;
+            };
+            let item = refusal.item.clone().unwrap_or_default();
+            if item.get(WRITTEN_BY).is_some_and(|by| by.as_s().is_ok_and(|by| *by == invocation)) {
+                return Ok(Written::Done(item));
             }
-            // To the SDK it is neither throttling nor transient.
-            Err(error) if error.code() == Some("TransactionConflictException") => Ok(None),
-            Err(error) => Err(StoreError::of_write(error)),
+            if attempts.is_in_doubt() {
+                return Err(attempts.ended(Box::new(error)));
+            }
+            return Ok(Written::Refused(item));
         }
     }
 

@@ -2,18 +2,17 @@
 //! items of the codes table.
 
 use std::ops::RangeInclusive;
-use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::Client;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 use crate::base::config::{self, BadParameter, Parameter, Vars};
-use crate::base::world::{Timestamp, World};
+use crate::base::world::Timestamp;
 use crate::cloud::error::StoreError;
 use crate::cloud::items::{read, string, write};
 use crate::cloud::setup::Setup;
+use crate::cloud::table::Table;
 use crate::domain::limits::DAY;
 use crate::domain::phone::Phone;
 use crate::sms::refusal::{NotSent, Why};
@@ -38,10 +37,8 @@ pub struct Message {
 
 /// The inbox.
 pub struct Inbox {
-    client: Client,
-    table: String,
+    table: Table,
     delay: RangeInclusive<u64>,
-    world: Arc<World>,
 }
 
 impl Inbox {
@@ -50,39 +47,37 @@ impl Inbox {
 
     /// That of the deployment.
     pub fn new(setup: &Setup) -> Result<Self, BadParameter> {
-        Ok(Self {
-            client: setup.dynamodb(),
-            table: setup.vars.text(config::CODES_TABLE).to_owned(),
-            delay: delay(&setup.vars)?,
-            world: Arc::clone(&setup.world),
-        })
+        Ok(Self { table: Table::new(setup, config::CODES_TABLE), delay: delay(&setup.vars)? })
     }
 
-    /// Keeps a text for a day, after the time that a carrier would take.
+    /// Keeps a text for a day, after the time that a carrier would take. One of
+    /// which it is not known whether it is kept counts as sent.
     pub async fn send(&self, to: &Phone, body: String) -> Result<(), NotSent> {
-        let delay = self.world.rng().random_range(self.delay.clone());
+        let delay = self.table.world.rng().random_range(self.delay.clone());
         if delay > 0 {
             tokio::time::sleep(Duration::from_millis(delay)).await;
         }
-        let now = self.world.now();
+        let now = self.table.world.now();
         let message = Message {
-            pk: format!("{KEY_PREFIX}{}", self.world.new_id()),
+            pk: format!("{KEY_PREFIX}{}", self.table.world.new_id()),
             to: to.clone(),
             body,
             sent_at: now,
             ttl: now.plus_seconds(DAY).seconds(),
         };
-        let put = self.client.put_item().table_name(&self.table).set_item(Some(write(&message)));
-        put.send().await.map_err(|error| NotSent::new(Why::Refused, error))?;
-        Ok(())
+        match self.table.put(self.table.client.put_item().set_item(Some(write(&message)))).await {
+            Err(error @ StoreError::Unavailable(_)) => Err(NotSent::new(Why::Refused, error)),
+            Ok(_) | Err(StoreError::OutcomeUnknown(_)) => Ok(()),
+        }
     }
 
     /// All that it holds, oldest first. A scan: the inbox is for a laptop.
     pub async fn list(&self) -> Result<Vec<Message>, StoreError> {
         let mut pages = self
+            .table
             .client
             .scan()
-            .table_name(&self.table)
+            .table_name(&self.table.name)
             .filter_expression("begins_with(pk, :prefix)")
             .expression_attribute_values(":prefix", string(KEY_PREFIX))
             .consistent_read(true)

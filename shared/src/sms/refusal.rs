@@ -1,6 +1,7 @@
 //! Texts that did not leave.
 
 use std::error::Error;
+use std::io;
 
 /// A text that did not leave, as its provider says.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +26,23 @@ pub enum Why {
     OverBudget,
     /// Anything else: a bad key, a sandbox, a sender that is not agreed.
     Refused,
+}
+
+/// Whether a request never reached whom it was for: no connection was made, so
+/// that nothing can have been sent.
+pub fn is_unreached(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let refused = error.downcast_ref::<io::Error>();
+        let unconnected = error.downcast_ref::<hyper_util::client::legacy::Error>();
+        if refused.is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+            || unconnected.is_some_and(hyper_util::client::legacy::Error::is_connect)
+        {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 impl NotSent {

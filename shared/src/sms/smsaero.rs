@@ -18,13 +18,16 @@ use serde_json::{Value, json};
 use crate::base::config::{self, BadParameter, Parameter, Vars};
 use crate::base::error::StartError;
 use crate::domain::phone::Phone;
-use crate::sms::refusal::{NotSent, Why};
+use crate::sms::refusal::{NotSent, Why, is_unreached};
 
 /// Where it is.
 const GATE: &str = "https://gate.smsaero.ru";
 
 /// How long one text may take to be accepted.
 const TIMEOUT: Duration = Duration::from_secs(4);
+
+/// How long a connection may take: what was not connected in time was not sent.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How much of an answer is read, in bytes.
 const ANSWER_LIMIT: usize = 64 * 1024;
@@ -78,12 +81,15 @@ impl SmsAero {
             })
         };
         let account = format!("{}:{}", required(config::SMSAERO_EMAIL)?, required(config::SMSAERO_API_KEY)?);
+        let mut http = HttpConnector::new();
+        http.enforce_http(false);
+        http.set_connect_timeout(Some(CONNECT_TIMEOUT));
         let connector = HttpsConnectorBuilder::new()
             .with_provider_and_native_roots(rustls::crypto::ring::default_provider())
             .map_err(|error| StartError::new("no certificates to trust", error))?
             .https_or_http()
             .enable_http1()
-            .build();
+            .wrap_connector(http);
         Ok(Self {
             client: Client::builder(TokioExecutor::new()).build(connector),
             gate: gate.to_owned(),
@@ -118,8 +124,7 @@ impl SmsAero {
                 Err(NotSent::new(why(status, &Value::Null), Refused { status, message }))
             }
             Ok(Ok((_, None))) => may_have_left("an answer of another shape"),
-            // Never connected: nothing was sent.
-            Ok(Err(error)) if error.is_connect() => Err(NotSent::new(Why::Refused, error)),
+            Ok(Err(error)) if is_unreached(&error) => Err(NotSent::new(Why::Refused, error)),
             Ok(Err(_)) => may_have_left("the connection broke"),
             Err(_) => may_have_left("no answer in time"),
         }

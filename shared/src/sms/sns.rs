@@ -13,7 +13,7 @@ use crate::base::config::{self, BadParameter, Parameter, Vars};
 use crate::base::error::Chain;
 use crate::cloud::setup::Setup;
 use crate::domain::phone::Phone;
-use crate::sms::refusal::{NotSent, Why};
+use crate::sms::refusal::{NotSent, Why, is_unreached};
 
 /// How long one text may take to be accepted.
 const TIMEOUT: Duration = Duration::from_secs(4);
@@ -55,7 +55,7 @@ impl Sns {
     /// service itself, counts as sent: it may have left.
     ///
     /// # Errors
-    /// If SNS refuses it, so that it is known not to have left.
+    /// If SNS refuses it or was never reached, so that it is known not to have left.
     pub async fn send(&self, to: &Phone, body: String) -> Result<(), NotSent> {
         let mut publish = self.client.publish().phone_number(to.as_str()).message(body);
         for (name, value) in &self.attributes {
@@ -68,6 +68,7 @@ impl Sns {
                 Err(NotSent::new(why(error.code(), error.message()), error))
             }
             Err(error @ SdkError::ConstructionFailure(_)) => Err(NotSent::new(Why::Refused, error)),
+            Err(error) if is_unreached(&error) => Err(NotSent::new(Why::Refused, error)),
             Err(error) => {
                 tracing::warn!(cause = %Chain(&error), "a text may have left, its answer is lost");
                 Ok(())

@@ -1,6 +1,5 @@
 //! The public halves of the signing keys: one item of the users table.
 
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use serde::{Deserialize, Serialize};
 
 use crate::base::config;
@@ -78,23 +77,14 @@ impl Keyset {
         if present.as_ref() == Some(&item) {
             return Ok(());
         }
-        let put = self.0.client.put_item().table_name(&self.0.name).set_item(Some(write(&item)));
+        let put = self.0.client.put_item().set_item(Some(write(&item)));
         let put = match version_at {
             None => put,
             Some(at) => put
                 .condition_expression("attribute_not_exists(version_at) OR version_at <= :version")
                 .expression_attribute_values(":version", number(at.millis())),
         };
-        match put.send().await {
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(PutItemError::is_conditional_check_failed_exception) =>
-            {
-                Ok(())
-            }
-            Err(error) => Err(StoreError::of_write(error)),
-            Ok(_) => Ok(()),
-        }
+        self.0.put(put).await?;
+        Ok(())
     }
 }
