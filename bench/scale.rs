@@ -242,7 +242,7 @@ async fn fill(app: &App, engine: &Engine, users: u32, referrals: u32, inviter: &
                 user.activated_invite_code = Some(nth_code(users));
                 writes = writes
                     .with((), all.link(&user, inviter, app.world.now()))
-                    .with((), all.count_one(inviter));
+                    .with((), all.count_one(inviter, false));
             }
             writes = writes.with_all((), table.insert(&user)).with((), codes.claim(&user));
         }

@@ -5,25 +5,24 @@
 use std::sync::Arc;
 
 use latchkey::access::gate::Gate;
-use latchkey::base::config::{self, Parameter};
+use latchkey::access::invitations;
+use latchkey::access::invitations::Invitations;
+use latchkey::base::config::Parameter;
 use latchkey::base::error::StartError;
 use latchkey::base::world::World;
+use latchkey::cloud::error::StoreError;
+use latchkey::cloud::secrets;
 use latchkey::cloud::setup::Setup;
-use latchkey::cloud::transaction::{Committed, Tables, Transaction};
+use latchkey::cloud::transaction::{Committed, RefusedPart, Tables, Transaction};
 use latchkey::domain::bearer::Bearer;
 use latchkey::domain::invite::{Activation, InviteRefusal, judge};
 use latchkey::domain::invite_code::InviteCode;
-use latchkey::domain::limits::{DAY, LimitMet, LimitOf, Window};
 use latchkey::endpoint::needs::Needs;
 use latchkey::endpoint::{Endpoint, Request, Route};
 use latchkey::http::body::{JsonBody, Nothing};
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::response::Json;
 use latchkey::http::views::{Person, Profiles};
-use latchkey::tables;
-use latchkey::tables::counters::{Counters, Taken};
-use latchkey::tables::invites::Invites;
-use latchkey::tables::referrals::Referrals;
 use latchkey::tables::stats::{Made, Stats};
 use latchkey::tables::users::{Users, activated_code};
 use schemars::JsonSchema;
@@ -40,43 +39,32 @@ latchkey::function!(ActivateInvite);
 #[derive(JsonSchema)]
 pub struct ActivateInvite;
 
-/// A gate, the tables, and how many codes a user may try.
+/// A gate, and what entering a code touches.
 pub struct Deps {
     gate: Gate,
     users: Users,
-    invites: Invites,
-    referrals: Referrals,
+    invitations: Invitations,
     profiles: Profiles,
-    counters: Counters,
     stats: Stats,
     tables: Tables,
-    guesses_per_day: Window,
     world: Arc<World>,
 }
 
 impl Needs for Deps {
     fn parameters() -> Vec<&'static Parameter> {
-        [
-            Gate::parameters(),
-            Profiles::parameters(),
-            tables::CODES.to_vec(),
-            vec![config::INVITE_GUESSES_PER_DAY],
-        ]
-        .concat()
+        let own = [Invitations::PARAMETERS, &[&secrets::PEPPER]].concat().concat();
+        [Gate::parameters(), Profiles::parameters(), own].concat()
     }
 
     async fn build(setup: &Setup) -> Result<Self, StartError> {
-        let most = setup.vars.number(config::INVITE_GUESSES_PER_DAY, 0..=1_000_000)?;
+        let (gate, pepper) = try_join!(Gate::build(setup), secrets::pepper(setup))?;
         Ok(Self {
-            gate: Gate::build(setup).await?,
+            gate,
             users: Users::new(setup),
-            invites: Invites::new(setup),
-            referrals: Referrals::new(setup),
+            invitations: Invitations::new(setup, pepper)?,
             profiles: Profiles::new(setup)?,
-            counters: Counters::new(setup),
             stats: Stats::new(setup),
             tables: Tables::new(setup),
-            guesses_per_day: Window { most, seconds: DAY },
             world: Arc::clone(&setup.world),
         })
     }
@@ -106,13 +94,14 @@ pub struct Activated {
     referrer: Option<Person>,
 }
 
+/// How often it is drawn up anew when the code changed meanwhile.
+const TRIES: u32 = 8;
+
 /// The parts of the transaction.
 #[derive(Clone, Copy, PartialEq)]
 enum Part {
     Me,
-    Link,
-    Count,
-    Invite,
+    Entry(invitations::Part),
     Stats,
 }
 
@@ -134,62 +123,65 @@ impl Endpoint for ActivateInvite {
     type Needs = Deps;
 
     async fn call(needs: &Deps, request: Request<Self>) -> Result<Json<Activated>, Problem> {
-        let Deps { gate, users, invites, referrals, profiles, stats, tables, world, .. } = needs;
+        let Deps { gate, users, invitations, profiles, stats, tables, world } = needs;
         let code = InviteCode::parse(&request.body.0.invite_code);
-        let my_id = &request.caller.user_id;
-        let tries = format!("invites#{my_id}");
-
-        // Each try is counted before anything is told of the code. There is no
-        // need to give a right one back: nobody enters a second.
-        let (me, invite, counted) = join!(
-            gate.admit(&request.caller, my_id, Self::STAFF),
-            async {
-                match &code {
-                    Some(code) => invites.get(code).await,
-                    None => Ok(None),
-                }
-            },
-            needs.counters.take(&tries, needs.guesses_per_day),
+        let (me, invite) = join!(
+            gate.admit(&request.caller, &request.caller.user_id, Self::STAFF),
+            invitations.find(code.as_ref()),
         );
-        let me = me?;
-        let (invite, counted) = (invite?, counted?);
-        if let (None, Taken::Full(until)) = (&me.activated_invite_code, counted) {
-            return Err(Problem::limited(LimitMet { of: LimitOf::InviteGuesses, until }, world.now()));
-        }
+        let (me, mut invite) = (me?, invite?);
 
-        let (code, referrer, is_counted) = match judge(&me, code, invite.as_ref(), world.now())? {
-            Activation::Repeated(code) => {
-                let referrer = profiles.person(me.referrer_id.as_ref(), &me).await?;
-                return Ok(Json(Activated { activated_invite_code: code, referrer }));
-            }
-            Activation::Activate { code, referrer, is_counted } => (code, referrer, is_counted),
-        };
-        let mut activation = Transaction::new(world.new_id())
-            .with(Part::Me, users.activate(&me, &code, &referrer))
-            .with(Part::Link, referrals.link(&me, &referrer, world.now()))
-            .with(Part::Count, referrals.count_one(&referrer))
-            .with(Part::Stats, stats.made(Made { referral: true, ..Made::default() }));
-        if is_counted {
-            activation = activation.with(Part::Invite, invites.enter(&code, &referrer));
-        }
-        let (committed, referrer) =
-            try_join!(activation.commit(tables, world), profiles.person(Some(&referrer), &me))?;
-
-        let refused = match committed {
-            Committed::Done => return Ok(Json(Activated { activated_invite_code: code, referrer })),
-            Committed::Refused(refused) => refused,
-        };
-        match refused.first() {
-            Some((Part::Me, refused)) => match activated_code(refused) {
-                Some(before) if before == code => {
-                    Ok(Json(Activated { activated_invite_code: code, referrer }))
+        for _ in 0..TRIES {
+            let entry = match judge(&me, code.clone(), invite.as_ref(), world.now()) {
+                Ok(Activation::Activate(entry)) => entry,
+                Ok(Activation::Repeated(code)) => {
+                    let referrer = profiles.person(me.referrer_id.as_ref(), &me).await?;
+                    return Ok(Json(Activated { activated_invite_code: code, referrer }));
                 }
-                Some(before) => Err(InviteRefusal::AlreadyActivated(before).into()),
-                // The user was banned, signed out or moved meanwhile.
-                None => Err(Code::SessionEnded.into()),
-            },
-            Some((Part::Invite, _)) => Err(Code::InviteCodeNotFound.into()),
-            _ => Err(Code::InviteLoop.into()),
+                Err(InviteRefusal::Unknown) => {
+                    return Err(match invitations.count_wrong(&me.phone).await? {
+                        Some(limit) => Problem::limited(limit, world.now()),
+                        None => InviteRefusal::Unknown.into(),
+                    });
+                }
+                Err(refusal) => return Err(refusal.into()),
+            };
+            let mut activation = Transaction::new(world.new_id())
+                .with(Part::Me, users.activate(&me, &entry.code, &entry.referrer))
+                .with(Part::Stats, stats.made(Made { referral: true, ..Made::default() }));
+            for (part, write) in invitations.enter(&me, &entry) {
+                activation = activation.with(Part::Entry(part), write);
+            }
+            let (committed, referrer) =
+                join!(activation.commit(tables, world), profiles.person(Some(&entry.referrer), &me));
+            let activated = |code| {
+                let referrer = referrer.map_err(StoreError::once_written)?;
+                Ok(Json(Activated { activated_invite_code: code, referrer }))
+            };
+            let refused = match committed? {
+                Committed::Done => return activated(entry.code),
+                Committed::Refused(refused) => refused,
+            };
+            if let Some((_, refused)) = refused.iter().find(|(part, _)| *part == Part::Me) {
+                return match activated_code(refused) {
+                    Some(before) if before == entry.code => activated(before),
+                    Some(before) => Err(InviteRefusal::AlreadyActivated(before).into()),
+                    // The user was banned, signed out or moved meanwhile.
+                    None => Err(Code::SessionEnded.into()),
+                };
+            }
+            match invitations.why(&of_entry(&refused), &me.phone) {
+                invitations::Refusal::Limited(limit) => return Err(Problem::limited(limit, world.now())),
+                invitations::Refusal::Loop => return Err(Code::InviteLoop.into()),
+                invitations::Refusal::Changed => invite = invitations.find(code.as_ref()).await?,
+            }
         }
+        Err(Code::Unavailable.into())
     }
+}
+
+/// The parts of the entry that were refused.
+fn of_entry(refused: &[(Part, RefusedPart)]) -> Vec<invitations::Part> {
+    let of = |part| if let Part::Entry(part) = part { Some(part) } else { None };
+    refused.iter().filter_map(|(part, _)| of(*part)).collect()
 }

@@ -8,21 +8,22 @@ use std::sync::Arc;
 use latchkey::access::gate::Gate;
 use latchkey::access::guesses::{Attempt, Guesses};
 use latchkey::access::limits;
-use latchkey::access::limits::{Admission, Allowance, Limit, Verdict};
+use latchkey::access::limits::{Admission, Allowance, Limit, NoticeAllowance, OpenPlace};
 use latchkey::base::afterwards::Afterwards;
-use latchkey::base::config::Parameter;
+use latchkey::base::config::{self, Parameter};
 use latchkey::base::error::{Chain, StartError};
 use latchkey::base::hidden::Hidden;
 use latchkey::base::world::World;
+use latchkey::cloud::error::StoreError;
 use latchkey::cloud::secrets;
 use latchkey::cloud::setup::{Setup, meanwhile};
 use latchkey::cloud::transaction::{Committed, Tables, Transaction};
 use latchkey::domain::bearer::Bearer;
 use latchkey::domain::code::Purpose;
 use latchkey::domain::limits::Window;
-use latchkey::domain::phone::{Phone, Region};
+use latchkey::domain::phone::{Countries, Phone, Region};
 use latchkey::domain::phone_lists::TestPhones;
-use latchkey::domain::user::User;
+use latchkey::domain::user::{Role, User};
 use latchkey::endpoint::needs::Needs;
 use latchkey::endpoint::{Endpoint, Request, Route};
 use latchkey::http::body::{JsonBody, Line, Nothing};
@@ -33,8 +34,9 @@ use latchkey::http::views::{FirstReferrals, Profile, Profiles};
 use latchkey::settings;
 use latchkey::sms::sender::Sender;
 use latchkey::sms::wording::Wish;
-use latchkey::tables::codes::Proof;
+use latchkey::tables::codes::{Codes, Proof};
 use latchkey::tables::counters::Counters;
+use latchkey::tables::guard::Guard;
 use latchkey::tables::referrals::Referrals;
 use latchkey::tables::users::Users;
 use schemars::JsonSchema;
@@ -56,6 +58,8 @@ pub struct ChangePhone;
 pub struct Deps {
     gate: Gate,
     guesses: Guesses,
+    codes: Codes,
+    guard: Guard,
     counters: Counters,
     users: Users,
     referrals: Referrals,
@@ -65,13 +69,15 @@ pub struct Deps {
     afterwards: Arc<Afterwards>,
     texts_per_day: Window,
     region: Region,
+    countries: Countries,
     testers: TestPhones,
     world: Arc<World>,
 }
 
 impl Needs for Deps {
     fn parameters() -> Vec<&'static Parameter> {
-        let rules = [settings::CROWD_LIMITS, settings::TEST_PHONES, &secrets::PEPPER].concat();
+        let own: &[&Parameter] = &[config::ALLOWED_COUNTRIES];
+        let rules = [settings::CROWD_LIMITS, settings::TEST_PHONES, &secrets::PEPPER, own].concat();
         [Gate::parameters(), Guesses::parameters(), Profiles::parameters(), Sender::parameters(), rules]
             .concat()
     }
@@ -83,7 +89,9 @@ impl Needs for Deps {
         let (gate, pepper) = meanwhile(asked, || region.prepare()).await?;
         Ok(Self {
             gate,
+            codes: Codes::new(setup, pepper.clone())?,
             guesses: Guesses::new(setup, pepper)?,
+            guard: Guard::new(setup)?,
             counters: Counters::new(setup),
             users: Users::new(setup),
             referrals: Referrals::new(setup),
@@ -93,6 +101,7 @@ impl Needs for Deps {
             afterwards: Arc::clone(&setup.afterwards),
             texts_per_day: settings::crowd_limits(vars)?.texts_per_day,
             region,
+            countries: settings::countries(vars)?,
             testers: settings::test_phones(vars)?,
             world: Arc::clone(&setup.world),
         })
@@ -165,17 +174,16 @@ impl Endpoint for ChangePhone {
             (None, attempt) => return Err(attempt.err().unwrap_or_else(|| Code::Unavailable.into())),
         };
         let count = count?;
-        let proof = match attempt {
+        let attempt = match attempt {
             // Moved before: that answer was lost.
             _ if me.phone == phone => None,
             Ok(Attempt::Guess(counted)) => Some(guesses.compare(counted, &entered.code.0.0)?),
             Ok(Attempt::Repeated(_)) => return Err(Code::Unavailable.into()),
             Err(problem) => return Err(problem),
         };
-
         let (moved, referrer, page) = join!(
             async {
-                match &proof {
+                match &attempt {
                     Some(proof) => needs.move_account(&me, proof, &context).await,
                     None => Ok(()),
                 }
@@ -183,10 +191,15 @@ impl Endpoint for ChangePhone {
             profiles.person(me.referrer_id.as_ref(), &me),
             profiles.first_page(&me.id),
         );
-        moved?;
+        if let (Err(problem), Some(proof)) = (moved, &attempt) {
+            return Err(guesses.undone(proof, problem).await);
+        }
+        // It is done: what cannot be read for the answer does not undo it.
+        let (referrer, page) =
+            (referrer.map_err(StoreError::once_written)?, page.map_err(StoreError::once_written)?);
         me.phone = phone;
-        let referrals = FirstReferrals { page: page?, count };
-        Ok(Json(profiles.profile(me.clone(), referrer?, referrals, &me, &context)))
+        let referrals = FirstReferrals { page, count };
+        Ok(Json(profiles.profile(me.clone(), referrer, referrals, &me, &context)))
     }
 }
 
@@ -194,48 +207,79 @@ impl Deps {
     /// Spends the code, moves the account and frees the old number, all or
     /// nothing; then tells the old number.
     async fn move_account(&self, me: &User, proof: &Proof, context: &Context) -> Result<(), Problem> {
+        let to_tester = self.testers.names(&proof.phone);
+        if to_tester && me.role != Role::User {
+            return Err(Problem::invalid_field("phone", "a test number never holds a role"));
+        }
         let edge = me.referrer_id.as_ref().map(|id| self.referrals.move_phone(&me.id, id, &proof.phone));
         let moving = Transaction::new(self.world.new_id())
             .with(Part::Code, self.guesses.spend(proof))
-            .with_all(Part::Me, self.users.move_phone(me, &proof.phone))
+            .with_all(Part::Me, self.users.move_phone(me, &proof.phone, to_tester))
             .with_all(Part::Me, edge)
             .with(Part::Phone, self.users.claim_phone(&proof.phone, &me.id));
-        let is_tester = self.testers.find(&me.phone, self.world.now()).is_some();
-        let notifies = !is_tester && me.phone.reachable().is_ok();
-        let allowance = Allowance::text_today(&self.counters, self.texts_per_day.only_if(notifies));
-        let (moved, verdict, ()) = join!(
-            moving.commit(&self.tables, &self.world),
-            allowance.take(),
-            self.guesses.count_entered(proof),
-        );
-        if let Committed::Refused(refused) = moved? {
-            limits::give_back(&[&allowance]).await;
-            let of = |part| refused.iter().any(|(refused, _)| *refused == part);
-            return Err(if of(Part::Code) {
-                Problem::invalid_code(Some(0))
-            } else if of(Part::Phone) {
-                Code::PhoneTaken.into()
-            } else {
-                Code::SessionEnded.into()
-            });
-        }
-        if let Verdict::Stopped(problem) = &verdict {
-            tracing::warn!(
-                code = problem.code().as_str(),
-                "the old number was not told: its text was not counted"
-            );
-        }
-        if notifies && matches!(verdict, Verdict::Granted) {
-            let (sender, left) = (Arc::clone(&self.sender), me.phone.clone());
-            let language = context.header("accept-language").map(str::to_owned);
-            let tell = async move {
-                let wish = Wish { accept_language: language.as_deref(), ..Wish::default() };
-                if let Err(error) = sender.send_phone_changed(&left, wish).await {
-                    tracing::warn!(cause = %Chain(&error), "the old number was not told that its account left it");
+        let told = Some(&me.phone).filter(|phone| self.may_be_told(phone));
+        let limits: [&dyn Limit; 3] = [
+            &NoticeAllowance::new(&self.codes, told),
+            &Allowance::text_today(&self.counters, self.texts_per_day.only_if(told.is_some())),
+            &OpenPlace::new(&self.guard, told),
+        ];
+        let (moved, passed) =
+            join!(moving.commit(&self.tables, &self.world), limits::take(&limits, self.world.now()));
+        match moved {
+            Ok(Committed::Done) => {}
+            Ok(Committed::Refused(refused)) => {
+                if passed.is_ok() {
+                    limits::give_back(&limits).await;
                 }
-            };
-            self.afterwards.run(tell).await;
+                let of = |part| refused.iter().any(|(refused, _)| *refused == part);
+                return Err(if of(Part::Code) {
+                    Problem::invalid_code(Some(0))
+                } else if of(Part::Phone) {
+                    Code::PhoneTaken.into()
+                } else if to_tester {
+                    // It got a role meanwhile, perhaps: then the next try is told so.
+                    Code::Unavailable.into()
+                } else {
+                    Code::SessionEnded.into()
+                });
+            }
+            Err(error) => {
+                if passed.is_ok() {
+                    limits::give_back(&limits).await;
+                }
+                return Err(error.into());
+            }
+        }
+        self.guesses.count_entered(proof).await;
+        match passed {
+            Err(problem) => {
+                tracing::warn!(
+                    code = problem.code().as_str(),
+                    "the old number was not told that it was left"
+                );
+            }
+            Ok(_) if told.is_some() => self.tell(&me.phone, context).await,
+            Ok(_) => {}
         }
         Ok(())
+    }
+
+    /// Whether a number that was left is texted: by the rules of codes.
+    fn may_be_told(&self, phone: &Phone) -> bool {
+        let is_tester = self.testers.find(phone, self.world.now()).is_some();
+        !is_tester && phone.reachable().is_ok() && self.countries.allow(phone)
+    }
+
+    /// Tells a number that its account left it, after the answer.
+    async fn tell(&self, left: &Phone, context: &Context) {
+        let (sender, left) = (Arc::clone(&self.sender), left.clone());
+        let language = context.header("accept-language").map(str::to_owned);
+        let tell = async move {
+            let wish = Wish { accept_language: language.as_deref(), ..Wish::default() };
+            if let Err(error) = sender.send_phone_changed(&left, wish).await {
+                tracing::warn!(cause = %Chain(&error), "the old number was not told that its account left it");
+            }
+        };
+        self.afterwards.run(tell).await;
     }
 }

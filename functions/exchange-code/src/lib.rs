@@ -6,6 +6,8 @@
 use std::sync::Arc;
 
 use latchkey::access::guesses::{Attempt, Guesses};
+use latchkey::access::invitations;
+use latchkey::access::invitations::{Invitations, Refusal};
 use latchkey::base::config::{self, Parameter};
 use latchkey::base::error::StartError;
 use latchkey::base::hidden::Hidden;
@@ -15,10 +17,10 @@ use latchkey::cloud::error::StoreError;
 use latchkey::cloud::setup::{Setup, meanwhile};
 use latchkey::cloud::transaction::{Committed, Tables, Transaction};
 use latchkey::domain::code::Purpose;
-use latchkey::domain::invite::{Activation, Invite, judge};
+use latchkey::domain::invite::{Activation, Entry, Invite, InviteRefusal, judge};
 use latchkey::domain::invite_code::InviteCode;
 use latchkey::domain::phone::{Phone, Region};
-use latchkey::domain::phone_lists::AdminPhones;
+use latchkey::domain::phone_lists::{AdminPhones, TestPhones};
 use latchkey::domain::session::{Session, SessionId, slot_for_new};
 use latchkey::domain::user::{Role, Status, User, UserId};
 use latchkey::endpoint::needs::Needs;
@@ -34,14 +36,13 @@ use latchkey::tables;
 use latchkey::tables::codes::Proof;
 use latchkey::tables::idempotency::{Began, Remembered};
 use latchkey::tables::invites::Invites;
-use latchkey::tables::referrals::Referrals;
 use latchkey::tables::sessions::Sessions;
 use latchkey::tables::stats::{Made, Stats};
 use latchkey::tables::users::Users;
 use latchkey::tokens::issuer::{Issuer, Tokens};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio::try_join;
+use tokio::{join, try_join};
 
 latchkey::function!(ExchangeCode);
 
@@ -66,12 +67,13 @@ pub struct Deps {
     stats: Stats,
     users: Users,
     invites: Invites,
-    referrals: Referrals,
+    invitations: Invitations,
     profiles: Profiles,
     sessions: Sessions,
     tables: Tables,
     issuer: Issuer,
     region: Region,
+    testers: TestPhones,
     admins: AdminPhones,
     requires_challenge: bool,
     world: Arc<World>,
@@ -80,7 +82,8 @@ pub struct Deps {
 impl Needs for Deps {
     fn parameters() -> Vec<&'static Parameter> {
         let rules = [tables::SESSIONS, settings::ADMIN_PHONES, &[config::REQUIRE_CHALLENGE]].concat();
-        [Guesses::parameters(), Profiles::parameters(), Issuer::PARAMETERS.concat(), rules].concat()
+        let entering = Invitations::PARAMETERS.concat();
+        [Guesses::parameters(), Profiles::parameters(), Issuer::PARAMETERS.concat(), entering, rules].concat()
     }
 
     async fn build(setup: &Setup) -> Result<Self, StartError> {
@@ -92,12 +95,13 @@ impl Needs for Deps {
             stats: Stats::new(setup),
             users: Users::new(setup),
             invites: Invites::new(setup),
-            referrals: Referrals::new(setup),
+            invitations: Invitations::new(setup, issuer.pepper().clone())?,
             profiles: Profiles::new(setup)?,
             sessions: Sessions::new(setup),
             tables: Tables::new(setup),
             issuer,
             region,
+            testers: settings::test_phones(vars)?,
             admins: settings::admin_phones(vars)?,
             requires_challenge: vars.flag(config::REQUIRE_CHALLENGE)?,
             world: Arc::clone(&setup.world),
@@ -152,10 +156,9 @@ enum Part {
     Request,
     User,
     InviteCode,
+    Admin,
     Session,
-    Invite,
-    Link,
-    Count,
+    Entry(invitations::Part),
     Stats,
 }
 
@@ -167,6 +170,8 @@ impl Endpoint for ExchangeCode {
         Code::TooManyGuesses,
         Code::TooManyRequests,
         Code::AccountBanned,
+        // A test number whose account has a role.
+        Code::Forbidden,
     ];
 
     type Caller = Anyone;
@@ -186,37 +191,56 @@ impl Endpoint for ExchangeCode {
         let challenge_id = entered.challenge_id.as_ref().map(|id| id.0.as_str());
         let invite = entered.invite_code.as_deref().and_then(InviteCode::parse);
 
-        let (attempt, known, code) = try_join!(
+        // What is read beside a guess may fail only once the guess is told.
+        let (attempt, known, code) = join!(
             needs.guesses.enter(&phone, &Purpose::SignIn, challenge_id, key.as_ref(), &context, &[]),
-            async { Ok(needs.users.with_phone(&phone).await?) },
-            async {
-                match &invite {
-                    Some(code) => Ok(needs.invites.get(code).await?),
-                    _ => Ok(None),
-                }
-            },
-        )?;
-        let counted = match attempt {
+            needs.users.with_phone(&phone),
+            needs.invitations.find(invite.as_ref()),
+        );
+        let counted = match attempt? {
             Attempt::Guess(counted) => counted,
             Attempt::Repeated(began) => return needs.answer_again(began, &context).await.map(Json),
         };
         let proof = needs.guesses.compare(counted, &entered.code.0.0)?;
-
-        let device = entered.device.map(|name| name.0);
-        let arrival =
-            Arrival { proof, known, typed: entered.invite_code, invite: code, device, key, context };
-        needs.sign_in(arrival).await.map(Json)
+        let arrived = async {
+            let device = entered.device.map(|name| name.0);
+            let (known, invite, typed) = (known?, code?, entered.invite_code);
+            let may_be_admin = needs.admins.contains(&phone);
+            let invite_error = None;
+            let proof = &proof;
+            needs
+                .sign_in(Arrival {
+                    proof,
+                    known,
+                    may_be_admin,
+                    typed,
+                    invite,
+                    invite_error,
+                    device,
+                    key,
+                    context,
+                })
+                .await
+        };
+        match arrived.await {
+            Ok(signed_in) => Ok(Json(signed_in)),
+            Err(problem) => Err(needs.guesses.undone(&proof, problem).await),
+        }
     }
 }
 
 /// Somebody whose phone was proved.
-struct Arrival {
-    proof: Proof,
+struct Arrival<'a> {
+    proof: &'a Proof,
     known: Option<UserId>,
+    /// Whether the number makes a new account an admin's.
+    may_be_admin: bool,
     /// The invite code, as it was typed.
     typed: Option<String>,
     /// Whose it is, and on what terms.
     invite: Option<Invite>,
+    /// Why it cannot be activated.
+    invite_error: Option<Code>,
     device: Option<String>,
     key: Option<Remembered>,
     context: Context,
@@ -226,7 +250,6 @@ struct Arrival {
 struct Draft {
     user: User,
     session: Session,
-    invite_error: Option<String>,
     writes: Transaction<Part>,
 }
 
@@ -234,109 +257,130 @@ impl Deps {
     /// Spends the code, registers who is new, and stores the session, all in
     /// one transaction; drawn up anew where something that it rests on changed
     /// meanwhile.
-    async fn sign_in(&self, mut arrival: Arrival) -> Result<SignedIn, Problem> {
-        let mut is_loop = false;
-        for tried in 0..TRIES {
-            let phone = &arrival.proof.phone;
-            let Some((user, slot, replaces)) = self.who_signs_in(phone, arrival.known.as_ref()).await? else {
+    async fn sign_in(&self, mut arrival: Arrival<'_>) -> Result<SignedIn, Problem> {
+        let idempotency = self.guesses.idempotency();
+        let phone = &arrival.proof.phone;
+        for _ in 0..TRIES {
+            let Some((user, slot, replaces)) = self.who_signs_in(&arrival).await? else {
                 arrival.known = self.users.with_phone(phone).await?;
                 continue;
             };
             if user.status == Status::Banned {
                 return Err(Code::AccountBanned.into());
             }
+            if user.role != Role::User && self.testers.find(phone, self.world.now()).is_some() {
+                return Err(Problem::from(Code::Forbidden).detail("A test number never holds a role."));
+            }
+            let entry = self.entry(&mut arrival, &user).await?;
             let is_new = arrival.known.is_none();
-            let Draft { user, session, invite_error, writes } =
-                self.draft(&arrival, user, slot, replaces.as_ref(), is_loop);
-            let (committed, referrer, ()) = try_join!(
+            let Draft { user, session, writes } = self.draft(&arrival, user, slot, replaces.as_ref(), entry);
+            let (committed, referrer) = join!(
                 writes.commit(&self.tables, &self.world),
                 self.profiles.person(user.referrer_id.as_ref(), &user),
-                async {
-                    if tried == 0 {
-                        self.guesses.count_entered(&arrival.proof).await;
-                    }
-                    Ok(())
-                },
-            )?;
-            let refused = match committed {
+            );
+            let refused = match committed? {
                 Committed::Done => {
                     if is_new {
                         count(Metric::SignUps);
                     }
+                    self.guesses.count_entered(arrival.proof).await;
+                    let referrer = referrer.map_err(StoreError::once_written)?;
                     let tokens = self
                         .issuer
                         .tokens(&user, &session, &arrival.context.public_url)
-                        .ok_or(Code::Unavailable)?;
+                        .ok_or(Code::OutcomeUnknown)?;
                     let user = Newcomer::new(user, referrer, &arrival.context);
+                    let invite_error = arrival.invite_error.map(|code| code.as_str().to_owned());
                     return Ok(SignedIn { tokens, is_new, user, invite_error });
                 }
                 Committed::Refused(refused) => refused,
             };
             let of = |part| refused.iter().find(|(refused, _)| *refused == part).map(|(_, part)| part);
-            if let Some(began) =
-                of(Part::Request).and_then(|refused| self.guesses.idempotency().began(refused))
-            {
-                return self.answer_again(began, &arrival.context).await;
+            if let (Some(key), Some(refused)) = (&arrival.key, of(Part::Request)) {
+                return match idempotency.began(key, refused) {
+                    Some(began) => self.answer_again(began, &arrival.context).await,
+                    None => Err(Code::IdempotencyMismatch.into()),
+                };
             }
             if of(Part::Code).is_some() {
                 return Err(Problem::invalid_code(Some(0)));
             }
-            is_loop |= of(Part::Link).is_some();
-            if of(Part::Invite).is_some() {
-                arrival.invite = None;
+            if of(Part::Admin).is_some() {
+                arrival.may_be_admin = false;
             }
             if of(Part::User).is_some() {
                 arrival.known = self.users.with_phone(phone).await?;
+            }
+            let of_entry = |part| if let Part::Entry(part) = part { Some(part) } else { None };
+            let of_entry: Vec<_> = refused.iter().filter_map(|(part, _)| of_entry(*part)).collect();
+            if !of_entry.is_empty() {
+                match self.invitations.why(&of_entry, phone) {
+                    Refusal::Limited(_) => arrival.invite_error = Some(Code::TooManyInviteGuesses),
+                    Refusal::Loop => arrival.invite_error = Some(Code::InviteLoop),
+                    Refusal::Changed => {
+                        let code = arrival.typed.as_deref().and_then(InviteCode::parse);
+                        arrival.invite = self.invitations.find(code.as_ref()).await?;
+                    }
+                }
             }
         }
         Err(Code::Unavailable.into())
     }
 
-    /// Draws the transaction up. A bad invite code never blocks it; `is_loop`
-    /// where the code's owner is found to have entered this user's.
+    /// What the invite code that came along comes to: nothing, where it cannot be
+    /// activated. It is counted as wrong before that is told.
+    async fn entry(&self, arrival: &mut Arrival<'_>, user: &User) -> Result<Option<Entry>, StoreError> {
+        let (Some(typed), None) = (&arrival.typed, arrival.invite_error) else { return Ok(None) };
+        let code = InviteCode::parse(typed);
+        let refusal = match judge(user, code, arrival.invite.as_ref(), self.world.now()) {
+            Ok(Activation::Activate(entry)) => return Ok(Some(entry)),
+            Ok(Activation::Repeated(_)) => return Ok(None),
+            Err(refusal) => refusal,
+        };
+        let is_wrong = refusal == InviteRefusal::Unknown;
+        let is_limited = is_wrong && self.invitations.count_wrong(&user.phone).await?.is_some();
+        let told = if is_limited { Code::TooManyInviteGuesses } else { Code::from(&refusal) };
+        arrival.invite_error = Some(told);
+        Ok(None)
+    }
+
+    /// Draws the transaction up.
     fn draft(
         &self,
-        arrival: &Arrival,
+        arrival: &Arrival<'_>,
         mut user: User,
         slot: u8,
         replaces: Option<&SessionId>,
-        is_loop: bool,
+        entry: Option<Entry>,
     ) -> Draft {
-        let Deps { guesses, users, invites, referrals, sessions, world, .. } = self;
+        let Deps { guesses, users, invites, invitations, sessions, world, .. } = self;
         let ip = arrival.context.coarse_ip();
         let session = self.issuer.begin(&user, slot, arrival.device.clone(), ip);
         let mut writes = Transaction::new(world.new_id())
-            .with(Part::Code, guesses.spend(&arrival.proof))
+            .with(Part::Code, guesses.spend(arrival.proof))
             .with(Part::Session, sessions.put(&session, replaces));
 
         let is_new = arrival.known.is_none();
-        let judged = match &arrival.typed {
-            Some(_) if is_loop => Err(Code::InviteLoop),
-            Some(typed) => judge(&user, InviteCode::parse(typed), arrival.invite.as_ref(), world.now())
-                .map(Some)
-                .map_err(|refusal| Code::from(&refusal)),
-            None => Ok(None),
-        };
-        let made =
-            Made { sign_up: is_new, referral: matches!(judged, Ok(Some(Activation::Activate { .. }))) };
+        let made = Made { sign_up: is_new, referral: entry.is_some() };
         if made.sign_up || made.referral {
             writes = writes.with(Part::Stats, self.stats.made(made));
         }
-        let invite_error = judged.as_ref().err().map(|code| code.as_str().to_owned());
-        if let Ok(Some(Activation::Activate { code, referrer, is_counted })) = judged {
-            if is_counted {
-                writes = writes.with(Part::Invite, invites.enter(&code, &referrer));
+        if !is_new {
+            let present = match &entry {
+                Some(entry) => users.activate(&user, &entry.code, &entry.referrer),
+                None => users.unchanged(&user),
+            };
+            writes = writes.with(Part::User, present);
+        }
+        if let Some(entry) = entry {
+            for (part, write) in invitations.enter(&user, &entry) {
+                writes = writes.with(Part::Entry(part), write);
             }
-            if !is_new {
-                writes = writes.with(Part::User, users.activate(&user, &code, &referrer));
-            }
-            writes = writes
-                .with(Part::Link, referrals.link(&user, &referrer, world.now()))
-                .with(Part::Count, referrals.count_one(&referrer));
-            user.activated_invite_code = Some(code);
-            user.referrer_id = Some(referrer);
-        } else if !is_new {
-            writes = writes.with(Part::User, users.unchanged(&user));
+            user.activated_invite_code = Some(entry.code);
+            user.referrer_id = Some(entry.referrer);
+        }
+        if user.role == Role::Admin && self.admins.contains(&user.phone) {
+            writes = writes.with(Part::Admin, users.made_admin(&user.phone, is_new));
         }
         if is_new {
             writes =
@@ -346,25 +390,24 @@ impl Deps {
             let began = (&user.id, &session.id);
             writes = writes.with(
                 Part::Request,
-                guesses.idempotency().conclude(key, began, is_new, invite_error.as_deref()),
+                guesses.idempotency().conclude(key, began, is_new, arrival.invite_error.map(Code::as_str)),
             );
         }
-        Draft { user, session, invite_error, writes }
+        Draft { user, session, writes }
     }
 
-    /// Who signs in with `phone`, and the slot for the session with what it
+    /// Who signs in, and the slot for the session with what it
     /// replaces: a known user as stored, else a new one. `None` if the known
     /// one is gone, or has another phone by now.
     async fn who_signs_in(
         &self,
-        phone: &Phone,
-        known: Option<&UserId>,
+        arrival: &Arrival<'_>,
     ) -> Result<Option<(User, u8, Option<SessionId>)>, StoreError> {
-        let now = self.world.now();
-        let Some(id) = known else {
+        let (now, phone) = (self.world.now(), &arrival.proof.phone);
+        let Some(id) = &arrival.known else {
             let invite_code = InviteCode::draw(&mut *self.world.rng());
             let mut user = User::new(UserId(self.world.new_id()), phone.clone(), invite_code, now);
-            if self.admins.contains(phone) {
+            if arrival.may_be_admin {
                 user.role = Role::Admin;
             }
             return Ok(Some((user, 0, None)));

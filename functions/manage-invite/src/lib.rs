@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use latchkey::access::gate::Gate;
 use latchkey::base::world::{Rfc3339, World};
+use latchkey::cloud::error::StoreError;
 use latchkey::cloud::transaction::{Committed, Tables, Transaction};
 use latchkey::domain::bearer::Bearer;
 use latchkey::domain::invite::Invite;
@@ -33,8 +34,8 @@ latchkey::function!(ManageInvite);
 #[derive(JsonSchema)]
 pub struct ManageInvite;
 
-/// How often another code is drawn when one is taken.
-const TRIES: u32 = 8;
+/// How often it is drawn up anew: when a code is taken, or entered meanwhile.
+const TRIES: u32 = 20;
 
 /// What to change, as a merge patch (RFC 7396): what is absent stays, null clears.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -111,7 +112,7 @@ impl Endpoint for ManageInvite {
     type Needs = (Gate, Users, Invites, Referrals, Tables, Arc<World>);
 
     async fn call(needs: &Self::Needs, request: Request<Self>) -> Result<Json<Managed>, Problem> {
-        let (gate, users, invites, referrals, ..) = needs;
+        let (gate, users, ..) = needs;
         let id = request.path.target(&request.caller);
         let Wanted { max_uses, expires_at, revoked, redraw } = request.body.0;
         let change = InviteChange {
@@ -121,25 +122,51 @@ impl Endpoint for ManageInvite {
         };
 
         // One's own code is not one's own to manage.
-        let (me, user, count) =
-            join!(gate.admit_staff(&request.caller, Self::STAFF), users.get(&id), referrals.count(&id),);
+        let (me, user) = join!(gate.admit_staff(&request.caller, Self::STAFF), users.get(&id));
         me?;
         let user = user?.ok_or(Code::UserNotFound)?;
-        let count = count?;
-
         if redraw {
             return Ok(Json(draw_another(needs, user, &change).await?));
         }
-        let invite = invites.change(&user.invite_code, &id, &change, count).await?;
-        // Redrawn or gone since it was read: to be tried again.
-        let invite = invite.ok_or(Code::Unavailable)?;
-        Ok(Json(Managed::new(user.invite_code, &invite, count)))
+        Ok(Json(change_present(needs, user, &change).await?))
     }
+}
+
+/// The present code with other terms. With the first that limit it, its uses
+/// begin to be counted, and nobody enters it without: so they go by all who entered
+/// it so far, and are drawn up anew if somebody does meanwhile.
+async fn change_present(
+    (_, _, invites, referrals, tables, world): &<ManageInvite as Endpoint>::Needs,
+    user: User,
+    change: &InviteChange,
+) -> Result<Managed, Problem> {
+    let (id, code) = (&user.id, user.invite_code);
+    for _ in 0..TRIES {
+        let (invite, entered) = join!(invites.get(&code), referrals.shards(id));
+        let (invite, entered) = (invite?, entered?);
+        // Redrawn or gone since the user was read.
+        let invite = invite.filter(|invite| invite.owner_id.as_ref() == Some(id)).ok_or(Code::Unavailable)?;
+        if change.is_empty() {
+            return Ok(Managed::new(code, &invite, entered.sum()));
+        }
+        let is_counted_now = invite.uses.is_none() && change.limits();
+        let so_far = is_counted_now.then(|| entered.sum());
+        let mut changing =
+            Transaction::new(world.new_id()).with((), invites.change(&code, id, change, so_far));
+        if is_counted_now {
+            changing = changing.with_all((), referrals.count_uses(id, Some(&entered)));
+        }
+        if let Committed::Done = changing.commit(tables, world).await? {
+            let invite = invites.get(&code).await.map_err(StoreError::once_written)?.unwrap_or_default();
+            return Ok(Managed::new(code, &invite, entered.sum()));
+        }
+    }
+    Err(Code::Unavailable.into())
 }
 
 /// Another code with the terms that `change` sets, its uses counted from 0.
 async fn draw_another(
-    (_, _, invites, _, tables, world): &<ManageInvite as Endpoint>::Needs,
+    (_, _, invites, referrals, tables, world): &<ManageInvite as Endpoint>::Needs,
     user: User,
     change: &InviteChange,
 ) -> Result<Managed, Problem> {
@@ -153,7 +180,9 @@ async fn draw_another(
     };
     for _ in 0..TRIES {
         let code = InviteCode::draw(&mut *world.rng());
-        let drawing = Transaction::new(world.new_id()).with_all((), invites.redraw(&user, &code, &terms));
+        let drawing = Transaction::new(world.new_id())
+            .with_all((), invites.redraw(&user, &code, &terms))
+            .with_all((), referrals.count_uses(&user.id, None));
         if let Committed::Done = drawing.commit(tables, world).await? {
             return Ok(Managed::new(code, &terms, 0));
         }

@@ -4,27 +4,28 @@
 
 use std::sync::Arc;
 
-use latchkey::base::config::{self, Parameter};
+use latchkey::access::refreshing::Refreshing;
+use latchkey::base::config::Parameter;
 use latchkey::base::error::StartError;
 use latchkey::base::hidden::Hidden;
 use latchkey::base::metrics::{Metric, count};
 use latchkey::base::world::World;
+use latchkey::cloud::error::StoreError;
 use latchkey::cloud::setup::Setup;
 use latchkey::domain::refresh::RefreshToken;
-use latchkey::domain::session::{Late, Session, judge_late};
+use latchkey::domain::session::{Session, Standing};
 use latchkey::domain::user::{Status, User};
 use latchkey::endpoint::needs::Needs;
 use latchkey::endpoint::{Anyone, Endpoint, Request, Route};
 use latchkey::http::body::{JsonBody, Nothing};
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::response::Json;
-use latchkey::tables;
 use latchkey::tables::sessions::{Rotation, Sessions};
 use latchkey::tables::users::Users;
 use latchkey::tokens::issuer::{Issuer, Tokens};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use tokio::try_join;
+use tokio::join;
 
 latchkey::function!(Refresh);
 
@@ -42,13 +43,13 @@ pub struct Deps {
     users: Users,
     sessions: Sessions,
     issuer: Issuer,
-    grace: i64,
+    refreshing: Refreshing,
     world: Arc<World>,
 }
 
 impl Needs for Deps {
     fn parameters() -> Vec<&'static Parameter> {
-        [Issuer::PARAMETERS, &[tables::SESSIONS, &[config::REFRESH_GRACE]]].concat().concat()
+        [Issuer::PARAMETERS, Refreshing::PARAMETERS].concat().concat()
     }
 
     async fn build(setup: &Setup) -> Result<Self, StartError> {
@@ -56,7 +57,7 @@ impl Needs for Deps {
             users: Users::new(setup),
             sessions: Sessions::new(setup),
             issuer: Issuer::build(setup).await?,
-            grace: setup.vars.number(config::REFRESH_GRACE, 0..=3_600)?.into(),
+            refreshing: Refreshing::new(setup)?,
             world: Arc::clone(&setup.world),
         })
     }
@@ -83,35 +84,25 @@ impl Endpoint for Refresh {
     type Needs = Deps;
 
     async fn call(needs: &Deps, request: Request<Self>) -> Result<Json<Tokens>, Problem> {
-        let Deps { users, sessions, issuer, grace, world } = needs;
+        let Deps { users, sessions, issuer, refreshing, world } = needs;
         let token = RefreshToken::parse(&request.body.0.refresh_token.0, issuer.pepper())
             .ok_or(Code::InvalidRefreshToken)?;
         let next = issuer.next(request.context.coarse_ip());
 
-        let (user, rotation) = try_join!(users.get(&token.user_id), sessions.rotate(&token, &next))?;
-        let session = match rotation {
+        let (user, rotation) = join!(users.get(&token.user_id), sessions.rotate(&token, &next));
+        let session = match rotation? {
             Rotation::Rotated(session) => session,
             Rotation::Refused(None) => return Err(Code::InvalidRefreshToken.into()),
-            Rotation::Refused(Some(session)) => {
-                match judge_late(&session, token.generation, next.now, *grace) {
-                    Late::Repeated => session,
-                    Late::Ended => return Err(Code::InvalidRefreshToken.into()),
-                    Late::Stolen => {
-                        tracing::warn!(
-                            user_id = %token.user_id,
-                            session_id = %token.session_id,
-                            "a replaced refresh token was used: the session is ended"
-                        );
-                        count(Metric::RefreshThefts);
-                        sessions.end(&token.user_id, &token.session_id).await?;
-                        return Err(Code::InvalidRefreshToken.into());
-                    }
+            Rotation::Refused(Some(session)) => match refreshing.judge(&token, &session).await? {
+                Standing::Repeated => session,
+                Standing::Current | Standing::Stolen | Standing::Ended => {
+                    return Err(Code::InvalidRefreshToken.into());
                 }
-            }
+            },
         };
-        let user = admit(user, &session, world)?;
+        let user = admit(user.map_err(StoreError::once_written)?, &session, world)?;
         count(Metric::Refreshes);
-        Ok(Json(issuer.tokens(&user, &session, &request.context.public_url).ok_or(Code::Unavailable)?))
+        Ok(Json(issuer.tokens(&user, &session, &request.context.public_url).ok_or(Code::OutcomeUnknown)?))
     }
 }
 

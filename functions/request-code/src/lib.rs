@@ -8,8 +8,9 @@ use http::header::ACCEPT_LANGUAGE;
 use latchkey::access::gate::Gate;
 use latchkey::access::limits;
 use latchkey::access::limits::{Admission, Allowance, CodeAllowance, KeyClaim, Limit, OpenPlace, Passed};
+use latchkey::base::afterwards::Afterwards;
 use latchkey::base::config::{self, Parameter};
-use latchkey::base::error::StartError;
+use latchkey::base::error::{Chain, StartError};
 use latchkey::base::hidden::Hidden;
 use latchkey::base::metrics::{Metric, count};
 use latchkey::base::world::{Timestamp, World};
@@ -60,12 +61,13 @@ pub struct RequestCode;
 /// read, and all that bounds texts.
 pub struct Deps {
     gate: Gate,
-    codes: Codes,
+    codes: Arc<Codes>,
     counters: Counters,
     guard: Arc<Guard>,
     tally: Tally,
     idempotency: Idempotency,
     sender: Sender,
+    afterwards: Arc<Afterwards>,
     pepper: Pepper,
     limits: CrowdLimits,
     region: Region,
@@ -96,11 +98,12 @@ impl Needs for Deps {
         Ok(Self {
             gate,
             idempotency: Idempotency::new(setup, pepper.clone(), codes.limits().ttl),
-            codes,
+            codes: Arc::new(codes),
             counters: Counters::new(setup),
             tally: Tally::new(setup, Arc::clone(&guard)),
             guard,
             sender,
+            afterwards: Arc::clone(&setup.afterwards),
             pepper,
             limits,
             region,
@@ -212,7 +215,8 @@ impl Endpoint for RequestCode {
         count(Metric::CodesAsked);
 
         let purpose = bearer.as_ref().map_or(Purpose::SignIn, |of| Purpose::ChangePhone(of.user_id.clone()));
-        let key = key.map(|key| needs.idempotency.of("code", &key));
+        let caller = bearer.as_ref().map(|bearer| &bearer.user_id);
+        let key = key.map(|key| needs.idempotency.of("code", caller, &key));
         let address = format!("codes#{}", needs.pepper.first().key("address", &context.counted_ip()));
         let (per_address, per_day) = (needs.limits.codes_per_address, needs.limits.texts_per_day);
         let code =
@@ -245,9 +249,15 @@ impl Endpoint for RequestCode {
                 return Ok(told(code.repeated().ok_or(Code::Unavailable)?, needs.world.now(), None));
             }
         };
-        if is_texted && let Err(refused) = needs.text(&phone, issued, wanted.wish(&context)).await {
-            join!(limits::give_back(&limits), needs.tally.count(TextFate::NotSent, &phone, issued.sent_at));
-            return Err(refused.into());
+        if is_texted {
+            if let Err(refused) = needs.text(&phone, issued, wanted.wish(&context)).await {
+                let uncount = needs.tally.count(TextFate::NotSent, &phone, issued.sent_at);
+                join!(limits::give_back(&limits), uncount);
+                return Err(refused.into());
+            }
+            if key.is_some() {
+                needs.remember_text(issued).await;
+            }
         }
         let revealed = needs.reveals_code.then(|| issued.code.as_str().to_owned());
         Ok(told(&issued.live, issued.sent_at, revealed))
@@ -275,5 +285,17 @@ impl Deps {
         sent?;
         count(Metric::CodesTexted);
         Ok(())
+    }
+
+    /// Remembers that a text was handed over, after the answer: a repetition that
+    /// comes before is told that it is not known.
+    async fn remember_text(&self, issued: &Issued) {
+        let (codes, issued) = (Arc::clone(&self.codes), issued.clone());
+        let remember = async move {
+            if let Err(error) = codes.handed_over(&issued).await {
+                tracing::warn!(cause = %Chain(&error), "it was not remembered that a text was handed over");
+            }
+        };
+        self.afterwards.run(remember).await;
     }
 }

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use latchkey::access::gate::Gate;
+use latchkey::access::refreshing::Refreshing;
 use latchkey::base::config::Parameter;
 use latchkey::base::error::StartError;
 use latchkey::base::hidden::Hidden;
@@ -15,6 +16,7 @@ use latchkey::cloud::transaction::{Committed, Tables, Transaction};
 use latchkey::domain::bearer::Bearer;
 use latchkey::domain::pepper::Pepper;
 use latchkey::domain::refresh::RefreshToken;
+use latchkey::domain::session::Standing;
 use latchkey::endpoint::needs::Needs;
 use latchkey::endpoint::{Anyone, Endpoint, Request, Route};
 use latchkey::http::body::{JsonOrNothing, Nothing};
@@ -43,6 +45,7 @@ pub struct Deps {
     gate: Gate,
     users: Users,
     sessions: Sessions,
+    refreshing: Refreshing,
     tables: Tables,
     pepper: Pepper,
     world: Arc<World>,
@@ -50,7 +53,7 @@ pub struct Deps {
 
 impl Needs for Deps {
     fn parameters() -> Vec<&'static Parameter> {
-        [Gate::PARAMETERS, &[&secrets::PEPPER]].concat().concat()
+        [Gate::PARAMETERS, Refreshing::PARAMETERS, &[&secrets::PEPPER]].concat().concat()
     }
 
     async fn build(setup: &Setup) -> Result<Self, StartError> {
@@ -59,6 +62,7 @@ impl Needs for Deps {
             gate,
             users: Users::new(setup),
             sessions: Sessions::new(setup),
+            refreshing: Refreshing::new(setup)?,
             tables: Tables::new(setup),
             pepper,
             world: Arc::clone(&setup.world),
@@ -120,9 +124,7 @@ impl Endpoint for SignOut {
     async fn call(needs: &Deps, request: Request<Self>) -> Result<NoContent, Problem> {
         let Wanted { scope, refresh_token } = request.body.0;
         let bearer = match refresh_token {
-            Some(token) => {
-                RefreshToken::parse(&token.0, &needs.pepper).ok_or(Code::InvalidRefreshToken)?.into()
-            }
+            Some(token) => needs.bearer(&token.0).await?,
             None => needs.gate.bearer(&request.context).await?,
         };
         match scope {
@@ -136,6 +138,16 @@ impl Endpoint for SignOut {
 }
 
 impl Deps {
+    /// Whose a refresh token is, as long as refreshing would not take it for
+    /// stolen. Whether its session is on, the scope asks.
+    async fn bearer(&self, token: &str) -> Result<Bearer, Problem> {
+        let token = RefreshToken::parse(token, &self.pepper).ok_or(Code::InvalidRefreshToken)?;
+        match self.refreshing.look_up(&token).await? {
+            Standing::Current | Standing::Repeated | Standing::Ended => Ok(token.into()),
+            Standing::Stolen => Err(Code::InvalidRefreshToken.into()),
+        }
+    }
+
     /// Raises the epoch that the session is of, if that is still the user's
     /// and the session is on: one write, whatever the number of sessions.
     async fn end_all(&self, bearer: &Bearer) -> Result<(), Problem> {

@@ -6,6 +6,7 @@
 use latchkey::access::gate::Gate;
 use latchkey::base::config::Parameter;
 use latchkey::base::error::StartError;
+use latchkey::cloud::error::StoreError;
 use latchkey::cloud::setup::Setup;
 use latchkey::cloud::transaction::Tables;
 use latchkey::domain::bearer::Bearer;
@@ -23,7 +24,7 @@ use latchkey::settings;
 use latchkey::tables::users::{UserChange, Users};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
-use tokio::{join, try_join};
+use tokio::join;
 
 latchkey::function!(UpdateUser);
 
@@ -33,6 +34,9 @@ latchkey::function!(UpdateUser);
 /// ends all sessions at once.
 #[derive(JsonSchema)]
 pub struct UpdateUser;
+
+/// How often it is tried anew when the user moved meanwhile.
+const TRIES: u32 = 8;
 
 /// A gate, users, and the numbers that never get a role.
 pub struct Deps {
@@ -116,7 +120,7 @@ impl Endpoint for UpdateUser {
 
         let (admitted, referrals) =
             join!(gate.admit_to(&request.caller, &id, Self::STAFF), profiles.referrals(&id));
-        let (me, user) = admitted?;
+        let (me, mut user) = admitted?;
         if role.is_some() || status.is_some() {
             if me.role != Role::Admin {
                 return Err(Problem::from(Code::Forbidden).detail("Only an admin changes role and status."));
@@ -124,9 +128,6 @@ impl Endpoint for UpdateUser {
             if me.id == id {
                 return Err(Problem::from(Code::Forbidden).detail("Nobody changes their own role or status."));
             }
-        }
-        if role.is_some_and(|role| role != Role::User) && testers.names(&user.phone) {
-            return Err(Problem::invalid_field("role", "a test number never gets a role"));
         }
         let referrals = referrals?;
 
@@ -138,9 +139,19 @@ impl Endpoint for UpdateUser {
             status,
             removes_avatar: if avatar_url == Change::Clear { user.avatar_id.clone() } else { None },
         };
-        let (user, referrer) =
-            try_join!(users.change(tables, &id, &change), profiles.person(user.referrer_id.as_ref(), &me))?;
-        let user = user.ok_or(Code::UserNotFound)?;
-        Ok(Json(profiles.profile(user, referrer, referrals, &me, &request.context)))
+        for _ in 0..TRIES {
+            if role.is_some_and(|role| role != Role::User) && testers.names(&user.phone) {
+                return Err(Problem::invalid_field("role", "a test number never gets a role"));
+            }
+            let (changed, referrer) =
+                join!(users.change(tables, &user, &change), profiles.person(user.referrer_id.as_ref(), &me));
+            if let Some(user) = changed? {
+                let referrer = referrer.map_err(StoreError::once_written)?;
+                return Ok(Json(profiles.profile(user, referrer, referrals, &me, &request.context)));
+            }
+            // Gone, or on another phone, meanwhile.
+            user = users.get(&id).await?.ok_or(Code::UserNotFound)?;
+        }
+        Err(Code::Unavailable.into())
     }
 }

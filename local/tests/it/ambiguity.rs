@@ -197,3 +197,73 @@ async fn a_write_waits_for_a_transaction_at_its_item() {
     assert_eq!(app.texts(&phone(1)).await, 1);
     app.request_code(&phone(1)).await.problem(429, "resend_too_soon");
 }
+
+/// An attempt that may have taken effect, and others that were refused.
+#[tokio::test]
+async fn what_may_have_been_done_is_told_so() {
+    let app = App::new().await;
+    let in_doubt = |operation| {
+        app.faults.next(operation, Fault::AppliedThenTimeout);
+        for _ in 0..3 {
+            app.faults.next(operation, Fault::Throttled);
+        }
+    };
+    let alice = app.sign_in(&phone(1)).await;
+    in_doubt("UpdateItem");
+    app.sign_out(&alice.token, "local").await.problem(503, "outcome_unknown");
+    app.get("/v1/users/me", &alice.token).await.problem(401, "session_ended");
+
+    let code = app.code_for(&phone(2)).await;
+    in_doubt("TransactWriteItems");
+    app.exchange(&phone(2), &code).await.problem(503, "outcome_unknown");
+    app.exchange(&phone(2), &code).await.problem(422, "invalid_code");
+
+    // Done, and what is read beside it for the answer cannot be read.
+    let bob = app.sign_in(&phone(3)).await;
+    app.faults.every_try("BatchGetItem", Fault::Lost);
+    app.refresh(&bob.refresh).await.problem(503, "outcome_unknown");
+    app.refresh(&bob.refresh).await.ok(200);
+    assert!(app.faults.all_met());
+
+    // Not done, and told so: nothing was taken from the code.
+    let code = app.code_for(&phone(4)).await;
+    for _ in 0..8 {
+        app.faults.every_try("TransactWriteItems", Fault::Throttled);
+        app.exchange(&phone(4), &code).await.problem(503, "unavailable");
+    }
+    app.exchange(&phone(4), &code).await.ok(200);
+}
+
+/// Giving back is sent once: an answer that is lost may cost, and never gives.
+#[tokio::test]
+async fn what_is_given_back_is_given_back_once() {
+    let app =
+        App::with(&[("TEXTS_PER_DAY", "2"), ("PUMPING_MIN_SENDS", "0"), ("PUMPING_MIN_SENDS_COUNTRY", "0")])
+            .await;
+    let code = app.code_for(&phone(1)).await;
+    let wrong = app.wrong_code(&phone(1)).await;
+    let body = |code: &str| json!({ "phone": phone(1), "code": code });
+    app.post_with_key("/v1/auth/token", "k", &body(&wrong)).await.problem(422, "invalid_code");
+    for _ in 0..10 {
+        // The key, which is refused; the guess; and the guess, given back.
+        for fault in [Fault::Passes, Fault::Passes, Fault::AppliedThenTimeout] {
+            app.faults.next("UpdateItem", fault);
+        }
+        app.post_with_key("/v1/auth/token", "k", &body(&code)).await.problem(422, "idempotency_mismatch");
+        assert!(app.faults.all_met());
+    }
+    for left in [3, 2, 1, 0, 0] {
+        assert_eq!(app.exchange(&phone(1), &wrong).await.problem(422, "invalid_code")["attempts_left"], left);
+    }
+
+    // One text of two was sent. Those refused for the cooldown are none.
+    for _ in 0..10 {
+        for fault in [Fault::Passes, Fault::Passes, Fault::AppliedThenTimeout] {
+            app.faults.next("UpdateItem", fault);
+        }
+        app.request_code(&phone(1)).await.problem(429, "resend_too_soon");
+        assert!(app.faults.all_met());
+    }
+    app.request_code(&phone(2)).await.ok(202);
+    app.request_code(&phone(3)).await.problem(503, "texts_paused");
+}

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use axum::Router;
@@ -12,6 +12,7 @@ use axum::extract::ConnectInfo;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, Method, Request};
 use http_body_util::BodyExt;
+use latchkey::base::afterwards::Afterwards;
 use latchkey::base::config::{self, Parameter, Vars};
 use latchkey::base::error::StartError;
 use latchkey::base::world::{Clock, Timestamp, World};
@@ -79,6 +80,7 @@ pub(crate) struct App {
     pub(crate) vars: Vars,
     engine: Option<Engine>,
     inbox: Inbox,
+    afterwards: Vec<Arc<Afterwards>>,
 }
 
 /// An answer.
@@ -197,7 +199,7 @@ impl App {
         let router = gateway::router(&functions, &world, Kind::Http).unwrap();
         let inbox = Inbox::new(&setup("inbox")).unwrap();
         faults.keep_start();
-        Self { router, clock, faults, world, vars, engine, inbox }
+        Self { router, clock, faults, world, vars, engine, inbox, afterwards: Vec::new() }
     }
 
     /// What a function would be built from; its requests count as `function`'s.
@@ -227,6 +229,28 @@ impl App {
             vars: self.vars.clone(),
             engine: self.engine.clone(),
             inbox: Inbox::new(&self.setup("inbox")).unwrap(),
+            afterwards: Vec::new(),
+        }
+    }
+
+    /// The same, where what can wait is done after the answer, as in Lambda: by
+    /// [`App::finish`].
+    pub(crate) async fn answering_first(self) -> Self {
+        let afterwards = Mutex::new(Vec::new());
+        let setup = |function: &str| {
+            let setup = self.setup(function).answering_first();
+            afterwards.lock().unwrap().push(Arc::clone(&setup.afterwards));
+            setup
+        };
+        let functions = Functions::build(setup).await.unwrap();
+        let router = gateway::router(&functions, &self.world, Kind::Http).unwrap();
+        Self { router, afterwards: afterwards.into_inner().unwrap(), ..self }
+    }
+
+    /// Does what could wait.
+    pub(crate) async fn finish(&self) {
+        for afterwards in &self.afterwards {
+            afterwards.finish().await;
         }
     }
 

@@ -7,7 +7,7 @@ use http::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::app::{App, phone};
+use crate::app::{Answer, App, phone};
 use crate::faults::Fault;
 use crate::trials::trials_of;
 
@@ -129,8 +129,13 @@ async fn the_same_request_at_once_has_one_outcome() {
             racers.join_all().await
         };
         let asked = send(CODE, json!({ "phone": phone(trial) })).await;
+        // Told as texted, or, before that is known, that it is not known.
+        let (told, untold): (Vec<_>, Vec<_>) = asked.iter().partition(|answer| answer.status == 202);
         let challenges: BTreeSet<_> =
-            asked.iter().map(|answer| answer.ok(202)["challenge_id"].to_string()).collect();
+            told.iter().map(|answer| answer.json()["challenge_id"].to_string()).collect();
+        for answer in untold {
+            assert_eq!(answer.problem(503, "outcome_unknown")["retry_after"], 60);
+        }
         assert_eq!((challenges.len(), app.texts(&phone(trial)).await), (1, 1), "trial {trial}");
         let code = app.last_code(&phone(trial)).await;
         // Five attempts at one code: the eight are one request, and one session.
@@ -148,6 +153,87 @@ async fn the_same_request_at_once_has_one_outcome() {
         let again = app.post_with_key(TOKEN, &format!("{trial}"), &body).await;
         assert!(sessions.contains(&again.ok(200)["refresh_token"].to_string()));
     }
+}
+
+/// Between the end of what a key stood for and the end of the session that it began
+/// lie milliseconds.
+#[tokio::test]
+async fn a_key_with_another_body_never_gets_the_session_of_the_first() {
+    let app = App::with(&[("CODE_TTL", "30")]).await;
+    let code = app.code_for(&phone(1)).await;
+    app.clock.tick();
+    let body = json!({ "phone": phone(1), "code": code });
+    app.post_with_key(TOKEN, "k", &body).await.ok(200);
+    let other = json!({ "phone": phone(1), "code": "0000" });
+    let refused = |answer: &Answer| {
+        let code = answer.json()["code"].as_str().unwrap_or_default().to_owned();
+        assert!(["idempotency_mismatch", "invalid_code"].contains(&&*code), "{answer:?}");
+    };
+    // Each look at the clock takes a millisecond, so some of these fall between.
+    app.clock.advance_millis(29_900);
+    for _ in 0..40 {
+        refused(&app.post_with_key(TOKEN, "k", &other).await);
+    }
+}
+
+/// A key is its caller's, where a token says who calls.
+#[tokio::test]
+async fn what_a_key_stands_for_is_its_callers() {
+    let app = App::new().await;
+    let (alice, bob) = (app.sign_in(&phone(1)).await, app.sign_in(&phone(2)).await);
+    let body = json!({ "phone": phone(9), "purpose": "change_phone" }).to_string().into_bytes();
+    let headers = [("idempotency-key", "k")];
+    let ask = async |token: &str| {
+        app.from("203.0.113.77", Method::POST, CODE, Some(token), &headers, body.clone()).await
+    };
+    let first = ask(&alice.token).await.ok(202);
+    ask(&bob.token).await.problem(429, "resend_too_soon");
+    assert_eq!(ask(&alice.token).await.ok(202)["challenge_id"], first["challenge_id"]);
+}
+
+/// What was not handed to a carrier is not told as sent.
+#[tokio::test]
+async fn a_text_that_was_begun_and_not_sent_is_not_told_as_sent() {
+    let app = App::new().await;
+    let body = json!({ "phone": phone(1) });
+    // The key is claimed; the code is made live, and its answer lost each time.
+    app.faults.next("UpdateItem", Fault::Passes);
+    app.faults.every_try("UpdateItem", Fault::AppliedThenTimeout);
+    app.post_with_key(CODE, "k", &body).await.problem(503, "outcome_unknown");
+    app.faults.forget();
+    app.clock.advance(20);
+    let untold = app.post_with_key(CODE, "k", &body).await.problem(503, "outcome_unknown");
+    assert_eq!((untold["retry_after"].as_u64(), app.texts(&phone(1)).await), (Some(40), 0));
+    app.clock.advance(40);
+    let texted = app.post_with_key(CODE, "k", &body).await.ok(202);
+    assert_eq!(app.texts(&phone(1)).await, 1);
+    assert_eq!(app.post_with_key(CODE, "k", &body).await.ok(202)["challenge_id"], texted["challenge_id"]);
+    assert_eq!(app.texts(&phone(1)).await, 1);
+    app.exchange(&phone(1), &app.last_code(&phone(1)).await).await.ok(200);
+}
+
+/// Sent, and not remembered as sent: nobody is told what is not known.
+#[tokio::test]
+async fn a_text_that_was_sent_and_not_remembered_is_texted_anew() {
+    let app = App::with(&[
+        ("TEXTS_PER_DAY", "0"),
+        ("CODES_PER_IP_HOUR", "0"),
+        ("PUMPING_MIN_SENDS", "0"),
+        ("PUMPING_MIN_SENDS_COUNTRY", "0"),
+    ])
+    .await;
+    let body = json!({ "phone": phone(1) });
+    // The key, the code, the numbers of the day, and then that it was handed over.
+    for _ in 0..3 {
+        app.faults.next("UpdateItem", Fault::Passes);
+    }
+    app.faults.every_try("UpdateItem", Fault::Throttled);
+    app.post_with_key(CODE, "k", &body).await.ok(202);
+    assert!(app.faults.all_met());
+    app.post_with_key(CODE, "k", &body).await.problem(503, "outcome_unknown");
+    app.clock.advance(60);
+    app.post_with_key(CODE, "k", &body).await.ok(202);
+    assert_eq!(app.texts(&phone(1)).await, 2);
 }
 
 #[tokio::test]

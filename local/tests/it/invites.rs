@@ -6,7 +6,7 @@ use http::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::app::{ADMIN, Answer, App, phone};
+use crate::app::{ADMIN, Answer, App, FREE, phone};
 use crate::faults::Fault;
 use crate::trials::trials_of;
 
@@ -120,4 +120,65 @@ async fn a_limited_code_is_used_as_often_as_it_may_be() {
         assert_eq!(managed["uses"], count, "trial {trial}");
         assert!(count <= 10 && (trial % 2 == 1 || count == 10), "trial {trial}: {count}");
     }
+}
+
+/// Whoever read the code before it had a limit does not get past it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_holds_for_those_who_are_at_the_door() {
+    for trial in 0..trials_of(50) {
+        let app = Arc::new(App::with_admin(&[("REVEAL_CODE", "true")]).await);
+        let (admin, alice) = (app.sign_in(ADMIN).await, app.sign_in(&phone(0)).await);
+        let mut friends = Vec::new();
+        for n in 1..=12 {
+            friends.push(app.sign_in(&phone(n)).await);
+        }
+        app.faults.trouble(trial);
+        let mut racers = JoinSet::new();
+        for friend in friends {
+            let (app, code) = (Arc::clone(&app), alice.invite_code.clone());
+            racers.spawn(async move { app.activate(&friend.token, &code).await.status });
+        }
+        let terms = [json!({ "max_uses": 3 }), json!({ "revoked": true }), json!({ "redraw": true })];
+        let term = &terms[trial as usize % 3];
+        let limited = manage(&app, &admin.token, &alice.id, term.clone()).await;
+        let at_that_time = limited.json()["uses"].as_u64();
+        let answers = racers.join_all().await;
+        app.faults.calm();
+        assert!(answers.iter().all(|status| [200, 404, 503].contains(status)), "{answers:?}");
+        let count = app.me(&alice).await["referrals_count"].as_u64().unwrap();
+        let managed = manage(&app, &admin.token, &alice.id, json!({})).await.ok(200);
+        if limited.status == 200 && *term != terms[2] {
+            assert_eq!(managed["uses"], count, "trial {trial}");
+            let most = at_that_time.unwrap().max(if *term == terms[0] { 3 } else { 0 });
+            assert!(count <= most, "trial {trial}: {count} of {most}");
+        }
+    }
+}
+
+/// Wrong codes are counted for the phone: neither another account nor a sign-in
+/// starts anew.
+#[tokio::test]
+async fn wrong_codes_are_counted_for_the_phone() {
+    let vars = [("INVITE_GUESSES_PER_DAY", "3"), ("REVEAL_CODE", "true")];
+    let app = App::with(&[&vars, FREE].concat()).await;
+    let owner = app.sign_in(&phone(9)).await;
+    let along = async |code: &str| {
+        let texted = app.code_for(&phone(1)).await;
+        let body = json!({ "phone": phone(1), "code": texted, "invite_code": code });
+        app.post("/v1/auth/token", body).await.ok(200)
+    };
+    assert_eq!(along("ZZZZZZ").await["invite_error"], "invite_code_not_found");
+    let alice = app.sign_in(&phone(1)).await;
+    app.activate(&alice.token, "ZZZZZ1").await.problem(404, "invite_code_not_found");
+    assert_eq!(app.delete_user(&alice.token, "me").await.status, 204);
+    assert_eq!(along("ZZZZZ2").await["invite_error"], "invite_code_not_found");
+    // Three were wrong: now not even a right one is told.
+    let alice = app.sign_in(&phone(1)).await;
+    for code in ["ZZZZZ3", &owner.invite_code] {
+        app.activate(&alice.token, code).await.problem(429, "too_many_invite_guesses");
+        assert_eq!(along(code).await["invite_error"], "too_many_invite_guesses");
+    }
+    assert_eq!(app.me(&owner).await["referrals_count"], 0);
+    app.clock.advance(86_400);
+    assert!(along(&owner.invite_code).await["invite_error"].is_null());
 }

@@ -38,6 +38,29 @@ async fn the_first_admins_are_named_and_make_others() {
     assert_eq!(refused.problem(422, "invalid_request")["errors"][0]["field"], "role");
 }
 
+/// A number of `ADMIN_PHONES` makes an admin once, whoever has it then.
+#[tokio::test]
+async fn a_number_makes_an_admin_once() {
+    let app = App::with_admin(&[]).await;
+    let (admin, alice) = (app.sign_in(ADMIN).await, app.sign_in(&phone(1)).await);
+    app.update_user(&admin.token, &alice.id, &json!({ "role": "admin" })).await.ok(200);
+    app.update_user(&alice.token, &admin.id, &json!({ "role": "user" })).await.ok(200);
+    assert_eq!(app.delete_user(&admin.token, "me").await.status, 204);
+    let again = app.sign_in_later(ADMIN).await;
+    assert_eq!(app.me(&again).await["role"], "user");
+    assert!(!app.everything().await.contains("79990000000\"}},\"made"), "what remembers it names no number");
+
+    // One who was an admin before anything was remembered.
+    let app = App::new().await;
+    let admin = app.sign_in(ADMIN).await;
+    app.set_user(&admin.id, "SET #role = :admin, staff_role = :admin").await;
+    let named = app.again_with(&[("ADMIN_PHONES", ADMIN)]).await;
+    app.clock.advance(60);
+    let admin = named.sign_in(ADMIN).await;
+    assert_eq!(app.delete_user(&admin.token, "me").await.status, 204);
+    assert_eq!(app.me(&named.sign_in_later(ADMIN).await).await["role"], "user");
+}
+
 #[tokio::test]
 async fn a_ban_ends_everything_until_it_is_lifted() {
     let app = App::with_admin(&[]).await;

@@ -24,8 +24,8 @@ async fn an_account_moves_to_a_number_that_proved_itself() {
     let app = App::with_admin(&[]).await;
     let (alice, bob) = (app.sign_in(&phone(1)).await, app.sign_in(&phone(2)).await);
     app.activate(&alice.token, &bob.invite_code).await.ok(200);
-    // Texts of one millisecond have no order.
-    app.clock.advance(1);
+    // The old number was just texted, and is not texted again so soon.
+    app.clock.advance(60);
     ask_to_move(&app, &alice.token, &phone(9)).await.ok(202);
     let code = app.last_code(&phone(9)).await;
     let profile = move_to(&app, &alice.token, &phone(9), &code).await.ok(200);
@@ -84,6 +84,67 @@ async fn a_taken_number_is_told_only_after_its_code() {
         (json!(phone(1)), json!(phone(2)))
     );
     assert!(!app.last_text(&phone(1)).await.contains("изменён"), "nothing happened");
+}
+
+/// Whether a number that was left is told, after what was done before.
+async fn is_told(app: &App) -> bool {
+    let alice = app.sign_in(&phone(1)).await;
+    app.clock.advance(60);
+    let before = app.texts(&phone(1)).await;
+    ask_to_move(app, &alice.token, &phone(9)).await.ok(202);
+    move_to(app, &alice.token, &phone(9), &app.last_code(&phone(9)).await).await.ok(200);
+    app.texts(&phone(1)).await > before
+}
+
+/// What tells the old number is a text like any other.
+#[tokio::test]
+async fn the_notice_keeps_to_the_limits_of_texts() {
+    assert!(is_told(&App::new().await).await);
+    for vars in [
+        // Two a day, and one of them to the new number; one an hour; other countries.
+        &[("TEXTS_PER_DAY", "2")][..],
+        &[("CODES_PER_PHONE_HOUR", "1")],
+        &[("CODES_PER_PHONE_DAY", "1")],
+        &[("RESEND_COOLDOWN", "61")],
+    ] {
+        assert!(!is_told(&App::with(vars).await).await, "{vars:?}");
+    }
+    // Signed in where the country was allowed, and left where it is not any more.
+    let app = App::new().await;
+    let alice = app.sign_in(&phone(1)).await;
+    app.clock.advance(60);
+    let narrowed = app.again_with(&[("ALLOWED_COUNTRIES", "US")]).await;
+    ask_to_move(&app, &alice.token, "+12015550199").await.ok(202);
+    let code = app.last_code("+12015550199").await;
+    move_to(&narrowed, &alice.token, "+12015550199", &code).await.ok(200);
+    assert_eq!(app.texts(&phone(1)).await, 1);
+    // It counts: the number that was left has its cooldown.
+    let app = App::new().await;
+    assert!(is_told(&app).await);
+    app.request_code(&phone(1)).await.problem(429, "resend_too_soon");
+}
+
+/// A number whose code everybody knows never holds a role.
+#[tokio::test]
+async fn staff_never_move_to_a_test_number() {
+    let tester = "+12015550123";
+    let app = App::with_admin(&[("TEST_PHONES", "+12015550123=1234@2026-12-31")]).await;
+    let admin = app.sign_in(ADMIN).await;
+    ask_to_move(&app, &admin.token, tester).await.ok(202);
+    for _ in 0..6 {
+        let refused = move_to(&app, &admin.token, tester, "1234").await.problem(422, "invalid_request");
+        assert_eq!(refused["errors"][0]["field"], "phone", "and no guess is lost by it");
+    }
+    // A moderator whose number became a test number signs in no more.
+    let alice = app.sign_in(&phone(1)).await;
+    app.update_user(&admin.token, &alice.id, &json!({ "role": "moderator" })).await.ok(200);
+    let listed = format!("{}=1234@2026-12-31", phone(1));
+    let later = app.again_with(&[("TEST_PHONES", &listed)]).await;
+    app.clock.advance(60);
+    later.request_code(&phone(1)).await.ok(202);
+    later.exchange(&phone(1), "1234").await.problem(403, "forbidden");
+    app.update_user(&admin.token, &alice.id, &json!({ "role": "user" })).await.ok(200);
+    later.exchange(&phone(1), "1234").await.ok(200);
 }
 
 /// Two users and a newcomer want one number, half of the trials with faults: it

@@ -420,3 +420,28 @@ async fn call(app: &App, token: &str, route: &str) -> Answer {
     };
     app.raw(method.parse().unwrap(), &path, Some(token), body).await
 }
+
+/// A refresh token is judged alike wherever it is taken.
+#[tokio::test]
+async fn a_token_that_was_replaced_long_ago_signs_out_nobody_else() {
+    for scope in ["global", "others", "local"] {
+        let app = App::new().await;
+        let (alice, other) = (app.sign_in(&phone(1)).await, app.sign_in_later(&phone(1)).await);
+        let sign_out = async |token: &str| {
+            app.post("/v1/auth/logout", json!({ "scope": scope, "refresh_token": token })).await
+        };
+        let next = app.refresh(&alice.refresh).await.ok(200);
+        app.clock.advance(31);
+        sign_out(&alice.refresh).await.problem(401, "invalid_refresh_token");
+        // It is in two hands, so its session is over; the other is not.
+        app.get("/v1/users/me", next["access_token"].as_str().unwrap()).await.problem(401, "session_ended");
+        app.me(&other).await;
+
+        // The one replaced a moment ago still may, as it may refresh.
+        let third = app.sign_in_later(&phone(1)).await;
+        app.refresh(&third.refresh).await.ok(200);
+        assert_eq!(sign_out(&third.refresh).await.status, 204, "{scope}");
+        let ended = app.get("/v1/users/me", &other.token).await.status;
+        assert_eq!(ended, if scope == "local" { 200 } else { 401 }, "{scope}");
+    }
+}

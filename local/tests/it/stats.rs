@@ -6,6 +6,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::app::{ADMIN, App, phone};
+use crate::faults::Fault;
 
 #[tokio::test]
 async fn numbers_are_counted_per_day() {
@@ -80,4 +81,21 @@ async fn sign_ups_are_counted_exactly() {
     let stats = app.get("/v1/stats?days=1", &admin.token).await.ok(200);
     assert!(users > 50, "{users}");
     assert_eq!(stats["items"][0]["sign_ups"], users);
+}
+
+/// A code counts as entered once it is, and once.
+#[tokio::test]
+async fn a_code_that_was_tried_in_vain_is_entered_once() {
+    let app = App::with_admin(&[]).await;
+    let admin = app.sign_in(ADMIN).await;
+    let code = app.code_for(&phone(1)).await;
+    for _ in 0..8 {
+        app.faults.every_try("TransactWriteItems", Fault::Throttled);
+        app.exchange(&phone(1), &code).await.problem(503, "unavailable");
+        assert!(app.faults.all_met(), "and none of these guesses is counted");
+    }
+    app.exchange(&phone(1), &code).await.ok(200);
+    app.exchange(&phone(1), &code).await.problem(422, "invalid_code");
+    let today = &app.get("/v1/stats?days=1", &admin.token).await.ok(200)["items"][0];
+    assert_eq!((&today["codes_texted"], &today["codes_entered"]), (&json!(2), &json!(2)));
 }

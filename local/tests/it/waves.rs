@@ -22,6 +22,7 @@ async fn waves(app: &App, request: impl Future<Output = Answer>) -> (u32, Answer
     let elapsed = start.elapsed();
     app.faults.latency(Duration::ZERO);
     let asked = app.faults.asked();
+    app.finish().await;
     let texts = asked.iter().filter(|asked| asked.is_text()).count();
     let waves = u32::try_from(elapsed.as_millis() / LATENCY.as_millis()).unwrap();
     (waves - u32::try_from(texts).unwrap(), answer, asked)
@@ -29,7 +30,7 @@ async fn waves(app: &App, request: impl Future<Output = Answer>) -> (u32, Answer
 
 #[tokio::test(start_paused = true)]
 async fn every_endpoint_keeps_its_budget() {
-    let app = App::new().await;
+    let app = App::new().await.answering_first().await;
     let alice = app.sign_in(&phone(1)).await;
     let bob = app.sign_in(&phone(2)).await;
     let carol = app.sign_in(&phone(3)).await;
@@ -131,7 +132,7 @@ async fn sessions_keep_their_budget() {
 
 #[tokio::test(start_paused = true)]
 async fn people_keep_their_budget() {
-    let app = App::with_admin(&[("TEXTS_PER_DAY", "100")]).await;
+    let app = App::with_admin(&[("TEXTS_PER_DAY", "100")]).await.answering_first().await;
     let admin = app.sign_in(ADMIN).await;
     let (alice, bob) = (app.sign_in(&phone(1)).await, app.sign_in(&phone(2)).await);
     app.activate(&alice.token, &bob.invite_code).await.ok(200);
@@ -161,6 +162,7 @@ async fn people_keep_their_budget() {
     assert_eq!(count, 1, "request-code, another phone");
     let code = app.last_code(&phone(9)).await;
     let body = json!({ "phone": phone(9), "code": code });
+    app.clock.advance(60);
     let put = app.json(Method::PUT, "/v1/users/me/phone", &alice.token, &body);
     let (count, answer, _) = waves(&app, put).await;
     answer.ok(200);
@@ -179,12 +181,12 @@ async fn limits_and_keys_cost_no_wave() {
         ("PUMPING_MIN_SENDS", "1"),
         ("PUMPING_MIN_SENDS_COUNTRY", "2"),
     ];
-    let app = App::with(&limits).await;
+    let app = App::with(&limits).await.answering_first().await;
     let ask = async |key: &'static str, n: u32| {
         let body = json!({ "phone": phone(n) });
         waves(&app, app.post_with_key("/v1/auth/code", key, &body)).await
     };
-    // What is counted of a text goes beside it, and its own trip is left out.
+    // What is counted of a text is counted after the answer, and its own trip is left out.
     let (count, answer, _) = ask("a", 1).await;
     answer.ok(202);
     assert_eq!(count, 1, "request-code");

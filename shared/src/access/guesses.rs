@@ -71,7 +71,7 @@ impl Guesses {
 
     /// How a request that exchanges a code is remembered.
     pub fn remember(&self, key: &IdempotencyKey) -> Remembered {
-        self.idempotency.of("token", key)
+        self.idempotency.of("token", None, key)
     }
 
     /// The requests that are remembered.
@@ -120,14 +120,26 @@ impl Guesses {
         }
     }
 
+    /// What is told where a right guess came to nothing: unless its code may be
+    /// spent, it is taken back.
+    pub async fn undone(&self, proof: &Proof, problem: Problem) -> Problem {
+        if matches!(problem.code(), Code::OutcomeUnknown | Code::InvalidCode) {
+            return problem;
+        }
+        match self.codes.unprove(proof).await {
+            Err(error) if problem.code() == Code::Unavailable => error.once_written().into(),
+            _ => problem,
+        }
+    }
+
     /// Spends a code that was entered, in one transaction with what it is spent
     /// for.
     pub fn spend(&self, proof: &Proof) -> Write {
         self.codes.spend(proof)
     }
 
-    /// Counts that a text's code was entered, beside the transaction that spends
-    /// it or after the answer. A test number has no text.
+    /// Counts that a text's code was entered, once the transaction that spends it
+    /// took effect. A test number has no text.
     pub async fn count_entered(&self, proof: &Proof) {
         if self.testers.find(&proof.phone, self.world.now()).is_none() {
             metrics::count(Metric::CodesEntered);

@@ -1,5 +1,8 @@
-//! Who may: the gate, guesses at codes, and all that limits them.
+//! Who may: the gate, guesses at codes, refresh tokens, entering invite codes, and
+//! all that limits them.
 
 pub mod gate;
 pub mod guesses;
+pub mod invitations;
 pub mod limits;
+pub mod refreshing;

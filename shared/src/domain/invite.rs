@@ -52,14 +52,18 @@ pub enum Activation {
     /// The same code was activated before: nothing is left to do.
     Repeated(InviteCode),
     /// This one can be activated.
-    Activate {
-        /// Which.
-        code: InviteCode,
-        /// Whose it is.
-        referrer: UserId,
-        /// Whether its uses are counted.
-        is_counted: bool,
-    },
+    Activate(Entry),
+}
+
+/// A code that can be entered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Which.
+    pub code: InviteCode,
+    /// Whose it is.
+    pub referrer: UserId,
+    /// Whether its uses are counted.
+    pub is_counted: bool,
 }
 
 /// Judges the code that `me` enters, in the order that the API promises. Whether
@@ -76,9 +80,11 @@ pub fn judge(
         (Some(before), ..) => Err(InviteRefusal::AlreadyActivated(before.clone())),
         (None, Some(code), _) if code == me.invite_code || owner == Some(&me.id) => Err(InviteRefusal::Own),
         (None, Some(code), Some(invite)) if invite.is_open(now) => match owner {
-            Some(owner) => {
-                Ok(Activation::Activate { code, referrer: owner.clone(), is_counted: invite.uses.is_some() })
-            }
+            Some(owner) => Ok(Activation::Activate(Entry {
+                code,
+                referrer: owner.clone(),
+                is_counted: invite.uses.is_some(),
+            })),
             None => Err(InviteRefusal::Unknown),
         },
         _ => Err(InviteRefusal::Unknown),
@@ -124,7 +130,11 @@ mod tests {
             judge(me, code, invite.as_ref(), now)
         };
         let activate = |is_counted| {
-            Ok(Activation::Activate { code: code("BBBBBB"), referrer: UserId("friend".into()), is_counted })
+            Ok(Activation::Activate(Entry {
+                code: code("BBBBBB"),
+                referrer: UserId("friend".into()),
+                is_counted,
+            }))
         };
         let b = || Some(code("BBBBBB"));
         assert_eq!(judge(&me, b(), Some(of("friend"))), activate(false));

@@ -94,30 +94,35 @@ impl Session {
     pub fn is_on(&self, epoch: u32, now: Timestamp) -> bool {
         self.id.epoch() == Some(epoch) && now < self.ends_at()
     }
+
+    /// How a refresh token of `generation` stands to it: the one rule for all that
+    /// take such a token.
+    pub fn judge(&self, generation: u32, now: Timestamp, grace_seconds: i64) -> Standing {
+        let is_just_replaced = generation.checked_add(1) == Some(self.generation)
+            && now < self.last_seen_at.plus_seconds(grace_seconds);
+        if now >= self.ends_at() || generation > self.generation {
+            Standing::Ended
+        } else if generation == self.generation {
+            Standing::Current
+        } else if is_just_replaced {
+            Standing::Repeated
+        } else {
+            Standing::Stolen
+        }
+    }
 }
 
-/// How a refresh token stands to its session, when it is not the one in use.
+/// How a refresh token stands to its session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Late {
+pub enum Standing {
+    /// It is the one in use.
+    Current,
     /// It was replaced a moment ago: the answer was lost, or two asked at once.
     Repeated,
     /// It was replaced long ago: somebody else has it too.
     Stolen,
     /// The session is over, or never had such a token.
     Ended,
-}
-
-/// Judges a refresh token of `generation` that `session` did not take.
-pub fn judge_late(session: &Session, generation: u32, now: Timestamp, grace_seconds: i64) -> Late {
-    let is_just_replaced = generation.checked_add(1) == Some(session.generation)
-        && now < session.last_seen_at.plus_seconds(grace_seconds);
-    if now >= session.ends_at() || generation >= session.generation {
-        Late::Ended
-    } else if is_just_replaced {
-        Late::Repeated
-    } else {
-        Late::Stolen
-    }
 }
 
 /// The slot for a new session among what the slots of a user of `epoch` hold:
@@ -190,17 +195,19 @@ mod tests {
     #[test]
     fn a_replaced_token_is_a_repetition_for_a_moment_and_a_theft_after() {
         let session = Session { generation: 5, ..session(0, 10_000, 1_000_000) };
-        let judge = |generation, millis| judge_late(&session, generation, at(millis), 30);
-        assert_eq!(judge(4, 10_000), Late::Repeated);
-        assert_eq!(judge(4, 39_999), Late::Repeated);
-        assert_eq!(judge(4, 40_000), Late::Stolen);
-        assert_eq!(judge(3, 10_000), Late::Stolen);
-        assert_eq!(judge(0, 10_000), Late::Stolen);
-        assert_eq!(judge(4, 1_000_000), Late::Ended);
-        for unknown in [5, 6, u32::MAX] {
-            assert_eq!(judge(unknown, 10_000), Late::Ended);
+        let judge = |generation, millis| session.judge(generation, at(millis), 30);
+        assert_eq!(judge(5, 999_999), Standing::Current);
+        assert_eq!(judge(4, 10_000), Standing::Repeated);
+        assert_eq!(judge(4, 39_999), Standing::Repeated);
+        assert_eq!(judge(4, 40_000), Standing::Stolen);
+        assert_eq!(judge(3, 10_000), Standing::Stolen);
+        assert_eq!(judge(0, 10_000), Standing::Stolen);
+        assert_eq!(judge(4, 1_000_000), Standing::Ended);
+        assert_eq!(judge(5, 1_000_000), Standing::Ended);
+        for unknown in [6, u32::MAX] {
+            assert_eq!(judge(unknown, 10_000), Standing::Ended);
         }
-        assert_eq!(judge_late(&session, 4, at(10_000), 0), Late::Stolen, "no grace");
+        assert_eq!(session.judge(4, at(10_000), 0), Standing::Stolen, "no grace");
     }
 
     #[test]

@@ -269,6 +269,12 @@ impl Problem {
             .detail(format!("{}; try again in {seconds} s.", code.title()))
     }
 
+    /// 503 for a request that was begun before, and it is not known what came of
+    /// it; it can be repeated from `until` on.
+    pub fn begun(until: Timestamp, now: Timestamp) -> Self {
+        Self { retry_after: Some(now.seconds_until(until).max(1)), ..Code::OutcomeUnknown.into() }
+    }
+
     /// 405 with the methods that this path has.
     pub fn method_not_allowed(methods: &[&str]) -> Self {
         let allow = methods.join(", ");

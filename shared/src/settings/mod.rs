@@ -47,6 +47,12 @@ pub fn crowd_limits(vars: &Vars) -> Result<CrowdLimits, BadParameter> {
     })
 }
 
+/// How many wrong invite codes a phone may enter in a day.
+pub fn invite_guesses(vars: &Vars) -> Result<Window, BadParameter> {
+    let most = vars.number(config::INVITE_GUESSES_PER_DAY, 0..=1_000_000)?;
+    Ok(Window { most, seconds: DAY })
+}
+
 /// What [`pumping`] reads.
 pub const PUMPING: &[&Parameter] = &[
     config::PUMPING_MIN_SENDS,

@@ -25,6 +25,10 @@ use crate::settings;
 use crate::tables;
 use crate::tables::register::Register;
 
+/// The attribute of a live code whose text was handed to a carrier, or that has
+/// none.
+const HANDED_OVER: &str = "handed_over";
+
 /// The codes of all phones.
 pub struct Codes {
     table: Table,
@@ -44,7 +48,7 @@ pub struct Live {
 }
 
 /// A code that is live now, and has still to be sent.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Issued {
     /// What whoever asked is told.
     pub live: Live,
@@ -63,6 +67,18 @@ pub enum Issue {
     Issued(Issued),
     /// The same request was answered before, and its code is still live.
     Repeated(Live),
+    /// The same request made a code live before, and it is not known whether its
+    /// text left. From then on it is texted anew.
+    Begun(Timestamp),
+    /// The phone had too many, or one just now.
+    Limited(LimitMet),
+}
+
+/// How counting a text without a code ended.
+#[derive(Debug)]
+pub enum Note {
+    /// It is counted, as of then.
+    Noted(Timestamp),
     /// The phone had too many, or one just now.
     Limited(LimitMet),
 }
@@ -126,8 +142,8 @@ impl Codes {
     }
 
     /// Makes a new code live for a phone, if its limits allow one more text.
-    /// Where `request` names the request, and it was the last one answered, its
-    /// code is kept.
+    /// Where `request` names the request, and the text of the last one was handed
+    /// over, its code is kept.
     pub async fn issue(
         &self,
         phone: Phone,
@@ -187,13 +203,16 @@ impl Codes {
             .set("last_code = if_not_exists(live_code, :none)")
             .value(":none", AttributeValue::M(Item::new()))
             .assign(TTL, number(self.ttl(now)));
+        if !issued.counts {
+            live.insert(HANDED_OVER.to_owned(), AttributeValue::Bool(true));
+        }
         if let Some(request) = request {
             live.insert("request_key".to_owned(), string(request));
             update = update
-                .only_if(
+                .only_if(format!(
                     "attribute_not_exists(live_code.request_key) OR live_code.request_key <> :request \
-                     OR live_code.expires_at <= :now",
-                )
+                     OR live_code.expires_at <= :now OR attribute_not_exists(live_code.{HANDED_OVER})",
+                ))
                 .value(":request", string(request))
                 .value(":now", number(now.millis()));
         }
@@ -210,19 +229,63 @@ impl Codes {
         let live = LiveCode(&item);
         if request.is_some() && live.string("request_key") == request && live.expires_at() > now {
             let cooldown = self.limits.cooldown.full_until(&times, now).filter(|_| issued.counts);
-            return Ok(Issue::Repeated(Live {
-                challenge_id: live.string("challenge_id").unwrap_or_default().to_owned(),
-                expires_at: live.expires_at(),
-                resend_at: cooldown.unwrap_or(now),
-            }));
+            match (live.get(HANDED_OVER), cooldown) {
+                (Some(_), _) => {
+                    return Ok(Issue::Repeated(Live {
+                        challenge_id: live.string("challenge_id").unwrap_or_default().to_owned(),
+                        expires_at: live.expires_at(),
+                        resend_at: cooldown.unwrap_or(now),
+                    }));
+                }
+                (None, Some(until)) => return Ok(Issue::Begun(until)),
+                (None, None) => {}
+            }
         }
-        let full = |window: &Window| window.full_until(&times, now);
+        Ok(Issue::Limited(self.limit_met(&times, now)))
+    }
+
+    /// Counts a text without a code among those to a phone, as of now.
+    pub async fn note_text(&self, phone: &Phone) -> Result<Note, StoreError> {
+        let (now, register) = (self.table.world.now(), self.texts());
+        let update = self.update(self.pepper.first(), phone).assign(TTL, number(self.ttl(now)));
+        let update = register.require_room(update, &self.limits.sends(), now);
+        Ok(match self.table.send(register.shift_in(update, now)).await? {
+            Written::Done(_) => Note::Noted(now),
+            Written::Refused(item) => Note::Limited(self.limit_met(&register.read(&item), now)),
+        })
+    }
+
+    /// Gives back a text that was counted `at` and did not leave, unless another
+    /// was counted since.
+    pub async fn unnote_text(&self, phone: &Phone, at: Timestamp) -> Result<(), StoreError> {
+        let update = self.update(self.pepper.first(), phone).if_equal("t1", number(at.millis()));
+        self.table.send_once(self.texts().shift_out(update)).await?;
+        Ok(())
+    }
+
+    /// Which limit on texts to a phone is met, by when it was texted.
+    fn limit_met(&self, times: &[Timestamp], now: Timestamp) -> LimitMet {
+        let full = |window: &Window| window.full_until(times, now);
         let is_capped = full(&self.limits.per_hour).or(full(&self.limits.per_day)).is_some();
-        Ok(Issue::Limited(LimitMet {
+        LimitMet {
             of: if is_capped { LimitOf::Codes } else { LimitOf::Cooldown },
             // True to the second only if nothing else holds it up then.
-            until: windows.iter().filter_map(full).max().unwrap_or(now),
-        }))
+            until: self.limits.sends().iter().filter_map(full).max().unwrap_or(now),
+        }
+    }
+
+    /// Remembers that the text of a code was handed over, as long as the code is
+    /// the live one: only then is the same request told so again. If the table
+    /// does not answer, that request is not told.
+    pub async fn handed_over(&self, issued: &Issued) -> Result<(), StoreError> {
+        let update = self
+            .update(self.pepper.first(), &issued.phone)
+            .only_if("live_code.challenge_id = :challenge")
+            .value(":challenge", string(&issued.live.challenge_id))
+            .set(format!("live_code.{HANDED_OVER} = :true"))
+            .value(":true", AttributeValue::Bool(true));
+        self.table.send(update).await?;
+        Ok(())
     }
 
     /// Gives back the code and the allowance of a text that is known not to
@@ -317,11 +380,20 @@ impl Codes {
     /// Takes a guess back that was counted and is not compared. If the table
     /// does not answer, it stays counted.
     pub async fn uncount(&self, counted: &CountedGuess) -> Result<(), StoreError> {
-        let Some(entry) = self.pepper.entry(&counted.pepper_entry) else { return Ok(()) };
+        self.uncount_one(&counted.phone, &counted.pepper_entry, &counted.hash).await
+    }
+
+    /// Takes a right guess back whose code was not spent after all.
+    pub async fn unprove(&self, proof: &Proof) -> Result<(), StoreError> {
+        self.uncount_one(&proof.phone, &proof.pepper_entry, &proof.hash).await
+    }
+
+    async fn uncount_one(&self, phone: &Phone, pepper_entry: &str, hash: &[u8]) -> Result<(), StoreError> {
+        let Some(entry) = self.pepper.entry(pepper_entry) else { return Ok(()) };
         let update = self
-            .update(entry, &counted.phone)
+            .update(entry, phone)
             .only_if("live_code.code_hash = :hash AND live_code.attempts > :zero")
-            .value(":hash", blob(counted.hash.clone()))
+            .value(":hash", blob(hash.to_vec()))
             .set("live_code.attempts = live_code.attempts - :one")
             .value(":one", number(1));
         self.table.send_once(self.guesses().shift_out(update)).await?;

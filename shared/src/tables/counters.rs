@@ -7,7 +7,7 @@ use crate::cloud::error::StoreError;
 use crate::cloud::items::{TTL, number};
 use crate::cloud::setup::Setup;
 use crate::cloud::table::Table;
-use crate::cloud::writes::Written;
+use crate::cloud::writes::{Write, Written};
 use crate::domain::limits::Window;
 
 /// All counters.
@@ -32,11 +32,23 @@ impl Counters {
     /// this hour or day of the clock (UTC). A lost answer may count twice, never
     /// too few.
     pub async fn take(&self, what: &str, window: Window) -> Result<Taken, StoreError> {
-        if !window.is_on() {
-            return Ok(Taken::Counted(None));
-        }
-        let start = self.0.world.now().seconds().div_euclid(window.seconds) * window.seconds;
-        let until = Timestamp::from_millis((start + window.seconds) * 1_000);
+        let Some((key, update, until)) = self.update(what, window) else { return Ok(Taken::Counted(None)) };
+        Ok(match self.0.send(update).await? {
+            Written::Done(_) => Taken::Counted(Some(key)),
+            Written::Refused(_) => Taken::Full(until),
+        })
+    }
+
+    /// One more of `what` as part of a transaction, refused if the limit is
+    /// reached, and until when it holds then; `None` where nothing is limited.
+    pub fn one_more(&self, what: &str, window: Window) -> Option<(Write, Timestamp)> {
+        self.update(what, window).map(|(_, update, until)| (update, until))
+    }
+
+    fn update(&self, what: &str, window: Window) -> Option<(String, Write, Timestamp)> {
+        let seconds = window.is_on().then_some(window.seconds)?;
+        let start = self.0.world.now().seconds().div_euclid(seconds) * seconds;
+        let until = Timestamp::from_millis((start + seconds) * 1_000);
         let key = format!("{what}#{start}");
         let update = self
             .0
@@ -47,10 +59,7 @@ impl Counters {
             .value(":zero", number(0))
             .value(":one", number(1))
             .assign(TTL, number(until.seconds()));
-        Ok(match self.0.send(update).await? {
-            Written::Done(_) => Taken::Counted(Some(key)),
-            Written::Refused(_) => Taken::Full(until),
-        })
+        Some((key, update, until))
     }
 
     /// Gives one back that came to nothing. If the table does not answer, it

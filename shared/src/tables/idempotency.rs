@@ -62,6 +62,8 @@ pub struct Began {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub invite_error: Option<String>,
     ends_at: Timestamp,
+    /// With which body: the key may come with another before this ends.
+    request_body: String,
 }
 
 /// What is known of a request.
@@ -79,10 +81,12 @@ impl Idempotency {
         Self { table: Table::new(setup, config::CODES_TABLE), pepper, life: life.into() }
     }
 
-    /// How `request` to `endpoint` is remembered.
-    pub fn of(&self, endpoint: &str, request: &IdempotencyKey) -> Remembered {
+    /// How `request` to `endpoint` is remembered: where a token says who calls,
+    /// apart from what others send.
+    pub fn of(&self, endpoint: &str, caller: Option<&UserId>, request: &IdempotencyKey) -> Remembered {
         let entry = self.pepper.first();
-        let name = format!("{endpoint}\n{}", request.key);
+        let caller = caller.map_or("", |caller| &caller.0);
+        let name = format!("{endpoint}\n{caller}\n{}", request.key);
         Remembered {
             key: format!("request#{}", entry.key("request", &name)),
             digest: entry.key("request body", &format!("{name}\n{}", request.body.0)),
@@ -104,13 +108,14 @@ impl Idempotency {
             .assign("expires_at", number(until.millis()))
             .assign(TTL, number(until.seconds()));
         Ok(match self.table.send(update).await? {
-            Written::Done(item) => Claim::Same(began(&item, now)),
+            Written::Done(item) => Claim::Same(began(&item, request, now)),
             Written::Refused(_) => Claim::Mismatch,
         })
     }
 
     /// Remembers which session a request began, in one transaction with it;
-    /// refused if it began one already ([`Idempotency::began`] tells which).
+    /// refused if it began one already ([`Idempotency::began`] tells which), or if
+    /// its key came with another body by now.
     pub fn conclude(
         &self,
         request: &Remembered,
@@ -125,24 +130,27 @@ impl Idempotency {
             is_new,
             invite_error: invite_error.map(str::to_owned),
             ends_at: now.plus_seconds(self.life),
+            request_body: request.digest.clone(),
         };
         self.table
             .update(&request.key)
             .only_if("request_body = :body")
-            .only_if("attribute_not_exists(began) OR began.ends_at <= :now")
+            .only_if("attribute_not_exists(began) OR began.ends_at <= :now OR began.request_body <> :body")
             .value(":body", string(&request.digest))
             .value(":now", number(now.millis()))
             .assign("began", AttributeValue::M(write(&began)))
             .telling()
     }
 
-    /// The session that a refused [`Idempotency::conclude`] found begun.
-    pub fn began(&self, refused: &RefusedPart) -> Option<Began> {
-        began(&refused.0, self.table.world.now())
+    /// The session that a refused [`Idempotency::conclude`] of `request` found
+    /// begun.
+    pub fn began(&self, request: &Remembered, refused: &RefusedPart) -> Option<Began> {
+        began(&refused.0, request, self.table.world.now())
     }
 }
 
-fn began(item: &Item, now: Timestamp) -> Option<Began> {
+fn began(item: &Item, request: &Remembered, now: Timestamp) -> Option<Began> {
     let began = item.get("began")?.as_m().ok()?.clone();
-    serde_dynamo::from_item(began).ok().filter(|began: &Began| began.ends_at > now)
+    let began: Began = serde_dynamo::from_item(began).ok()?;
+    (began.ends_at > now && began.request_body == request.digest).then_some(began)
 }

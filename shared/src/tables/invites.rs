@@ -5,10 +5,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use crate::base::config;
 use crate::base::world::Timestamp;
 use crate::cloud::error::StoreError;
-use crate::cloud::items::{Item, number, read, string, write};
+use crate::cloud::items::{Item, number, string, write};
 use crate::cloud::setup::Setup;
 use crate::cloud::table::Table;
-use crate::cloud::writes::{Write, Written};
+use crate::cloud::writes::Write;
 use crate::domain::invite::Invite;
 use crate::domain::invite_code::InviteCode;
 use crate::domain::user::{Change, User, UserId};
@@ -26,6 +26,20 @@ pub struct InviteChange {
     pub expires_at: Change<Timestamp>,
     /// Whether it is out of use.
     pub revoked: Option<bool>,
+}
+
+impl InviteChange {
+    /// Whether it changes nothing.
+    pub fn is_empty(&self) -> bool {
+        self.max_uses == Change::Keep && self.expires_at == Change::Keep && self.revoked.is_none()
+    }
+
+    /// Whether it can keep somebody from entering the code.
+    pub const fn limits(&self) -> bool {
+        matches!(self.max_uses, Change::Set(_))
+            || matches!(self.expires_at, Change::Set(_))
+            || matches!(self.revoked, Some(true))
+    }
 }
 
 impl Invites {
@@ -61,36 +75,35 @@ impl Invites {
             .value(":one", number(1))
     }
 
-    /// Changes the terms of a user's present code; the code as it is then, or
-    /// `None` if it is not the user's. With a limit its uses are counted, from
+    /// Changes the terms of a user's present code; refused if it is not the
+    /// user's. Where its uses are counted from then on, it is from
     /// `uses_so_far` on.
-    pub async fn change(
+    pub fn change(
         &self,
         code: &InviteCode,
         owner: &UserId,
         change: &InviteChange,
-        uses_so_far: u64,
-    ) -> Result<Option<Invite>, StoreError> {
+        uses_so_far: Option<u64>,
+    ) -> Write {
         let mut update = self.0.update(keys::invite(code)).if_equal("owner_id", string(&owner.0));
+        if let Some(uses) = uses_so_far {
+            update = update
+                .set("uses = if_not_exists(uses, :uses)")
+                .value(":uses", AttributeValue::N(uses.to_string()));
+        }
         update = match change.max_uses {
             Change::Keep => update,
             Change::Clear => update.remove("max_uses"),
-            Change::Set(most) => update
-                .assign("max_uses", number(most))
-                .set("uses = if_not_exists(uses, :uses)")
-                .value(":uses", AttributeValue::N(uses_so_far.to_string())),
+            Change::Set(most) => update.assign("max_uses", number(most)),
         };
         update = match change.expires_at {
             Change::Keep => update,
             Change::Clear => update.remove("expires_at"),
             Change::Set(end) => update.assign("expires_at", number(end.millis())),
         };
-        if let Some(revoked) = change.revoked {
-            update = update.assign("revoked", AttributeValue::Bool(revoked));
-        }
-        match self.0.send(update).await? {
-            Written::Done(item) => read(item).map(Some),
-            Written::Refused(_) => Ok(None),
+        match change.revoked {
+            Some(revoked) => update.assign("revoked", AttributeValue::Bool(revoked)),
+            None => update,
         }
     }
 

@@ -1,12 +1,14 @@
 //! Referrals: who entered whose code, and how many did.
 
+use aws_sdk_dynamodb::types::AttributeValue;
+use futures_util::future::try_join_all;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 use crate::base::config;
 use crate::base::world::Timestamp;
 use crate::cloud::error::StoreError;
-use crate::cloud::items::{read, string, write};
+use crate::cloud::items::{number, read, string, write};
 use crate::cloud::setup::Setup;
 use crate::cloud::table::Table;
 use crate::cloud::writes::Write;
@@ -38,6 +40,17 @@ struct Edge {
 #[derive(Deserialize)]
 struct CountItem {
     n: i64,
+}
+
+/// The counts of a user's referrals, shard by shard.
+#[derive(Debug)]
+pub struct Shards(Vec<Option<i64>>);
+
+impl Shards {
+    /// How many entered the user's code.
+    pub fn sum(&self) -> u64 {
+        u64::try_from(self.0.iter().flatten().sum::<i64>()).unwrap_or(0)
+    }
 }
 
 impl Referrals {
@@ -82,10 +95,7 @@ impl Referrals {
 
     /// How many entered a user's code, exactly.
     pub async fn count(&self, of: &UserId) -> Result<u64, StoreError> {
-        let items = self.0.get_all(shards(of).collect()).await?;
-        let sum: i64 =
-            items.into_iter().map(|item| read::<CountItem>(item).map(|item| item.n)).sum::<Result<_, _>>()?;
-        Ok(u64::try_from(sum).unwrap_or(0))
+        Ok(self.shards(of).await?.sum())
     }
 
     /// That `referrer` invited `user`; refused if either invited the other
@@ -99,9 +109,36 @@ impl Referrals {
         self.0.put_if_absent(keys::edge(referrer, &user.id), write(&edge))
     }
 
-    /// One more in the referrer's count.
-    pub fn count_one(&self, referrer: &UserId) -> Write {
-        self.add(referrer, 1)
+    /// One more in the referrer's count; refused where the uses of the referrer's
+    /// codes are counted by now, and that of this one is not.
+    pub fn count_one(&self, referrer: &UserId, is_counted: bool) -> Write {
+        let add = self.add(referrer, 1);
+        if is_counted { add } else { add.if_absent("counts_uses") }
+    }
+
+    /// How many entered a user's code, as the shards have it.
+    pub async fn shards(&self, of: &UserId) -> Result<Shards, StoreError> {
+        let read = try_join_all(shards(of).map(async |shard| self.0.get::<CountItem>(&shard).await)).await?;
+        Ok(Shards(read.into_iter().map(|item| item.map(|item| item.n)).collect()))
+    }
+
+    /// From now on the uses of a user's codes are counted: nobody enters one
+    /// without. Refused if anybody entered one since the shards were `seen`; what
+    /// else is counted from them belongs into the same transaction.
+    pub fn count_uses(&self, of: &UserId, seen: Option<&Shards>) -> Vec<Write> {
+        let mark = |(index, shard): (usize, String)| {
+            let update = self
+                .0
+                .update(shard)
+                .set("n = if_not_exists(n, :zero)")
+                .value(":zero", number(0))
+                .assign("counts_uses", AttributeValue::Bool(true));
+            match seen.and_then(|Shards(all)| all.get(index)) {
+                Some(n) => update.if_still("n", n.map(number)),
+                None => update,
+            }
+        };
+        shards(of).enumerate().map(mark).collect()
     }
 
     /// That `user` is on another phone, for the list of who invited `user`.

@@ -1,8 +1,11 @@
 //! Users, and whose each phone is.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::RngExt;
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
 use crate::base::config;
 use crate::base::world::Month;
@@ -62,18 +65,23 @@ impl Users {
         Ok(item.map(|item| item.owner_id))
     }
 
-    /// Changes a user; the user as it is then, or `None` if it is gone. An avatar
-    /// goes in one transaction with all else, which takes one read more.
+    /// Changes a user; the user as it is then, or `None` if it is gone, or, where
+    /// its role changes, on another phone than `seen`. An avatar goes in one
+    /// transaction with all else, which takes one read more.
     ///
     /// # Errors
     /// Also if the avatar is another by now.
     pub async fn change(
         &self,
         tables: &Tables,
-        id: &UserId,
+        seen: &User,
         change: &UserChange,
     ) -> Result<Option<User>, StoreError> {
-        let update = changed(self.0.update(keys::user(id)).if_present("pk"), change);
+        let id = &seen.id;
+        let mut update = changed(self.0.update(keys::user(id)).if_present("pk"), change);
+        if change.role.is_some() {
+            update = update.if_equal("phone", string(seen.phone.as_str()));
+        }
         let Some(avatar) = &change.removes_avatar else {
             return match self.0.send(update).await? {
                 Written::Done(item) => read(item).map(Some),
@@ -85,7 +93,7 @@ impl Users {
             .with((), update)
             .with((), self.0.delete(keys::avatar(avatar)));
         match changing.commit(tables, &self.0.world).await? {
-            Committed::Done => self.get(id).await,
+            Committed::Done => self.get(id).await.map_err(StoreError::once_written),
             Committed::Refused(_) => Err(StoreError::Unavailable("the avatar is another by now".into())),
         }
     }
@@ -108,6 +116,13 @@ impl Users {
     pub fn claim_phone(&self, phone: &Phone, owner: &UserId) -> Write {
         let owner = Item::from([("owner_id".to_owned(), string(&owner.0))]);
         self.0.put_if_absent(phone_key(phone), owner)
+    }
+
+    /// That a number of `ADMIN_PHONES` made an admin; where it `does` so now, refused
+    /// if it did before.
+    pub fn made_admin(&self, phone: &Phone, does: bool) -> Write {
+        let made = self.0.update(admin_key(phone)).assign("made", AttributeValue::Bool(true));
+        if does { made.if_absent("pk") } else { made }
     }
 
     /// That `seen` may still sign in as it was read: same phone, active, no
@@ -147,13 +162,13 @@ impl Users {
     }
 
     /// Moves `seen` to another phone, and frees the old one; refused if the user
-    /// changed since it was read. The new one must be claimed beside it
-    /// ([`Users::claim_phone`]).
-    pub fn move_phone(&self, seen: &User, phone: &Phone) -> [Write; 2] {
-        [
-            as_seen(self.0.update(keys::user(&seen.id)), seen).assign("phone", string(phone.as_str())),
-            self.0.delete(phone_key(&seen.phone)),
-        ]
+    /// changed since it was read, in its role, too, where that `counts`. The new one
+    /// must be claimed beside it ([`Users::claim_phone`]).
+    pub fn move_phone(&self, seen: &User, phone: &Phone, counts: bool) -> [Write; 2] {
+        let moved =
+            as_seen(self.0.update(keys::user(&seen.id)), seen).assign("phone", string(phone.as_str()));
+        let moved = if counts { moved.if_equal("role", string(seen.role.as_str())) } else { moved };
+        [moved, self.0.delete(phone_key(&seen.phone))]
     }
 }
 
@@ -195,6 +210,11 @@ fn changed(mut update: Write, change: &UserChange) -> Write {
 pub fn activated_code(refused: &RefusedPart) -> Option<InviteCode> {
     let AttributeValue::S(code) = refused.0.get("activated_invite_code")? else { return None };
     InviteCode::parse(code)
+}
+
+/// Not the number itself: the item outlives whoever had it.
+fn admin_key(phone: &Phone) -> String {
+    format!("admin#{}", URL_SAFE_NO_PAD.encode(Sha256::digest(phone.as_str())))
 }
 
 fn phone_key(phone: &Phone) -> String {

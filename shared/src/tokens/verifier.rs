@@ -18,12 +18,9 @@ use crate::tokens::keys::install_cryptography;
 /// How far the clocks of those who check may be off, in seconds.
 const LEEWAY: i64 = 60;
 
-/// An instance reads the keyset again for an unknown key at most this often,
-/// in seconds, so that made-up keys cost nothing.
-const REREAD_AFTER: i64 = 5;
-
-/// And beside its other reads this often, in seconds, so that a key which was
-/// taken out of the secret is soon refused everywhere.
+/// An instance reads the keyset again beside its other reads this often, in
+/// seconds, so that a key which was taken out of the secret is soon refused
+/// everywhere.
 const STALE_AFTER: i64 = 300;
 
 /// What checks access tokens.
@@ -123,17 +120,13 @@ impl Verifier {
         Ok(keys)
     }
 
+    /// Looks an unknown key up at once. Whoever makes keys up costs one read a
+    /// request, as anybody does; were it done more seldom, they would keep keys that
+    /// are new from being found.
     async fn key(&self, kid: &str) -> Result<DecodingKey, TokenError> {
-        let (key, read_at) = {
-            let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-            (known.keys.get(kid).cloned(), known.read_at)
-        };
-        if let Some(key) = key {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner).keys.get(kid).cloned();
+        if let Some(key) = known {
             return Ok(key);
-        }
-        let now = self.world.now();
-        if now < read_at.plus_seconds(REREAD_AFTER) && read_at <= now {
-            return Err(TokenError::Invalid(None));
         }
         self.reread().await?.get(kid).cloned().ok_or(TokenError::Invalid(None))
     }

@@ -36,7 +36,7 @@ impl<'a> CodeAllowance<'a> {
     pub fn issued(&self) -> Option<&Issued> {
         match self.asked.get()? {
             Issue::Issued(issued) => Some(issued),
-            Issue::Repeated(_) | Issue::Limited(_) => None,
+            Issue::Repeated(_) | Issue::Begun(_) | Issue::Limited(_) => None,
         }
     }
 
@@ -44,7 +44,7 @@ impl<'a> CodeAllowance<'a> {
     pub fn repeated(&self) -> Option<&Live> {
         match self.asked.get()? {
             Issue::Repeated(live) => Some(live),
-            Issue::Issued(_) | Issue::Limited(_) => None,
+            Issue::Issued(_) | Issue::Begun(_) | Issue::Limited(_) => None,
         }
     }
 }
@@ -59,6 +59,7 @@ impl Limit for CodeAllowance<'_> {
             match asked.map(|asked| self.asked.get_or_init(|| asked)) {
                 Ok(Issue::Issued(_)) => Verdict::Granted,
                 Ok(Issue::Repeated(_)) => Verdict::Repeated,
+                Ok(Issue::Begun(until)) => Verdict::Begun(*until),
                 Ok(Issue::Limited(limit)) => Verdict::Met(*limit),
                 Err(error) => Verdict::Stopped(error.into()),
             }

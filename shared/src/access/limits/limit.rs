@@ -6,7 +6,7 @@ use crate::base::error::Chain;
 use crate::base::world::Timestamp;
 use crate::cloud::error::StoreError;
 use crate::domain::limits::LimitMet;
-use crate::http::problem::Problem;
+use crate::http::problem::{Code, Problem};
 
 /// One limit of one request. It keeps what it took, so that it knows the way
 /// back.
@@ -31,6 +31,9 @@ pub enum Verdict {
     Met(LimitMet),
     /// The same request was answered before: it takes nothing more.
     Repeated,
+    /// The same request was begun before, and what came of it is not known. Until
+    /// then nothing else will.
+    Begun(Timestamp),
     /// Something else is in the way.
     Stopped(Problem),
 }
@@ -53,31 +56,51 @@ pub enum Passed {
 pub async fn take(limits: &[&dyn Limit], now: Timestamp) -> Result<Passed, Problem> {
     let verdicts = join_all(limits.iter().map(|limit| limit.take())).await;
     let judged = judge(verdicts, now);
-    if !matches!(judged, Ok(Passed::Granted)) {
-        give_back(limits).await;
+    if matches!(judged, Ok(Passed::Granted)) {
+        return judged;
     }
-    judged
+    let is_all_back = give_back(limits).await;
+    match judged {
+        // Something was changed, after all.
+        Err(problem) if problem.code() == Code::Unavailable && !is_all_back => {
+            Err(Code::OutcomeUnknown.into())
+        }
+        judged => judged,
+    }
 }
 
 /// Gives everything back at once. What cannot be given back stays counted,
-/// which is the safe side.
-pub async fn give_back(limits: &[&dyn Limit]) {
+/// which is the safe side; then it answers `false`.
+pub async fn give_back(limits: &[&dyn Limit]) -> bool {
     let given = join_all(limits.iter().map(|limit| limit.give_back())).await;
+    let mut is_all_back = true;
     for error in given.into_iter().filter_map(Result::err) {
+        is_all_back = false;
         tracing::warn!(cause = %Chain(&error), "an allowance was not given back");
     }
+    is_all_back
 }
 
 fn judge(verdicts: Vec<Verdict>, now: Timestamp) -> Result<Passed, Problem> {
     let (mut nothing, mut met, mut is_repeated) = (None, None::<LimitMet>, false);
+    let (mut begun, mut stopped) = (None, None::<Problem>);
     for verdict in verdicts {
         match verdict {
             Verdict::Granted => {}
             Verdict::Nothing(problem) => nothing = nothing.or(Some(problem)),
             Verdict::Met(limit) => met = met.filter(|other| other.until >= limit.until).or(Some(limit)),
             Verdict::Repeated => is_repeated = true,
-            Verdict::Stopped(problem) => return Err(problem),
+            Verdict::Begun(until) => begun = Some(until),
+            // What may have been done must be told.
+            Verdict::Stopped(problem) if problem.code() == Code::OutcomeUnknown => return Err(problem),
+            Verdict::Stopped(problem) => stopped = stopped.or(Some(problem)),
         }
+    }
+    if let Some(problem) = stopped {
+        return Err(problem);
+    }
+    if let Some(until) = begun {
+        return Err(Problem::begun(until, now));
     }
     match (is_repeated, met, nothing) {
         (true, ..) => Ok(Passed::Repeated),
@@ -91,7 +114,6 @@ fn judge(verdicts: Vec<Verdict>, now: Timestamp) -> Result<Passed, Problem> {
 mod tests {
     use super::*;
     use crate::domain::limits::LimitOf;
-    use crate::http::problem::Code;
 
     fn met(of: LimitOf, until: i64) -> Verdict {
         Verdict::Met(LimitMet { of, until: Timestamp::from_millis(until) })
@@ -110,5 +132,10 @@ mod tests {
         assert_eq!(code(two), Err(Code::TooManyRequests), "wherever it stands");
         assert_eq!(code(vec![met(LimitOf::Address, 1), Verdict::Repeated, nothing()]), Ok(Passed::Repeated));
         assert_eq!(code(vec![Verdict::Repeated, stopped()]), Err(Code::IdempotencyMismatch));
+        let begun = || Verdict::Begun(Timestamp::from_millis(1));
+        assert_eq!(code(vec![begun(), met(LimitOf::Day, 9), nothing()]), Err(Code::OutcomeUnknown));
+        assert_eq!(code(vec![begun(), stopped()]), Err(Code::IdempotencyMismatch));
+        let unknown = Verdict::Stopped(Code::OutcomeUnknown.into());
+        assert_eq!(code(vec![stopped(), unknown]), Err(Code::OutcomeUnknown), "it may have been done");
     }
 }

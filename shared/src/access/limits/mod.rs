@@ -10,6 +10,7 @@ mod counted;
 mod guess;
 mod key;
 mod limit;
+mod notice;
 mod place;
 
 pub use admission::Admission;
@@ -18,4 +19,5 @@ pub use counted::Allowance;
 pub use guess::GuessAllowance;
 pub use key::KeyClaim;
 pub use limit::{Limit, Passed, Verdict, give_back, take};
+pub use notice::NoticeAllowance;
 pub use place::OpenPlace;

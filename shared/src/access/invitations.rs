@@ -1,0 +1,122 @@
+//! Entering an invite code: how many wrong ones a phone may enter, and what is
+//! written for a right one, on its own or along with a sign-in.
+
+use std::sync::Arc;
+
+use crate::base::config::{self, BadParameter, Parameter};
+use crate::base::world::World;
+use crate::cloud::error::StoreError;
+use crate::cloud::setup::Setup;
+use crate::cloud::writes::Write;
+use crate::domain::invite::{Entry, Invite};
+use crate::domain::invite_code::InviteCode;
+use crate::domain::limits::{LimitMet, LimitOf, Window};
+use crate::domain::pepper::Pepper;
+use crate::domain::phone::Phone;
+use crate::domain::user::User;
+use crate::settings;
+use crate::tables;
+use crate::tables::counters::{Counters, Taken};
+use crate::tables::invites::Invites;
+use crate::tables::referrals::Referrals;
+
+/// What enters invite codes.
+pub struct Invitations {
+    invites: Invites,
+    referrals: Referrals,
+    counters: Counters,
+    pepper: Pepper,
+    per_day: Window,
+    world: Arc<World>,
+}
+
+/// The parts of a transaction that enters a code, beside the user's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// That the phone may enter one more.
+    Guess,
+    /// The referral.
+    Link,
+    /// The referrer's count.
+    Count,
+    /// The code's own count of uses.
+    Invite,
+}
+
+/// Why a transaction that enters a code was refused.
+#[derive(Debug)]
+pub enum Refusal {
+    /// The phone entered too many that were wrong.
+    Limited(LimitMet),
+    /// One of the two invited the other before.
+    Loop,
+    /// The code is not what it was read as: it must be read again.
+    Changed,
+}
+
+impl Invitations {
+    /// The parameters that [`Invitations::new`] reads.
+    pub const PARAMETERS: &[&[&Parameter]] =
+        &[tables::USERS, tables::CODES, &[config::INVITE_GUESSES_PER_DAY]];
+
+    /// Those of the deployment.
+    pub fn new(setup: &Setup, pepper: Pepper) -> Result<Self, BadParameter> {
+        Ok(Self {
+            invites: Invites::new(setup),
+            referrals: Referrals::new(setup),
+            counters: Counters::new(setup),
+            pepper,
+            per_day: settings::invite_guesses(&setup.vars)?,
+            world: Arc::clone(&setup.world),
+        })
+    }
+
+    /// Whose a code is, and on what terms it may be entered.
+    pub async fn find(&self, code: Option<&InviteCode>) -> Result<Option<Invite>, StoreError> {
+        match code {
+            Some(code) => self.invites.get(code).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Counts a wrong code that somebody with `phone` entered. Where that are too
+    /// many, not even that it is wrong is told.
+    pub async fn count_wrong(&self, phone: &Phone) -> Result<Option<LimitMet>, StoreError> {
+        Ok(match self.counters.take(&self.name(phone), self.per_day).await? {
+            Taken::Counted(_) => None,
+            Taken::Full(until) => Some(LimitMet { of: LimitOf::InviteGuesses, until }),
+        })
+    }
+
+    /// What is written when `user` enters a code. It is counted as one more try,
+    /// in the same transaction: of however many at once, no more are told right or
+    /// wrong than the limit allows.
+    pub fn enter(&self, user: &User, entry: &Entry) -> Vec<(Part, Write)> {
+        let Entry { code, referrer, is_counted } = entry;
+        let guess = self.counters.one_more(&self.name(&user.phone), self.per_day);
+        let mut writes: Vec<_> = guess.map(|(guess, _)| (Part::Guess, guess)).into_iter().collect();
+        writes.push((Part::Link, self.referrals.link(user, referrer, self.world.now())));
+        writes.push((Part::Count, self.referrals.count_one(referrer, *is_counted)));
+        if *is_counted {
+            writes.push((Part::Invite, self.invites.enter(code, referrer)));
+        }
+        writes
+    }
+
+    /// Why those parts were refused: the weightiest reason.
+    pub fn why(&self, refused: &[Part], phone: &Phone) -> Refusal {
+        if refused.contains(&Part::Guess)
+            && let Some((_, until)) = self.counters.one_more(&self.name(phone), self.per_day)
+        {
+            Refusal::Limited(LimitMet { of: LimitOf::InviteGuesses, until })
+        } else if refused.contains(&Part::Link) {
+            Refusal::Loop
+        } else {
+            Refusal::Changed
+        }
+    }
+
+    fn name(&self, phone: &Phone) -> String {
+        format!("invites#{}", self.pepper.first().key("invites", phone.as_str()))
+    }
+}
