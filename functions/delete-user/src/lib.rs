@@ -8,6 +8,7 @@ use latchkey::access::gate::Gate;
 use latchkey::base::config::Parameter;
 use latchkey::base::error::StartError;
 use latchkey::base::world::World;
+use latchkey::cloud::error::StoreError;
 use latchkey::cloud::secrets;
 use latchkey::cloud::setup::Setup;
 use latchkey::cloud::transaction::{Committed, Tables, Transaction};
@@ -91,17 +92,30 @@ impl Endpoint for DeleteUser {
     type Needs = Deps;
 
     /// One transaction, so there is no state between "there" and "gone" that a
-    /// crash could leave behind.
+    /// crash could leave behind. Where that cannot be had, the invite code is closed
+    /// first; whoever repeats finishes.
     async fn call(needs: &Deps, request: Request<Self>) -> Result<NoContent, Problem> {
         let id = request.path.target(&request.caller);
         let (_, mut user) = needs.gate.admit_to(&request.caller, &id, Self::STAFF).await?;
+        let mut is_closed = false;
         for _ in 0..TRIES {
-            match needs.deletion(&user).commit(&needs.tables, &needs.world).await? {
-                Committed::Done => return Ok(NoContent),
-                Committed::Refused(_) => user = needs.users.get(&id).await?.ok_or(Code::UserNotFound)?,
+            match needs.deletion(&user).commit(&needs.tables, &needs.world).await {
+                Ok(Committed::Done) => return Ok(NoContent),
+                Ok(Committed::Refused(_)) => {
+                    let read = needs.users.get(&id).await;
+                    let read = if is_closed { read.map_err(StoreError::once_written) } else { read };
+                    user = read?.ok_or(Code::UserNotFound)?;
+                }
+                // Many enter the invite code at this moment, perhaps, and are at its counts.
+                Err(StoreError::Unavailable(_)) if !is_closed => {
+                    needs.invites.close(&user.invite_code).await?;
+                    is_closed = true;
+                }
+                Err(error) if is_closed => return Err(error.once_written().into()),
+                Err(error) => return Err(error.into()),
             }
         }
-        Err(Code::Unavailable.into())
+        Err(if is_closed { Code::OutcomeUnknown } else { Code::Unavailable }.into())
     }
 }
 

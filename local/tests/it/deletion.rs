@@ -120,3 +120,18 @@ async fn a_deletion_and_all_else_at_once_leave_a_clean_state() {
     }
     assert_eq!(app.me(&inviter).await["referrals_count"], listed.len(), "exact after any deletion");
 }
+
+/// Whose code many enter is deleted all the same: the code is closed first.
+#[tokio::test]
+async fn one_whose_code_is_being_entered_is_deleted() {
+    let app = App::new().await;
+    let (alice, bob) = (app.sign_in(&phone(1)).await, app.sign_in(&phone(2)).await);
+    let conflicts = |n| (0..n).for_each(|_| app.faults.next("TransactWriteItems", Fault::Conflict));
+    conflicts(20);
+    app.delete_user(&alice.token, "me").await.problem(503, "outcome_unknown");
+    assert!(app.faults.all_met());
+    app.activate(&bob.token, &alice.invite_code).await.problem(404, "invite_code_not_found");
+    conflicts(10);
+    assert_eq!(app.delete_user(&alice.token, "me").await.status, 204);
+    assert!(!app.everything().await.contains(&alice.id));
+}

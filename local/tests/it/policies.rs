@@ -122,6 +122,19 @@ async fn policies_are_as_narrow_as_what_is_called() {
     app.json(Method::PUT, "/v1/users/me/phone", &carol.token, &body).await.ok(200);
     assert_eq!(app.delete_user(&carol.token, "me").await.status, 204);
 
+    // While the pepper has two entries, each moves what it finds under the other.
+    let two = "another-pepper-of-the-tests,pepper-of-the-tests";
+    let rotated = app.again_with(&[("PEPPER_SECRET", two)]).await;
+    let dave = app.sign_in(&phone(6)).await;
+    app.request_code(&phone(7)).await.ok(202);
+    rotated.request_code(&phone(7)).await.problem(429, "resend_too_soon");
+    app.request_code(&phone(8)).await.ok(202);
+    rotated.exchange(&phone(8), &app.last_code(&phone(8)).await).await.ok(200);
+    let body = json!({ "phone": phone(9), "purpose": "change_phone" });
+    app.json(Method::POST, "/v1/auth/code", &dave.token, &body).await.ok(202);
+    let body = json!({ "phone": phone(9), "code": app.last_code(&phone(9)).await });
+    rotated.json(Method::PUT, "/v1/users/me/phone", &dave.token, &body).await.ok(200);
+
     // Whichever starts first after a rotation publishes the keys.
     for function in functions::all::<Mount>() {
         let another = format!("signing-secret-of-{}", function.name());

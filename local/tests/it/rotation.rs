@@ -137,6 +137,37 @@ async fn guesses_are_counted_across_a_rotation() {
     moved.exchange(&phone(1), &right).await.problem(422, "invalid_code");
 }
 
+/// A rotation of the pepper begins nothing anew: neither cooldown nor caps, nor a
+/// second live code beside the first.
+#[tokio::test]
+async fn a_rotation_leaves_one_code_and_all_that_was_counted() {
+    let [one, two] = ["one-0123456789abcdef", "two-0123456789abcdef"];
+    let (first, moved) = (format!("{one},{two}"), format!("{two},{one}"));
+    let app = App::with(&[("PEPPER_SECRET", &first)]).await;
+    let moved = app.again_with(&[("PEPPER_SECRET", &moved)]).await;
+    let old = app.code_for(&phone(1)).await;
+    moved.request_code(&phone(1)).await.problem(429, "resend_too_soon");
+    app.clock.advance(60);
+    let wrong = app.wrong_code(&phone(1)).await;
+    moved.exchange(&phone(1), &wrong).await.problem(422, "invalid_code");
+    let new = moved.code_for(&phone(1)).await;
+    for instance in [&app, &moved, &app] {
+        if old != new {
+            instance.exchange(&phone(1), &old).await.problem(422, "invalid_code");
+        }
+    }
+    app.exchange(&phone(1), &new).await.ok(200);
+    // Two of five were texted; the rest of the hour's are the same everywhere.
+    for instance in [&moved, &app, &moved] {
+        app.clock.advance(60);
+        instance.request_code(&phone(1)).await.ok(202);
+    }
+    app.clock.advance(60);
+    for instance in [&app, &moved] {
+        instance.request_code(&phone(1)).await.problem(429, "too_many_codes");
+    }
+}
+
 /// A slow instance of an older version of the secret undoes no rotation.
 #[tokio::test]
 async fn an_older_version_never_takes_the_place_of_a_later_one() {

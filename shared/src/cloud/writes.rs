@@ -15,7 +15,7 @@ use crate::cloud::error::StoreError;
 use crate::cloud::items::{Item, number, string};
 
 /// The attribute in which each write leaves the identifier of its invocation.
-const WRITTEN_BY: &str = "written_by";
+pub(crate) const WRITTEN_BY: &str = "written_by";
 
 /// A write to one item, on conditions that must all hold.
 #[derive(Clone, Debug)]

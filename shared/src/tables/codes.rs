@@ -8,21 +8,21 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::base::config::{self, Parameter};
+use crate::base::config::Parameter;
 use crate::base::error::StartError;
 use crate::base::world::Timestamp;
 use crate::cloud::error::StoreError;
 use crate::cloud::items::{Item, TTL, blob, number, string};
 use crate::cloud::setup::Setup;
-use crate::cloud::table::Table;
 use crate::cloud::writes::{Write, Written};
 use crate::domain::code::{OneTimeCode, Purpose};
 use crate::domain::limits::{CodeLimits, DAY, LimitMet, LimitOf, Window};
-use crate::domain::pepper::{Pepper, PepperEntry};
+use crate::domain::pepper::Pepper;
 use crate::domain::phone::Phone;
 use crate::domain::phone_lists::TestPhone;
 use crate::settings;
 use crate::tables;
+use crate::tables::phone_items::{PEPPER_ENTRY, PhoneItems};
 use crate::tables::register::Register;
 
 /// The attribute of a live code whose text was handed to a carrier, or that has
@@ -31,7 +31,7 @@ const HANDED_OVER: &str = "handed_over";
 
 /// The codes of all phones.
 pub struct Codes {
-    table: Table,
+    items: PhoneItems,
     pepper: Pepper,
     limits: CodeLimits,
 }
@@ -122,7 +122,6 @@ pub struct Proof {
     pub phone: Phone,
     /// When the code was sent.
     pub sent_at: Timestamp,
-    pepper_entry: String,
     hash: Vec<u8>,
 }
 
@@ -133,7 +132,7 @@ impl Codes {
     /// Those of the deployment.
     pub fn new(setup: &Setup, pepper: Pepper) -> Result<Self, StartError> {
         let limits = settings::code_limits(&setup.vars)?;
-        Ok(Self { table: Table::new(setup, config::CODES_TABLE), pepper, limits })
+        Ok(Self { items: PhoneItems::new(setup, pepper.clone()), pepper, limits })
     }
 
     /// What bounds them.
@@ -150,13 +149,13 @@ impl Codes {
         purpose: &Purpose,
         request: Option<&str>,
     ) -> Result<Issue, StoreError> {
-        let now = self.table.world.now();
+        let now = self.items.table.world.now();
         let live = Live {
-            challenge_id: self.table.world.new_id(),
+            challenge_id: self.items.table.world.new_id(),
             expires_at: now.plus_seconds(self.limits.ttl.into()),
             resend_at: now.plus_seconds(self.limits.cooldown.seconds),
         };
-        let code = OneTimeCode::draw(&mut *self.table.world.rng(), self.limits.length);
+        let code = OneTimeCode::draw(&mut *self.items.table.world.rng(), self.limits.length);
         let issued = Issued { live, code, sent_at: now, phone, counts: true };
         self.make_live(issued, purpose, request, &self.limits.sends()).await
     }
@@ -168,9 +167,9 @@ impl Codes {
         purpose: &Purpose,
         request: Option<&str>,
     ) -> Result<Issue, StoreError> {
-        let now = self.table.world.now();
+        let now = self.items.table.world.now();
         let live = Live {
-            challenge_id: self.table.world.new_id(),
+            challenge_id: self.items.table.world.new_id(),
             expires_at: now.plus_seconds(self.limits.ttl.into()).min(tester.ends_at),
             resend_at: now,
         };
@@ -186,6 +185,7 @@ impl Codes {
         request: Option<&str>,
         windows: &[Window],
     ) -> Result<Issue, StoreError> {
+        self.items.settle(&issued.phone).await?;
         let now = issued.sent_at;
         let entry = self.pepper.first();
         let register = self.texts();
@@ -197,9 +197,11 @@ impl Codes {
             ("sent_at".to_owned(), number(now.millis())),
             ("expires_at".to_owned(), number(issued.live.expires_at.millis())),
             ("attempts".to_owned(), number(0)),
+            (PEPPER_ENTRY.to_owned(), string(entry.id())),
         ]);
         let mut update = self
-            .update(entry, &issued.phone)
+            .items
+            .update(&issued.phone)
             .set("last_code = if_not_exists(live_code, :none)")
             .value(":none", AttributeValue::M(Item::new()))
             .assign(TTL, number(self.ttl(now)));
@@ -220,7 +222,7 @@ impl Codes {
         if issued.counts {
             update = register.shift_in(update, now);
         }
-        let item = match self.table.send(update).await? {
+        let item = match self.items.table.send(update).await? {
             Written::Done(_) => return Ok(Issue::Issued(issued)),
             Written::Refused(item) => item,
         };
@@ -246,10 +248,11 @@ impl Codes {
 
     /// Counts a text without a code among those to a phone, as of now.
     pub async fn note_text(&self, phone: &Phone) -> Result<Note, StoreError> {
-        let (now, register) = (self.table.world.now(), self.texts());
-        let update = self.update(self.pepper.first(), phone).assign(TTL, number(self.ttl(now)));
+        self.items.settle(phone).await?;
+        let (now, register) = (self.items.table.world.now(), self.texts());
+        let update = self.items.update(phone).assign(TTL, number(self.ttl(now)));
         let update = register.require_room(update, &self.limits.sends(), now);
-        Ok(match self.table.send(register.shift_in(update, now)).await? {
+        Ok(match self.items.table.send(register.shift_in(update, now)).await? {
             Written::Done(_) => Note::Noted(now),
             Written::Refused(item) => Note::Limited(self.limit_met(&register.read(&item), now)),
         })
@@ -258,8 +261,8 @@ impl Codes {
     /// Gives back a text that was counted `at` and did not leave, unless another
     /// was counted since.
     pub async fn unnote_text(&self, phone: &Phone, at: Timestamp) -> Result<(), StoreError> {
-        let update = self.update(self.pepper.first(), phone).if_equal("t1", number(at.millis()));
-        self.table.send_once(self.texts().shift_out(update)).await?;
+        let update = self.items.update(phone).if_equal("t1", number(at.millis()));
+        self.items.table.send_once(self.texts().shift_out(update)).await?;
         Ok(())
     }
 
@@ -279,12 +282,13 @@ impl Codes {
     /// does not answer, that request is not told.
     pub async fn handed_over(&self, issued: &Issued) -> Result<(), StoreError> {
         let update = self
-            .update(self.pepper.first(), &issued.phone)
+            .items
+            .update(&issued.phone)
             .only_if("live_code.challenge_id = :challenge")
             .value(":challenge", string(&issued.live.challenge_id))
             .set(format!("live_code.{HANDED_OVER} = :true"))
             .value(":true", AttributeValue::Bool(true));
-        self.table.send(update).await?;
+        self.items.table.send(update).await?;
         Ok(())
     }
 
@@ -294,14 +298,15 @@ impl Codes {
     /// used up.
     pub async fn take_back(&self, issued: &Issued) -> Result<(), StoreError> {
         let mut update = self
-            .update(self.pepper.first(), &issued.phone)
+            .items
+            .update(&issued.phone)
             .only_if("live_code.challenge_id = :challenge")
             .value(":challenge", string(&issued.live.challenge_id))
             .set("live_code = last_code");
         if issued.counts {
             update = self.texts().shift_out(update);
         }
-        self.table.send(update).await?;
+        self.items.table.send(update).await?;
         Ok(())
     }
 
@@ -318,27 +323,13 @@ impl Codes {
         purpose: &Purpose,
         challenge_id: Option<&str>,
     ) -> Result<Count, StoreError> {
-        for entry in self.pepper.entries() {
-            match self.count_under(entry, phone, purpose, challenge_id).await? {
-                Count::NoCode => {}
-                count => return Ok(count),
-            }
-        }
-        Ok(Count::NoCode)
-    }
-
-    async fn count_under(
-        &self,
-        entry: &PepperEntry,
-        phone: &Phone,
-        purpose: &Purpose,
-        challenge_id: Option<&str>,
-    ) -> Result<Count, StoreError> {
-        let now = self.table.world.now();
+        self.items.settle(phone).await?;
+        let now = self.items.table.world.now();
         let register = self.guesses();
 
         let mut update = self
-            .update(entry, phone)
+            .items
+            .update(phone)
             .only_if("attribute_exists(live_code.code_hash)")
             .only_if("live_code.expires_at > :now AND live_code.purpose = :purpose")
             .value(":now", number(now.millis()))
@@ -356,13 +347,13 @@ impl Codes {
                 .value(":challenge", string(challenge_id));
         }
         update = register.require_room(update, &[self.limits.guesses_per_day], now);
-        Ok(match self.table.send(register.shift_in(update, now)).await? {
+        Ok(match self.items.table.send(register.shift_in(update, now)).await? {
             Written::Done(item) => {
                 let live = LiveCode(&item);
                 Count::Counted(CountedGuess {
                     phone: phone.clone(),
                     purpose: purpose.clone(),
-                    pepper_entry: entry.id().to_owned(),
+                    pepper_entry: live.pepper_entry(&self.pepper),
                     hash: live.hash(),
                     attempts: live.number("attempts"),
                     sent_at: Timestamp::from_millis(live.number("sent_at")),
@@ -380,23 +371,23 @@ impl Codes {
     /// Takes a guess back that was counted and is not compared. If the table
     /// does not answer, it stays counted.
     pub async fn uncount(&self, counted: &CountedGuess) -> Result<(), StoreError> {
-        self.uncount_one(&counted.phone, &counted.pepper_entry, &counted.hash).await
+        self.uncount_one(&counted.phone, &counted.hash).await
     }
 
     /// Takes a right guess back whose code was not spent after all.
     pub async fn unprove(&self, proof: &Proof) -> Result<(), StoreError> {
-        self.uncount_one(&proof.phone, &proof.pepper_entry, &proof.hash).await
+        self.uncount_one(&proof.phone, &proof.hash).await
     }
 
-    async fn uncount_one(&self, phone: &Phone, pepper_entry: &str, hash: &[u8]) -> Result<(), StoreError> {
-        let Some(entry) = self.pepper.entry(pepper_entry) else { return Ok(()) };
+    async fn uncount_one(&self, phone: &Phone, hash: &[u8]) -> Result<(), StoreError> {
         let update = self
-            .update(entry, phone)
+            .items
+            .update(phone)
             .only_if("live_code.code_hash = :hash AND live_code.attempts > :zero")
             .value(":hash", blob(hash.to_vec()))
             .set("live_code.attempts = live_code.attempts - :one")
             .value(":one", number(1));
-        self.table.send_once(self.guesses().shift_out(update)).await?;
+        self.items.table.send_once(self.guesses().shift_out(update)).await?;
         Ok(())
     }
 
@@ -406,7 +397,7 @@ impl Codes {
         tracing::debug!("a guess is compared");
         let entry = self.pepper.entry(&pepper_entry);
         if entry.is_some_and(|entry| entry.is_code(&hash, &phone, &purpose, guess)) {
-            return Guess::Right(Proof { phone, sent_at, pepper_entry, hash });
+            return Guess::Right(Proof { phone, sent_at, hash });
         }
         let max = self.limits.max_attempts;
         Guess::Wrong((max > 0).then(|| u32::try_from(i64::from(max) - attempts).unwrap_or(0)))
@@ -416,12 +407,12 @@ impl Codes {
     /// spent for; refused if it was spent, replaced or has expired meanwhile.
     /// The right guess no longer counts as a wrong one.
     pub fn spend(&self, proof: &Proof) -> Write {
-        let entry = self.pepper.entry(&proof.pepper_entry).unwrap_or_else(|| self.pepper.first());
         let update = self
-            .update(entry, &proof.phone)
+            .items
+            .update(&proof.phone)
             .only_if("live_code.code_hash = :hash AND live_code.expires_at > :now")
             .value(":hash", blob(proof.hash.clone()))
-            .value(":now", number(self.table.world.now().millis()));
+            .value(":now", number(self.items.table.world.now().millis()));
         self.guesses().shift_out(update).remove("live_code").remove("last_code")
     }
 
@@ -429,14 +420,9 @@ impl Codes {
     /// texted and guessed at stays, so that deleting an account is no way
     /// around limits.
     pub fn forget(&self, phone: &Phone) -> impl Iterator<Item = Write> {
-        let ttl = self.ttl(self.table.world.now());
-        self.pepper.entries().iter().map(move |entry| {
-            self.update(entry, phone).remove("live_code").remove("last_code").assign(TTL, number(ttl))
-        })
-    }
-
-    fn update(&self, entry: &PepperEntry, phone: &Phone) -> Write {
-        self.table.update(format!("phone#{}", entry.key("phone", phone.as_str())))
+        let ttl = self.ttl(self.items.table.world.now());
+        let forget = move |item: Write| item.remove("live_code").remove("last_code").assign(TTL, number(ttl));
+        self.items.update_all(phone).map(forget)
     }
 
     /// When texts were sent.
@@ -475,6 +461,11 @@ impl<'a> LiveCode<'a> {
         self.get("code_hash")
             .and_then(|hash| hash.as_b().ok())
             .map_or_else(Vec::new, |hash| hash.as_ref().to_vec())
+    }
+
+    /// The entry of the pepper secret under which it is hashed.
+    fn pepper_entry(&self, pepper: &Pepper) -> String {
+        self.string(PEPPER_ENTRY).unwrap_or_else(|| pepper.first().id()).to_owned()
     }
 
     fn expires_at(&self) -> Timestamp {

@@ -120,6 +120,12 @@ impl Invites {
         ]
     }
 
+    /// Makes a code nobody's, for ever, by itself: nobody else begins to enter it.
+    pub async fn close(&self, code: &InviteCode) -> Result<(), StoreError> {
+        self.0.send(self.disown(code)).await?;
+        Ok(())
+    }
+
     /// Makes a code nobody's, for ever.
     pub fn disown(&self, code: &InviteCode) -> Write {
         self.0.update(keys::invite(code)).remove("owner_id")

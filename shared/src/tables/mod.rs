@@ -36,6 +36,7 @@ pub mod idempotency;
 pub mod invites;
 mod keys;
 pub mod keyset;
+mod phone_items;
 pub mod referrals;
 mod register;
 pub mod rolls;

@@ -1,0 +1,175 @@
+//! Where the item of a phone's codes is: under the entry of the pepper secret that
+//! is in use.
+//!
+//! While the secret has several entries, an item that was made under another is
+//! moved before it is looked at. So a rotation neither leaves two live codes nor
+//! begins to count anew.
+
+use std::cmp::Reverse;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use crate::base::config;
+use crate::cloud::error::StoreError;
+use crate::cloud::items::{Item, TTL, number, read_number, string};
+use crate::cloud::setup::Setup;
+use crate::cloud::table::Table;
+use crate::cloud::transaction::{Committed, Tables, Transaction};
+use crate::cloud::writes::{WRITTEN_BY, Write};
+use crate::domain::pepper::{Pepper, PepperEntry};
+use crate::domain::phone::Phone;
+
+/// How often it is moved anew when somebody wrote to it meanwhile.
+const TRIES: u32 = 8;
+
+/// The attribute of a code that names the entry of the pepper secret under which it
+/// is hashed.
+pub(super) const PEPPER_ENTRY: &str = "pepper_entry";
+
+/// The attributes that hold codes.
+const CODES: [&str; 2] = ["live_code", "last_code"];
+
+/// The items of all phones.
+pub(super) struct PhoneItems {
+    pub(super) table: Table,
+    tables: Tables,
+    pepper: Pepper,
+}
+
+impl PhoneItems {
+    pub(super) fn new(setup: &Setup, pepper: Pepper) -> Self {
+        Self { table: Table::new(setup, config::CODES_TABLE), tables: Tables::new(setup), pepper }
+    }
+
+    /// Changes the item of a phone.
+    pub(super) fn update(&self, phone: &Phone) -> Write {
+        self.table.update(key(self.pepper.first(), phone))
+    }
+
+    /// Changes each of the items that a phone may have.
+    pub(super) fn update_all(&self, phone: &Phone) -> impl Iterator<Item = Write> {
+        self.pepper.entries().iter().map(move |entry| self.table.update(key(entry, phone)))
+    }
+
+    /// Moves the item of a phone to where it is looked for. Costs nothing while the
+    /// secret has one entry.
+    pub(super) async fn settle(&self, phone: &Phone) -> Result<(), StoreError> {
+        let entries = self.pepper.entries();
+        if entries.len() == 1 {
+            return Ok(());
+        }
+        let home = key(self.pepper.first(), phone);
+        for _ in 0..TRIES {
+            let items = self.table.get_all(entries.iter().map(|entry| key(entry, phone)).collect()).await?;
+            let (here, strays): (Vec<_>, Vec<_>) =
+                items.into_iter().partition(|item| item.get("pk") == Some(&string(&home)));
+            if strays.is_empty() {
+                return Ok(());
+            }
+            let mut item = merged(here.iter().chain(&strays).map(|item| self.with_entries(phone, item)));
+            item.insert("pk".to_owned(), string(&home));
+            item.insert(WRITTEN_BY.to_owned(), string(self.table.world.new_id()));
+            let put = Write::put(&self.table.name, item);
+            let put = match here.first() {
+                Some(seen) => put.if_still(WRITTEN_BY, seen.get(WRITTEN_BY).cloned()),
+                None => put.if_absent("pk"),
+            };
+            let mut moving = Transaction::new(self.table.world.new_id()).with((), put);
+            for stray in strays {
+                let seen = stray.get(WRITTEN_BY).cloned();
+                let pk = stray.get("pk").and_then(|pk| pk.as_s().ok()).cloned().unwrap_or_default();
+                moving = moving.with((), self.table.delete(pk).if_still(WRITTEN_BY, seen));
+            }
+            if let Committed::Done = moving.commit(&self.tables, &self.table.world).await? {
+                return Ok(());
+            }
+        }
+        Err(StoreError::Unavailable("the phone's item changes all the time".into()))
+    }
+
+    /// An item whose codes say under which entry they are hashed: that of its key,
+    /// where none is named.
+    fn with_entries(&self, phone: &Phone, item: &Item) -> Item {
+        let mut item = item.clone();
+        let of_key = |entry: &&PepperEntry| item.get("pk") == Some(&string(key(entry, phone)));
+        let entry = self.pepper.entries().iter().find(of_key).unwrap_or_else(|| self.pepper.first()).id();
+        for name in CODES {
+            if let Some(AttributeValue::M(code)) = item.get_mut(name)
+                && !code.is_empty()
+            {
+                code.entry(PEPPER_ENTRY.to_owned()).or_insert_with(|| string(entry));
+            }
+        }
+        item
+    }
+}
+
+/// One item of several of a phone: all times, newest first, and the codes of the one
+/// that was asked for last.
+fn merged(items: impl Iterator<Item = Item>) -> Item {
+    let mut merged = Item::new();
+    let (mut ttl, mut asked_at) = (0, i64::MIN);
+    let mut times = [("t", Vec::new()), ("g", Vec::new())];
+    for item in items {
+        ttl = ttl.max(read_number(&item, TTL).unwrap_or_default());
+        for (prefix, times) in &mut times {
+            times.extend(
+                item.keys().filter(|name| is_time(name, prefix)).filter_map(|name| read_number(&item, name)),
+            );
+        }
+        let live = item.get("live_code").and_then(|code| code.as_m().ok());
+        let sent_at = live.and_then(|code| read_number(code, "sent_at")).unwrap_or(i64::MIN);
+        if sent_at > asked_at {
+            asked_at = sent_at;
+            for name in CODES {
+                match item.get(name) {
+                    Some(code) => merged.insert(name.to_owned(), code.clone()),
+                    None => merged.remove(name),
+                };
+            }
+        }
+    }
+    for (prefix, mut times) in times {
+        times.sort_unstable_by_key(|time| Reverse(*time));
+        merged.extend((1..).zip(times).map(|(n, time)| (format!("{prefix}{n}"), number(time))));
+    }
+    merged.insert(TTL.to_owned(), number(ttl));
+    merged
+}
+
+/// Whether an attribute is a place of a register: `t1`, `t2`, …
+fn is_time(name: &str, prefix: &str) -> bool {
+    name.strip_prefix(prefix).is_some_and(|nth| nth.parse::<u32>().is_ok())
+}
+
+fn key(entry: &PepperEntry, phone: &Phone) -> String {
+    format!("phone#{}", entry.key("phone", phone.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(times: &[(&str, i64)], sent_at: i64) -> Item {
+        let mut item: Item = times.iter().map(|(name, at)| ((*name).to_owned(), number(*at))).collect();
+        let code = Item::from([("sent_at".to_owned(), number(sent_at))]);
+        item.insert("live_code".to_owned(), AttributeValue::M(code));
+        item
+    }
+
+    #[test]
+    fn of_several_items_all_times_are_kept_and_the_last_code() {
+        let old = item(&[("t1", 50), ("t2", 10), ("g1", 45), ("ttl", 7)], 50);
+        let new = item(&[("t1", 60), ("t2", 40), ("g1", 0), ("ttl", 9)], 60);
+        for items in [[old.clone(), new.clone()], [new, old]] {
+            let merged = merged(items.into_iter());
+            for (name, expected) in
+                [("t1", 60), ("t2", 50), ("t3", 40), ("t4", 10), ("g1", 45), ("g2", 0), ("ttl", 9)]
+            {
+                assert_eq!(read_number(&merged, name), Some(expected), "{name}");
+            }
+            let code = merged["live_code"].as_m().unwrap();
+            assert_eq!(read_number(code, "sent_at"), Some(60));
+        }
+    }
+}
