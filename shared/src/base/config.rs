@@ -80,9 +80,9 @@ parameters! {
     SMSAERO_API_KEY = "", "The key of that account.";
     SMSAERO_SIGN = "", "The sender of texts by SMS Aero, as agreed with them.";
     SMS_DELAY_MS = "0", "How long the inbox waits like a carrier, in milliseconds: 300, or a range such as 1000-2000.";
-    SIGNING_SECRET = "", "Entries that access tokens are signed under, separated by commas; the first signs, all verify.";
+    SIGNING_SECRET = "", "Entries that access tokens are signed under, of 16 characters or more, separated by commas; the first signs, all verify.";
     SIGNING_SECRET_ARN = "", "The Secrets Manager secret that holds SIGNING_SECRET.";
-    PEPPER_SECRET = "", "Entries that codes are hashed under, separated by commas; the first hashes.";
+    PEPPER_SECRET = "", "Entries that codes are hashed under, of 16 characters or more, separated by commas; the first hashes.";
     PEPPER_SECRET_ARN = "", "The Secrets Manager secret that holds PEPPER_SECRET.";
     USERS_TABLE = "UsersTable", "The table of users and all that is unique.";
     CODES_TABLE = "CodesTable", "The table of codes and send times.";

@@ -10,6 +10,7 @@
 //! | `edge#<smaller id>#<larger id>` | that one of the two entered the other's code | [`referrals`] |
 //! | `refs#<id>#<0..7>` | how many entered a user's code: eight shards | [`referrals`] |
 //! | `avatar#<id>` | an avatar: the file and its type | [`avatars`] |
+//! | `admin#<hash of a phone>` | that the number made an admin, which it does once | [`users`] |
 //! | `keyset` | the public keys | [`keyset`] |
 //!
 //! and four indexes:
