@@ -155,6 +155,31 @@ async fn a_limit_holds_for_those_who_are_at_the_door() {
     }
 }
 
+/// The same, with the door held open: the code was read, and its transaction waits.
+#[tokio::test(start_paused = true)]
+async fn whoever_read_the_code_before_its_terms_reads_it_again() {
+    for terms in [
+        json!({ "max_uses": 0 }),
+        json!({ "revoked": true }),
+        json!({ "expires_at": "2026-11-21T01:25:52Z" }),
+        json!({ "redraw": true }),
+    ] {
+        let app = Arc::new(App::with_admin(&[]).await);
+        let (admin, alice) = (app.sign_in(ADMIN).await, app.sign_in(&phone(1)).await);
+        let bob = app.sign_in(&phone(2)).await;
+        app.faults.next("TransactWriteItems", Fault::Conflict);
+        let (door, code) = (Arc::clone(&app), alice.invite_code.clone());
+        let entering = tokio::spawn(async move { door.activate(&bob.token, &code).await });
+        while !app.faults.all_met() {
+            tokio::task::yield_now().await;
+        }
+        manage(&app, &admin.token, &alice.id, terms.clone()).await.ok(200);
+        let entered = entering.await.unwrap();
+        assert_eq!(entered.problem(404, "invite_code_not_found")["status"], 404, "{terms}");
+        assert_eq!(app.me(&alice).await["referrals_count"], 0, "{terms}");
+    }
+}
+
 /// Wrong codes are counted for the phone: neither another account nor a sign-in
 /// starts anew.
 #[tokio::test]
