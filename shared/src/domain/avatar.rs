@@ -244,8 +244,8 @@ mod tests {
         let mut seed = 1u32;
         let noise = RgbImage::from_fn(512, 512, |_, _| {
             seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            // Black and white, so that the upload is small.
-            Rgb([if seed >> 31 == 0 { 0 } else { 255 }; 3])
+            // Eight colours, so that the upload is small.
+            Rgb([31, 30, 29].map(|bit| if seed >> bit & 1 == 0 { 0 } else { 255 }))
         });
         let avatar = Avatar::draw(&noise.into()).unwrap();
         assert_eq!(avatar.format, Format::Jpeg);
