@@ -1,9 +1,12 @@
 // The API, and the session of whoever signed in. The access token is in memory
-// only; the refresh token in this tab's sessionStorage, so that a reload goes on.
+// only; the refresh token in this tab's sessionStorage, so that a reload goes on. What
+// the device is known by, which signs nobody in, stays in localStorage: so strangers who
+// know an admin's number cannot use up the admin's codes.
 
 // This file is …/admin/<version>/api.js, with or without a stage before it.
 const BASE = new URL("../../", import.meta.url);
 const KEY = "latchkey.refresh_token";
+const DEVICE = "latchkey.device_token";
 
 // How long an answer may take, in milliseconds. A refresh is given up sooner:
 // it has to be repeated while the token just replaced still gives the new one.
@@ -56,6 +59,7 @@ function keep(answer) {
   const replaced = sessionStorage.getItem(KEY);
   access = answer.access_token;
   sessionStorage.setItem(KEY, answer.refresh_token);
+  localStorage.setItem(DEVICE, answer.device_token);
   if (replaced) tabs.postMessage({ replaced, by: answer.refresh_token });
 }
 
@@ -180,9 +184,14 @@ function query(parameters) {
   return set.length === 0 ? "" : `?${new URLSearchParams(set)}`;
 }
 
+function knownDevice() {
+  const device_token = localStorage.getItem(DEVICE);
+  return device_token ? { device_token } : {};
+}
+
 /** Texts a code to a phone as a person of `locale` typed it. */
 export function askForCode(phone, locale) {
-  return send("POST", "v1/auth/code", { body: { phone, locale } });
+  return send("POST", "v1/auth/code", { body: { phone, locale, ...knownDevice() } });
 }
 
 /** A key for one request that may have to be repeated. */
@@ -195,7 +204,7 @@ export function idempotencyKey() {
 export async function signIn({ phone, code, challenge_id, device }, key) {
   const answer = await insist(() =>
     send("POST", "v1/auth/token", {
-      body: { phone, code, challenge_id, device },
+      body: { phone, code, challenge_id, device, ...knownDevice() },
       headers: { "idempotency-key": key },
     }),
   );

@@ -6,9 +6,9 @@
 use std::sync::Arc;
 
 use latchkey::access::gate::Gate;
-use latchkey::access::guesses::{Attempt, Guesses};
+use latchkey::access::guesses::{Attempt, Guessed, Guesses};
 use latchkey::access::limits;
-use latchkey::access::limits::{Admission, Allowance, Limit, NoticeAllowance, OpenPlace};
+use latchkey::access::limits::{Admission, Limit, NoticeAllowance, OpenPlace, TextOfDay};
 use latchkey::base::afterwards::Afterwards;
 use latchkey::base::config::{self, Parameter};
 use latchkey::base::error::{Chain, StartError};
@@ -20,7 +20,10 @@ use latchkey::cloud::setup::{Setup, meanwhile};
 use latchkey::cloud::transaction::{Committed, Tables, Transaction};
 use latchkey::domain::bearer::Bearer;
 use latchkey::domain::code::Purpose;
-use latchkey::domain::limits::Window;
+use latchkey::domain::device::DeviceId;
+use latchkey::domain::device_token;
+use latchkey::domain::limits::Ceiling;
+use latchkey::domain::pepper::Pepper;
 use latchkey::domain::phone::{Countries, Phone, Region};
 use latchkey::domain::phone_lists::TestPhones;
 use latchkey::domain::user::{Role, User};
@@ -40,7 +43,7 @@ use latchkey::tables::guard::Guard;
 use latchkey::tables::referrals::Referrals;
 use latchkey::tables::users::Users;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::{join, try_join};
 
 latchkey::function!(ChangePhone);
@@ -67,7 +70,8 @@ pub struct Deps {
     tables: Tables,
     sender: Arc<Sender>,
     afterwards: Arc<Afterwards>,
-    texts_per_day: Window,
+    pepper: Pepper,
+    texts: Ceiling,
     region: Region,
     countries: Countries,
     testers: TestPhones,
@@ -90,7 +94,8 @@ impl Needs for Deps {
         Ok(Self {
             gate,
             codes: Codes::new(setup, pepper.clone())?,
-            guesses: Guesses::new(setup, pepper)?,
+            guesses: Guesses::new(setup, pepper.clone())?,
+            pepper,
             guard: Guard::new(setup)?,
             counters: Counters::new(setup),
             users: Users::new(setup),
@@ -99,7 +104,7 @@ impl Needs for Deps {
             tables: Tables::new(setup),
             sender: Arc::new(Sender::build(setup)?),
             afterwards: Arc::clone(&setup.afterwards),
-            texts_per_day: settings::crowd_limits(vars)?.texts_per_day,
+            texts: settings::crowd_limits(vars)?.texts,
             region,
             countries: settings::countries(vars)?,
             testers: settings::test_phones(vars)?,
@@ -131,6 +136,17 @@ pub struct Entered {
     challenge_id: Option<Line<64>>,
 }
 
+/// The caller's profile, and what the device is known by with the new number.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "MovedProfile")]
+pub struct Moved {
+    #[serde(flatten)]
+    profile: Profile,
+    /// The device token for the new number, in the place of the one before.
+    #[schemars(example = &"lkd.01a1fbdf.4f1d2a9c6b3e58d7a1c0e9.1795224352.Ab3dEf7h.c2VjcmV0")]
+    device_token: Hidden<String>,
+}
+
 /// The parts of the transaction.
 #[derive(Clone, Copy, PartialEq)]
 enum Part {
@@ -153,10 +169,10 @@ impl Endpoint for ChangePhone {
     type Path = Nothing;
     type Query = Nothing;
     type Body = JsonBody<Entered>;
-    type Output = Json<Profile>;
+    type Output = Json<Moved>;
     type Needs = Deps;
 
-    async fn call(needs: &Deps, request: Request<Self>) -> Result<Json<Profile>, Problem> {
+    async fn call(needs: &Deps, request: Request<Self>) -> Result<Json<Moved>, Problem> {
         let Deps { gate, guesses, profiles, .. } = needs;
         let (entered, context, bearer) = (request.body.0, request.context, request.caller);
         let phone = Phone::parse(&entered.phone, entered.region.unwrap_or(needs.region))?;
@@ -165,12 +181,11 @@ impl Endpoint for ChangePhone {
 
         let admission = Admission::new(gate, Some(&bearer));
         let also: [&dyn Limit; 1] = [&admission];
-        let (attempt, count) = join!(
-            guesses.enter(&phone, &purpose, challenge_id, None, &context, &also),
-            needs.referrals.count(&bearer.user_id),
-        );
-        let (mut me, attempt) = match (admission.into_user(), attempt) {
-            (Some(me), attempt) => (me, attempt),
+        let guess = Guessed { phone: &phone, purpose: &purpose, challenge_id, device: None };
+        let (attempt, count) =
+            join!(guesses.enter(guess, None, &context, &also), needs.referrals.count(&bearer.user_id),);
+        let ((mut me, session), attempt) = match (admission.into_caller(), attempt) {
+            (Some(caller), attempt) => (caller, attempt),
             (None, attempt) => return Err(attempt.err().unwrap_or_else(|| Code::Unavailable.into())),
         };
         let count = count?;
@@ -181,10 +196,11 @@ impl Endpoint for ChangePhone {
             Ok(Attempt::Repeated(_)) => return Err(Code::Unavailable.into()),
             Err(problem) => return Err(problem),
         };
+        let device = session.device_id.unwrap_or_else(|| DeviceId::draw(&mut *needs.world.rng()));
         let (moved, referrer, page) = join!(
             async {
                 match &attempt {
-                    Some(proof) => needs.move_account(&me, proof, &context).await,
+                    Some(proof) => needs.move_account(&me, &device, proof, &context).await,
                     None => Ok(()),
                 }
             },
@@ -199,14 +215,22 @@ impl Endpoint for ChangePhone {
             (referrer.map_err(StoreError::once_written)?, page.map_err(StoreError::once_written)?);
         me.phone = phone;
         let referrals = FirstReferrals { page, count };
-        Ok(Json(profiles.profile(me.clone(), referrer, referrals, &me, &context)))
+        let device_token = device_token::mint(&me.id, &device, &me.phone, needs.world.now(), &needs.pepper);
+        let profile = profiles.profile(me.clone(), referrer, referrals, &me, &context);
+        Ok(Json(Moved { profile, device_token: Hidden(device_token) }))
     }
 }
 
 impl Deps {
     /// Spends the code, moves the account and frees the old number, all or
     /// nothing; then tells the old number.
-    async fn move_account(&self, me: &User, proof: &Proof, context: &Context) -> Result<(), Problem> {
+    async fn move_account(
+        &self,
+        me: &User,
+        device: &DeviceId,
+        proof: &Proof,
+        context: &Context,
+    ) -> Result<(), Problem> {
         let to_tester = self.testers.names(&proof.phone);
         if to_tester && me.role != Role::User {
             return Err(Problem::invalid_field("phone", "a test number never holds a role"));
@@ -214,13 +238,13 @@ impl Deps {
         let edge = me.referrer_id.as_ref().map(|id| self.referrals.move_phone(&me.id, id, &proof.phone));
         let moving = Transaction::new(self.world.new_id())
             .with(Part::Code, self.guesses.spend(proof))
-            .with_all(Part::Me, self.users.move_phone(me, &proof.phone, to_tester))
+            .with_all(Part::Me, self.users.move_phone(me, &proof.phone, device, to_tester))
             .with_all(Part::Me, edge)
             .with(Part::Phone, self.users.claim_phone(&proof.phone, &me.id));
         let told = Some(&me.phone).filter(|phone| self.may_be_told(phone));
         let limits: [&dyn Limit; 3] = [
             &NoticeAllowance::new(&self.codes, told),
-            &Allowance::text_today(&self.counters, self.texts_per_day.only_if(told.is_some())),
+            &TextOfDay::new(&self.counters, self.texts.only_if(told.is_some()), true),
             &OpenPlace::new(&self.guard, told),
         ];
         let (moved, passed) =

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use latchkey::access::guesses::{Attempt, Guesses};
+use latchkey::access::guesses::{Attempt, Guessed, Guesses};
 use latchkey::access::invitations;
 use latchkey::access::invitations::{Invitations, Refusal};
 use latchkey::base::config::{self, Parameter};
@@ -17,6 +17,8 @@ use latchkey::cloud::error::StoreError;
 use latchkey::cloud::setup::{Setup, meanwhile};
 use latchkey::cloud::transaction::{Committed, Tables, Transaction};
 use latchkey::domain::code::Purpose;
+use latchkey::domain::device::DeviceId;
+use latchkey::domain::device_token::DeviceToken;
 use latchkey::domain::invite::{Activation, Entry, Invite, InviteRefusal, judge};
 use latchkey::domain::invite_code::InviteCode;
 use latchkey::domain::phone::{Phone, Region};
@@ -126,6 +128,10 @@ pub struct Entered {
     /// deployments require it.
     #[schemars(example = &"5f3e9b1c7a2d4e6f8091a2b3c4d5e6f7")]
     challenge_id: Option<Line<64>>,
+    /// What this device was given when it signed in before: a known device has codes, guesses and limits of its own,
+    /// which strangers cannot use up. One that is of no use here is as none.
+    #[schemars(example = &"lkd.01a1fbdf.4f1d2a9c6b3e58d7a1c0e9.1795224352.Ab3dEf7h.c2VjcmV0")]
+    device_token: Option<Hidden<String>>,
     /// A friend's invite code, which is activated along the way unless one was before.
     #[schemars(example = &"7Q2M4X")]
     invite_code: Option<String>,
@@ -192,8 +198,11 @@ impl Endpoint for ExchangeCode {
         let invite = entered.invite_code.as_deref().and_then(InviteCode::parse);
 
         // What is read beside a guess may fail only once the guess is told.
+        let device = needs.guesses.device(entered.device_token.as_ref(), &phone);
+        let guess =
+            Guessed { phone: &phone, purpose: &Purpose::SignIn, challenge_id, device: device.as_ref() };
         let (attempt, known, code) = join!(
-            needs.guesses.enter(&phone, &Purpose::SignIn, challenge_id, key.as_ref(), &context, &[]),
+            needs.guesses.enter(guess, key.as_ref(), &context, &[]),
             needs.users.with_phone(&phone),
             needs.invitations.find(invite.as_ref()),
         );
@@ -203,7 +212,7 @@ impl Endpoint for ExchangeCode {
         };
         let proof = needs.guesses.compare(counted, &entered.code.0.0)?;
         let arrived = async {
-            let device = entered.device.map(|name| name.0);
+            let device = (device, entered.device.map(|name| name.0));
             let (known, invite, typed) = (known?, code?, entered.invite_code);
             let may_be_admin = needs.admins.contains(&phone);
             let invite_error = None;
@@ -241,7 +250,8 @@ struct Arrival<'a> {
     invite: Option<Invite>,
     /// Why it cannot be activated.
     invite_error: Option<Code>,
-    device: Option<String>,
+    /// The device as its token says, and its name.
+    device: (Option<DeviceToken>, Option<String>),
     key: Option<Remembered>,
     context: Context,
 }
@@ -355,7 +365,9 @@ impl Deps {
     ) -> Draft {
         let Deps { guesses, users, invites, invitations, sessions, world, .. } = self;
         let ip = arrival.context.coarse_ip();
-        let session = self.issuer.begin(&user, slot, arrival.device.clone(), ip);
+        let (token, name) = &arrival.device;
+        let device = self.device(token.as_ref(), &user);
+        let session = self.issuer.begin(&user, slot, (device.clone(), name.clone()), ip);
         let mut writes = Transaction::new(world.new_id())
             .with(Part::Code, guesses.spend(arrival.proof))
             .with(Part::Session, sessions.put(&session, replaces));
@@ -366,12 +378,9 @@ impl Deps {
             writes = writes.with(Part::Stats, self.stats.made(made));
         }
         if !is_new {
-            let present = match &entry {
-                Some(entry) => users.activate(&user, &entry.code, &entry.referrer),
-                None => users.unchanged(&user),
-            };
-            writes = writes.with(Part::User, present);
+            writes = writes.with(Part::User, users.sign_in(&user, &device, entry.as_ref()));
         }
+        user.devices = user.devices.with(&device, world.now());
         if let Some(entry) = entry {
             for (part, write) in invitations.enter(&user, &entry) {
                 writes = writes.with(Part::Entry(part), write);
@@ -394,6 +403,17 @@ impl Deps {
             );
         }
         Draft { user, session, writes }
+    }
+
+    /// The device that signs in: the one that its token names, where the user lists
+    /// it, else a new one.
+    fn device(&self, token: Option<&DeviceToken>, user: &User) -> DeviceId {
+        match token {
+            Some(token) if token.user_id == user.id && user.devices.contains(&token.device_id) => {
+                token.device_id.clone()
+            }
+            _ => DeviceId::draw(&mut *self.world.rng()),
+        }
     }
 
     /// Who signs in, and the slot for the session with what it

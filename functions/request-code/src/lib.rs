@@ -7,7 +7,10 @@ use std::sync::Arc;
 use http::header::ACCEPT_LANGUAGE;
 use latchkey::access::gate::Gate;
 use latchkey::access::limits;
-use latchkey::access::limits::{Admission, Allowance, CodeAllowance, KeyClaim, Limit, OpenPlace, Passed};
+use latchkey::access::limits::{
+    Admission, Allowance, CodeAllowance, KeyClaim, Limit, ListedDevice, OpenPlace, Passed, TextOfDay,
+};
+use latchkey::access::trust::Trust;
 use latchkey::base::afterwards::Afterwards;
 use latchkey::base::config::{self, Parameter};
 use latchkey::base::error::{Chain, StartError};
@@ -17,6 +20,7 @@ use latchkey::base::world::{Timestamp, World};
 use latchkey::cloud::secrets;
 use latchkey::cloud::setup::{Setup, meanwhile};
 use latchkey::domain::code::Purpose;
+use latchkey::domain::device_token::DeviceToken;
 use latchkey::domain::limits::CrowdLimits;
 use latchkey::domain::pepper::Pepper;
 use latchkey::domain::phone::{Countries, Phone, Region};
@@ -37,6 +41,7 @@ use latchkey::tables::counters::Counters;
 use latchkey::tables::guard::{Guard, TextFate};
 use latchkey::tables::idempotency::{Idempotency, Remembered};
 use latchkey::tables::tally::Tally;
+use latchkey::tables::users::Users;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::{join, try_join};
@@ -61,6 +66,7 @@ pub struct RequestCode;
 /// read, and all that bounds texts.
 pub struct Deps {
     gate: Gate,
+    users: Users,
     codes: Arc<Codes>,
     counters: Counters,
     guard: Arc<Guard>,
@@ -97,6 +103,7 @@ impl Needs for Deps {
         let codes = Codes::new(setup, pepper.clone())?;
         Ok(Self {
             gate,
+            users: Users::new(setup),
             idempotency: Idempotency::new(setup, pepper.clone(), codes.limits().ttl),
             codes: Arc::new(codes),
             counters: Counters::new(setup),
@@ -132,6 +139,10 @@ pub struct Wanted {
     /// The hash of an Android app, with which the app can read the code from the text (SMS Retriever). It is put
     /// into the text if the deployment lists it.
     app_hash: Option<Line<64>>,
+    /// What this device was given when it signed in before: a known device has codes, guesses and limits of its own,
+    /// which strangers cannot use up. One that is of no use here is as none.
+    #[schemars(example = &"lkd.01a1fbdf.4f1d2a9c6b3e58d7a1c0e9.1795224352.Ab3dEf7h.c2VjcmV0")]
+    device_token: Option<Hidden<String>>,
     /// What the code is for.
     #[serde(default)]
     purpose: For,
@@ -218,18 +229,44 @@ impl Endpoint for RequestCode {
         let caller = bearer.as_ref().map(|bearer| &bearer.user_id);
         let key = key.map(|key| needs.idempotency.of("code", caller, &key));
         let address = format!("codes#{}", needs.pepper.first().key("address", &context.counted_ip()));
-        let (per_address, per_day) = (needs.limits.codes_per_address, needs.limits.texts_per_day);
-        let code =
-            CodeAllowance::new(&needs.codes, &phone, tester, purpose, key.as_ref().map(Remembered::as_str));
-        let limits: [&dyn Limit; 6] = [
-            &Admission::new(&needs.gate, bearer.as_ref()),
-            &KeyClaim::new(&needs.idempotency, key.as_ref()),
-            &code,
-            &Allowance::of_address(&needs.counters, address, per_address.only_if(is_texted)),
-            &Allowance::text_today(&needs.counters, per_day.only_if(is_texted)),
-            &OpenPlace::new(&needs.guard, is_texted.then_some(&phone)),
-        ];
-        let passed = limits::take(&limits, needs.world.now()).await?;
+        let device = wanted.device_token.as_ref().filter(|_| is_texted && bearer.is_none());
+        let device =
+            device.and_then(|token| DeviceToken::parse(&token.0, &phone, needs.world.now(), &needs.pepper));
+        let mut trust = if device.is_some() { Trust::Full } else { Trust::None };
+        let (limits, passed) = loop {
+            let limits = Limits {
+                admission: Admission::new(&needs.gate, bearer.as_ref()),
+                key: KeyClaim::new(&needs.idempotency, key.as_ref()),
+                device: ListedDevice::new(
+                    &needs.users,
+                    device.as_ref().filter(|_| trust > Trust::None),
+                    &phone,
+                ),
+                code: CodeAllowance::new(
+                    &needs.codes,
+                    trust,
+                    &phone,
+                    tester,
+                    purpose.clone(),
+                    key.as_ref().map(Remembered::as_str),
+                ),
+                address: Allowance::of_address(
+                    &needs.counters,
+                    address.clone(),
+                    needs.limits.codes_per_address.only_if(is_texted && trust == Trust::None),
+                ),
+                text: TextOfDay::new(
+                    &needs.counters,
+                    needs.limits.texts.only_if(is_texted),
+                    trust < Trust::Full,
+                ),
+                place: OpenPlace::new(&needs.guard, (is_texted && trust < Trust::Full).then_some(&phone)),
+            };
+            match limits::take(&limits.all(), needs.world.now()).await? {
+                Passed::Less(less) => trust = less,
+                passed => break (limits, passed),
+            }
+        };
 
         let code_length =
             tester.map_or(needs.codes.limits().length as usize, |tester| tester.code.as_str().len());
@@ -244,15 +281,16 @@ impl Endpoint for RequestCode {
             })
         };
         let issued = match passed {
-            Passed::Granted => code.issued().ok_or(Code::Unavailable)?,
-            Passed::Repeated => {
-                return Ok(told(code.repeated().ok_or(Code::Unavailable)?, needs.world.now(), None));
+            Passed::Granted => limits.code.issued().ok_or(Code::Unavailable)?,
+            Passed::Repeated | Passed::Less(_) => {
+                return Ok(told(limits.code.repeated().ok_or(Code::Unavailable)?, needs.world.now(), None));
             }
         };
         if is_texted {
             if let Err(refused) = needs.text(&phone, issued, wanted.wish(&context)).await {
                 let uncount = needs.tally.count(TextFate::NotSent, &phone, issued.sent_at);
-                join!(limits::give_back(&limits), uncount);
+                let taken = limits.all();
+                join!(limits::give_back(&taken), uncount);
                 return Err(refused.into());
             }
             if key.is_some() {
@@ -261,6 +299,24 @@ impl Endpoint for RequestCode {
         }
         let revealed = needs.reveals_code.then(|| issued.code.as_str().to_owned());
         Ok(told(&issued.live, issued.sent_at, revealed))
+    }
+}
+
+/// All that bounds one request.
+struct Limits<'a> {
+    admission: Admission<'a>,
+    key: KeyClaim<'a>,
+    device: ListedDevice<'a>,
+    code: CodeAllowance<'a>,
+    address: Allowance<'a>,
+    text: TextOfDay<'a>,
+    place: OpenPlace<'a>,
+}
+
+impl Limits<'_> {
+    fn all(&self) -> [&dyn Limit; 7] {
+        let Self { admission, key, device, code, address, text, place } = self;
+        [admission, key, device, code, address, text, place]
     }
 }
 

@@ -2,7 +2,11 @@
 //!
 //! Tests: local/tests/it/sessions.rs.
 
+use std::sync::Arc;
+
+use latchkey::access::ending::Ending;
 use latchkey::access::gate::Gate;
+use latchkey::base::world::World;
 use latchkey::domain::bearer::Bearer;
 use latchkey::domain::session::SessionId;
 use latchkey::domain::user::Role;
@@ -14,12 +18,13 @@ use latchkey::http::response::NoContent;
 use latchkey::tables::sessions::Sessions;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use tokio::join;
 
 latchkey::function!(RevokeSession);
 
 /// Signs a device out.
 ///
-/// The session ends, and its access tokens stop working at once.
+/// The session ends, and its access tokens stop working at once; the device is not known any more.
 #[derive(JsonSchema)]
 pub struct RevokeSession;
 
@@ -43,16 +48,23 @@ impl Endpoint for RevokeSession {
     type Query = Nothing;
     type Body = Nothing;
     type Output = NoContent;
-    type Needs = (Gate, Sessions);
+    type Needs = (Gate, Sessions, Ending, Arc<World>);
 
-    async fn call((gate, sessions): &Self::Needs, request: Request<Self>) -> Result<NoContent, Problem> {
+    async fn call(needs: &Self::Needs, request: Request<Self>) -> Result<NoContent, Problem> {
+        let (gate, sessions, ending, world) = needs;
         let SessionPath { user_id, session_id } = request.path;
         let id = user_id.target(&request.caller);
-        let (_, user) = gate.admit_to(&request.caller, &id, Self::STAFF).await?;
-        let session_id = SessionId::parse(&session_id)
-            .filter(|session| session.epoch() == Some(user.epoch))
-            .ok_or(Code::SessionNotFound)?;
+        let session_id = SessionId::parse(&session_id);
+        let (admitted, session) = join!(gate.admit_to(&request.caller, &id, Self::STAFF), async {
+            match &session_id {
+                Some(session_id) => sessions.get(&id, session_id).await,
+                None => Ok(None),
+            }
+        });
+        let (_, user) = admitted?;
+        let session = session?.filter(|session| session.is_on(user.epoch, world.now()));
+        let session = session.ok_or(Code::SessionNotFound)?;
 
-        if sessions.end(&id, &session_id).await? { Ok(NoContent) } else { Err(Code::SessionNotFound.into()) }
+        if ending.end(&session).await? { Ok(NoContent) } else { Err(Code::SessionNotFound.into()) }
     }
 }

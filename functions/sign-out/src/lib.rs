@@ -166,18 +166,21 @@ impl Deps {
         }
     }
 
-    /// Ends each of the other sessions that are on, all of them or none.
+    /// Ends each of the other sessions that are on, all of them or none; of the
+    /// user's devices this one alone stays known.
     async fn end_others(&self, bearer: &Bearer) -> Result<(), Problem> {
         let Bearer { user_id, session_id, .. } = bearer;
         for _ in 0..TRIES {
             let (me, all) =
                 join!(self.gate.admit(bearer, user_id, SignOut::STAFF), self.sessions.of_user(user_id));
             let (me, now) = (me?, self.world.now());
-            let others =
-                all?.into_iter().filter(|session| session.id != *session_id && session.is_on(me.epoch, now));
+            let (this, others): (Vec<_>, Vec<_>) =
+                all?.into_iter().partition(|session| session.id == *session_id);
+            let device = this.first().and_then(|session| session.device_id.as_ref());
             let mut ends = Transaction::new(self.world.new_id())
-                .with(Part::This, self.sessions.still_on(user_id, session_id));
-            for other in others {
+                .with(Part::This, self.sessions.still_on(user_id, session_id))
+                .with(Part::User, self.users.keep_device(&me, device));
+            for other in others.iter().filter(|session| session.is_on(me.epoch, now)) {
                 ends = ends.with(Part::Other, self.sessions.ended(user_id, &other.id));
             }
             if let Committed::Done = ends.commit(&self.tables, &self.world).await? {

@@ -13,6 +13,7 @@ mod cli;
 mod cors;
 mod crash;
 mod deletion;
+mod devices;
 mod documents;
 mod edge;
 mod events;

@@ -122,6 +122,12 @@ async fn policies_are_as_narrow_as_what_is_called() {
     app.json(Method::PUT, "/v1/users/me/phone", &carol.token, &body).await.ok(200);
     assert_eq!(app.delete_user(&carol.token, "me").await.status, 204);
 
+    // A refresh token in two hands.
+    let erin = app.sign_in(&phone(11)).await;
+    app.refresh(&erin.refresh).await.ok(200);
+    app.clock.advance(31);
+    app.refresh(&erin.refresh).await.problem(401, "invalid_refresh_token");
+
     // While the pepper has two entries, each moves what it finds under the other.
     let two = "another-pepper-of-the-tests,pepper-of-the-tests";
     let rotated = app.again_with(&[("PEPPER_SECRET", two)]).await;

@@ -220,7 +220,7 @@ async fn a_lost_answer_of_a_revocation_is_success() {
     let alice = app.sign_in(&phone(1)).await;
     another_device(&app, &phone(1), "tablet").await;
     let id = text(&sessions(&app, &alice.token).await[0]["id"]);
-    app.faults.next("UpdateItem", Fault::AppliedThenTimeout);
+    app.faults.next("TransactWriteItems", Fault::AppliedThenTimeout);
     assert_eq!(revoke(&app, &alice.token, "me", &id).await.status, 204);
     assert!(app.faults.all_met());
 }

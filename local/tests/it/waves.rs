@@ -113,10 +113,19 @@ async fn sessions_keep_their_budget() {
         assert_eq!((answer.status, count), (204, expected), "sign-out, {scope}");
     }
     let bob = app.sign_in(&phone(2)).await;
+    app.clock.advance(60);
+    let other = app.sign_in(&phone(2)).await;
+    let listed = app.get("/v1/users/me/sessions", &bob.token).await.ok(200);
+    let mut listed = listed["items"].as_array().unwrap().iter();
+    let theirs = listed.find(|session| session["current"] == false).unwrap()["id"].as_str().unwrap();
+    let path = format!("/v1/users/me/sessions/{theirs}");
+    let (count, answer, _) = waves(&app, app.raw(Method::DELETE, &path, Some(&bob.token), vec![])).await;
+    assert_eq!((answer.status, count), (204, 2), "revoke-session");
+    app.get("/v1/users/me", &other.token).await.problem(401, "session_ended");
     let path = format!("/v1/users/me/sessions/{id}");
     let (count, answer, _) = waves(&app, app.raw(Method::DELETE, &path, Some(&bob.token), vec![])).await;
     answer.problem(404, "session_not_found");
-    assert_eq!(count, 2, "revoke-session");
+    assert_eq!(count, 1, "revoke-session, of another");
     for (path, expected) in [("/.well-known/jwks.json", 1), ("/.well-known/openid-configuration", 0)] {
         let (count, answer, _) = waves(&app, app.raw(Method::GET, path, None, vec![])).await;
         answer.ok(200);

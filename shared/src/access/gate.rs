@@ -9,6 +9,7 @@ use crate::base::error::StartError;
 use crate::base::world::World;
 use crate::cloud::setup::Setup;
 use crate::domain::bearer::Bearer;
+use crate::domain::session::Session;
 use crate::domain::user::{Role, Status, User, UserId};
 use crate::http::context::Context;
 use crate::http::problem::{Code, Problem};
@@ -69,7 +70,7 @@ impl Gate {
     /// another and the caller's role is not of `staff`; `invalid_token` where
     /// its key was withdrawn.
     pub async fn admit(&self, bearer: &Bearer, target: &UserId, staff: &[Role]) -> Result<User, Problem> {
-        let me = self.recognize(bearer).await?;
+        let (me, _) = self.recognize(bearer).await?;
         if *target != me.id && !staff.contains(&me.role) {
             return Err(Code::Forbidden.into());
         }
@@ -101,11 +102,16 @@ impl Gate {
     /// # Errors
     /// Those of [`Gate::admit`].
     pub async fn admit_staff(&self, bearer: &Bearer, staff: &[Role]) -> Result<User, Problem> {
-        let me = self.recognize(bearer).await?;
+        let (me, _) = self.recognize(bearer).await?;
         if staff.contains(&me.role) { Ok(me) } else { Err(Code::Forbidden.into()) }
     }
 
-    async fn recognize(&self, bearer: &Bearer) -> Result<User, Problem> {
+    /// Lets the bearer act on their own account, as [`Gate::admit`] does; with the
+    /// session that says so.
+    ///
+    /// # Errors
+    /// Those of [`Gate::admit`], but `forbidden`.
+    pub async fn recognize(&self, bearer: &Bearer) -> Result<(User, Session), Problem> {
         let (me, session, is_trusted) = tokio::try_join!(
             self.users.get(&bearer.user_id),
             self.sessions.get(&bearer.user_id, &bearer.session_id),
@@ -124,7 +130,7 @@ impl Gate {
             return Err(Code::AccountBanned.into());
         }
         let now = self.world.now();
-        session.filter(|session| session.is_on(me.epoch, now)).ok_or(Code::SessionEnded)?;
-        Ok(me)
+        let session = session.filter(|session| session.is_on(me.epoch, now)).ok_or(Code::SessionEnded)?;
+        Ok((me, session))
     }
 }

@@ -4,15 +4,18 @@
 use std::sync::Arc;
 
 use crate::access::limits;
-use crate::access::limits::{Allowance, GuessAllowance, KeyClaim, Limit, Passed};
+use crate::access::limits::{Allowance, GuessAllowance, KeyClaim, Limit, ListedDevice, Passed};
 use crate::base::config::Parameter;
 use crate::base::error::StartError;
+use crate::base::hidden::Hidden;
 use crate::base::metrics;
 use crate::base::metrics::Metric;
 use crate::base::world::World;
 use crate::cloud::setup::Setup;
 use crate::cloud::writes::Write;
 use crate::domain::code::{OneTimeCode, Purpose};
+use crate::domain::device::Asker;
+use crate::domain::device_token::DeviceToken;
 use crate::domain::limits::Window;
 use crate::domain::pepper::Pepper;
 use crate::domain::phone::Phone;
@@ -20,11 +23,13 @@ use crate::domain::phone_lists::TestPhones;
 use crate::http::context::Context;
 use crate::http::problem::{Code, Problem};
 use crate::settings;
+use crate::tables;
 use crate::tables::codes::{Codes, CountedGuess, Guess, Proof};
 use crate::tables::counters::Counters;
 use crate::tables::guard::{Guard, TextFate};
 use crate::tables::idempotency::{Began, Idempotency, IdempotencyKey, Remembered};
 use crate::tables::tally::Tally;
+use crate::tables::users::Users;
 
 /// What counts guesses.
 pub struct Guesses {
@@ -32,10 +37,24 @@ pub struct Guesses {
     counters: Counters,
     idempotency: Idempotency,
     tally: Tally,
+    users: Users,
     pepper: Pepper,
     per_address: Window,
     testers: TestPhones,
     world: Arc<World>,
+}
+
+/// A guess, before it is counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Guessed<'a> {
+    /// At whose code.
+    pub phone: &'a Phone,
+    /// At a code for what.
+    pub purpose: &'a Purpose,
+    /// The challenge that came with it.
+    pub challenge_id: Option<&'a str>,
+    /// The device that it comes from, as far as its token says.
+    pub device: Option<&'a DeviceToken>,
 }
 
 /// What a request comes to before its guess is compared.
@@ -51,7 +70,7 @@ impl Guesses {
     /// The parameters that [`Guesses::new`] reads.
     pub fn parameters() -> Vec<&'static Parameter> {
         let rules = [settings::CROWD_LIMITS, settings::TEST_PHONES];
-        [Codes::PARAMETERS, Guard::PARAMETERS, &rules].concat().concat()
+        [Codes::PARAMETERS, Guard::PARAMETERS, &rules, &[tables::USERS]].concat().concat()
     }
 
     /// Those at the codes of the deployment.
@@ -62,6 +81,7 @@ impl Guesses {
             codes,
             counters: Counters::new(setup),
             tally: Tally::new(setup, Arc::new(Guard::new(setup)?)),
+            users: Users::new(setup),
             pepper,
             per_address: settings::crowd_limits(&setup.vars)?.guesses_per_address,
             testers: settings::test_phones(&setup.vars)?,
@@ -80,30 +100,49 @@ impl Guesses {
     }
 
     /// Counts a guess, in one wave with `also`. Where something stands in the
-    /// way it is taken back, and never compared.
+    /// way it is taken back, and never compared. One from a device that only says to
+    /// be known is counted anew, as a stranger's.
     ///
     /// # Errors
     /// What stands in the way.
     pub async fn enter(
         &self,
-        phone: &Phone,
-        purpose: &Purpose,
-        challenge_id: Option<&str>,
+        guess: Guessed<'_>,
         key: Option<&Remembered>,
         context: &Context,
         also: &[&dyn Limit],
     ) -> Result<Attempt, Problem> {
+        let Guessed { phone, purpose, challenge_id, mut device } = guess;
         let address = format!("guesses#{}", self.pepper.first().key("address", &context.counted_ip()));
-        let key = KeyClaim::new(&self.idempotency, key);
-        let guess = GuessAllowance::new(&self.codes, phone, purpose, challenge_id);
-        // Guesses at phones without a code count, too.
-        let address = Allowance::of_address(&self.counters, address, self.per_address).kept();
-        let limits = [also, &[&key, &guess, &address]].concat();
-        let attempt = match limits::take(&limits, self.world.now()).await? {
-            Passed::Granted => guess.into_counted().map(Attempt::Guess),
-            Passed::Repeated => key.into_began().map(Attempt::Repeated),
-        };
-        attempt.ok_or_else(|| Code::Unavailable.into())
+        loop {
+            let asker = match (challenge_id, device) {
+                (Some(challenge_id), _) => Asker::of_challenge(challenge_id),
+                (None, Some(_)) => Asker::Known,
+                (None, None) => Asker::Stranger,
+            };
+            let per_address = self.per_address.only_if(device.is_none());
+            let key = KeyClaim::new(&self.idempotency, key);
+            let listed = ListedDevice::new(&self.users, device, phone);
+            let guess = GuessAllowance::new(&self.codes, asker, phone, purpose, challenge_id);
+            // Guesses at phones without a code count, too.
+            let address = Allowance::of_address(&self.counters, address.clone(), per_address).kept();
+            let limits = [also, &[&key, &listed, &guess, &address]].concat();
+            let attempt = match limits::take(&limits, self.world.now()).await? {
+                Passed::Granted => guess.into_counted().map(Attempt::Guess),
+                Passed::Repeated => key.into_began().map(Attempt::Repeated),
+                Passed::Less(_) => {
+                    device = None;
+                    continue;
+                }
+            };
+            return attempt.ok_or_else(|| Code::Unavailable.into());
+        }
+    }
+
+    /// The device token that came with a phone, if it is one of ours and of that
+    /// phone: whatever else is a stranger's.
+    pub fn device(&self, token: Option<&Hidden<String>>, phone: &Phone) -> Option<DeviceToken> {
+        DeviceToken::parse(&token?.0, phone, self.world.now(), &self.pepper)
     }
 
     /// Compares a counted guess.

@@ -1,8 +1,10 @@
-//! Who may: the gate, guesses at codes, refresh tokens, entering invite codes, and
-//! all that limits them.
+//! Who may: the gate, guesses at codes, refresh tokens and their end, entering invite
+//! codes, and all that limits them.
 
+pub mod ending;
 pub mod gate;
 pub mod guesses;
 pub mod invitations;
 pub mod limits;
 pub mod refreshing;
+pub mod trust;

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::access::ending::Ending;
 use crate::base::config::{self, BadParameter, Parameter};
 use crate::base::metrics;
 use crate::base::metrics::Metric;
@@ -17,18 +18,20 @@ use crate::tables::sessions::Sessions;
 /// What judges refresh tokens, for all that take one.
 pub struct Refreshing {
     sessions: Sessions,
+    ending: Ending,
     grace: i64,
     world: Arc<World>,
 }
 
 impl Refreshing {
     /// The parameters that [`Refreshing::new`] reads.
-    pub const PARAMETERS: &[&[&Parameter]] = &[tables::SESSIONS, &[config::REFRESH_GRACE]];
+    pub const PARAMETERS: &[&[&Parameter]] = &[tables::SESSIONS, tables::USERS, &[config::REFRESH_GRACE]];
 
     /// That of the deployment.
     pub fn new(setup: &Setup) -> Result<Self, BadParameter> {
         Ok(Self {
             sessions: Sessions::new(setup),
+            ending: Ending::new(setup),
             grace: setup.vars.number(config::REFRESH_GRACE, 0..=3_600)?.into(),
             world: Arc::clone(&setup.world),
         })
@@ -44,7 +47,7 @@ impl Refreshing {
     }
 
     /// How a token stands to its session, as it was read. One that is in two hands
-    /// ends it.
+    /// ends it, and its device is not known any more.
     pub async fn judge(&self, token: &RefreshToken, session: &Session) -> Result<Standing, StoreError> {
         let standing = session.judge(token.generation, self.world.now(), self.grace);
         if standing == Standing::Stolen {
@@ -54,7 +57,7 @@ impl Refreshing {
                 "a replaced refresh token was used: the session is ended"
             );
             metrics::count(Metric::RefreshThefts);
-            self.sessions.end(&token.user_id, &token.session_id).await?;
+            self.ending.end(session).await?;
         }
         Ok(standing)
     }

@@ -44,6 +44,7 @@ parameters! {
     CODES_PER_IP_HOUR = "60", "Codes asked for by one IPv4 address or IPv6 /64 in an hour of the clock; 0: no limit.";
     GUESSES_PER_IP_HOUR = "60", "Guesses from one IPv4 address or IPv6 /64 in an hour of the clock; 0: no limit.";
     TEXTS_PER_DAY = "10000", "Texts of the whole deployment in a day (UTC), never exceeded; 0: no limit.";
+    TEXTS_RESERVED = "30", "How many percent of a day's texts are kept for devices that have signed in before.";
     PUMPING_MIN_SENDS = "30", "Texts to one prefix in an hour before it is judged for pumping; 0: never.";
     PUMPING_MIN_SENDS_COUNTRY = "1000", "Texts to one country in an hour before it is judged for pumping; 0: never.";
     PUMPING_MIN_RATIO = "0.1", "The least share of texts whose codes are entered, 0 to 1, below which a place is paused.";

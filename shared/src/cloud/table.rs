@@ -63,11 +63,6 @@ impl Table {
         Write::delete(&self.name, key(pk))
     }
 
-    /// Looks at the item of a key in a transaction.
-    pub(crate) fn check(&self, pk: impl Into<String>) -> Write {
-        Write::check(&self.name, key(pk))
-    }
-
     /// Stores an item, unless there is one with its key.
     pub(crate) fn put_if_absent(&self, pk: impl Into<String>, mut item: Item) -> Write {
         item.extend(key(pk));

@@ -159,6 +159,13 @@ impl Write {
         self
     }
 
+    /// With `#name` for a part of a path that is not known beforehand.
+    #[must_use]
+    pub(crate) fn naming(mut self, name: &str, part: &str) -> Self {
+        self.names.insert(format!("#{name}"), part.to_owned());
+        self
+    }
+
     /// Where a condition of it in a transaction does not hold, the item is told
     /// as it is.
     #[must_use]

@@ -94,7 +94,32 @@ pub struct CrowdLimits {
     /// Guesses from one address.
     pub guesses_per_address: Window,
     /// Texts of the whole deployment.
-    pub texts_per_day: Window,
+    pub texts: Ceiling,
+}
+
+/// How many texts a day the whole deployment sends, and how many of them strangers
+/// may take: the rest is for known devices, so that a flood locks nobody of those
+/// out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ceiling {
+    /// All of them.
+    pub all: Window,
+    /// The most that strangers take.
+    pub strangers: u32,
+}
+
+impl Ceiling {
+    /// With a share of it, in percent, kept for known devices.
+    pub fn reserving(all: Window, percent: u32) -> Self {
+        let kept = u64::from(all.most) * u64::from(percent.min(100)) / 100;
+        Self { all, strangers: all.most - u32::try_from(kept).unwrap_or(all.most) }
+    }
+
+    /// As it is where `on`, else none.
+    #[must_use]
+    pub const fn only_if(self, on: bool) -> Self {
+        Self { all: self.all.only_if(on), ..self }
+    }
 }
 
 /// What bounds codes and guesses per phone.
@@ -137,5 +162,12 @@ mod tests {
         assert_eq!(window.full_until(&times[..1], at(50_001)), None);
         assert_eq!(Window { most: 0, seconds: 60 }.full_until(&times, at(50_001)), None);
         assert_eq!(Window { most: 1, seconds: 0 }.full_until(&times, at(50_000)), None);
+    }
+
+    #[test]
+    fn a_part_of_a_ceiling_is_kept() {
+        let strangers = |most, percent| Ceiling::reserving(Window { most, seconds: DAY }, percent).strangers;
+        assert_eq!((strangers(10_000, 30), strangers(10, 30), strangers(2, 30)), (7_000, 7, 2));
+        assert_eq!((strangers(10, 0), strangers(10, 100), strangers(u32::MAX, 100)), (10, 0, 0));
     }
 }

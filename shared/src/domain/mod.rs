@@ -4,6 +4,8 @@
 pub mod avatar;
 pub mod bearer;
 pub mod code;
+pub mod device;
+pub mod device_token;
 pub mod invite;
 pub mod invite_code;
 pub mod limits;

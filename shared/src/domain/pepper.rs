@@ -8,6 +8,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use crate::domain::code::{OneTimeCode, Purpose};
+use crate::domain::device::DeviceId;
 use crate::domain::phone::Phone;
 use crate::domain::secret::Secret;
 use crate::domain::session::SessionId;
@@ -92,6 +93,23 @@ impl PepperEntry {
         generation: u32,
     ) -> bool {
         self.refresh_secret(user, session, generation).as_bytes().ct_eq(secret.as_bytes()).into()
+    }
+
+    /// The secret part of a device token.
+    pub fn device_secret(&self, user: &UserId, device: &DeviceId, phone: &Phone, at: &str) -> String {
+        URL_SAFE_NO_PAD.encode(self.hash(&["device", &user.0, device.as_str(), phone.as_str(), at]))
+    }
+
+    /// Whether `secret` is that of such a device token, in constant time.
+    pub fn is_device_secret(
+        &self,
+        secret: &str,
+        user: &UserId,
+        device: &DeviceId,
+        phone: &Phone,
+        at: &str,
+    ) -> bool {
+        self.device_secret(user, device, phone, at).as_bytes().ct_eq(secret.as_bytes()).into()
     }
 
     /// Each part behind its length, so that no two lists of parts hash alike.

@@ -89,6 +89,7 @@ mod tests {
             generation,
             pepper_entry: pepper.first().id().to_owned(),
             refresh_until: Timestamp::default(),
+            device_id: None,
         }
     }
 

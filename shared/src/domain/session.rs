@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::world::Timestamp;
+use crate::domain::device::DeviceId;
 use crate::domain::user::UserId;
 
 /// How many devices a user can be signed in on; one more ends the oldest.
@@ -82,6 +83,10 @@ pub struct Session {
     pub pepper_entry: String,
     /// When its refresh token ends unless it is used.
     pub refresh_until: Timestamp,
+    /// The device that it is on, by which that is known from then on. Sessions that
+    /// began before devices were known have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_id: Option<DeviceId>,
 }
 
 impl Session {
@@ -167,6 +172,7 @@ mod tests {
             generation: 0,
             pepper_entry: String::new(),
             refresh_until: at(expires + 1_000),
+            device_id: None,
         }
     }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::base::world::Timestamp;
 use crate::domain::avatar::AvatarId;
+use crate::domain::device::Devices;
 use crate::domain::invite_code::InviteCode;
 use crate::domain::phone::Phone;
 
@@ -149,6 +150,9 @@ pub struct User {
     pub epoch: u32,
     /// When the phone was proved first.
     pub created_at: Timestamp,
+    /// The devices that are known to be the user's.
+    #[serde(default, skip_serializing_if = "Devices::is_empty")]
+    pub devices: Devices,
 }
 
 impl User {
@@ -168,6 +172,7 @@ impl User {
             status: Status::Active,
             epoch: 0,
             created_at: now,
+            devices: Devices::default(),
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::access::ending::Ending;
 use crate::access::gate::Gate;
 use crate::base::config::Parameter;
 use crate::base::error::StartError;
@@ -91,6 +92,16 @@ impl Needs for Gate {
 
     fn gate(&self) -> Option<&Gate> {
         Some(self)
+    }
+}
+
+impl Needs for Ending {
+    fn parameters() -> Vec<&'static Parameter> {
+        Self::PARAMETERS.concat()
+    }
+
+    async fn build(setup: &Setup) -> Result<Self, StartError> {
+        Ok(Self::new(setup))
     }
 }
 

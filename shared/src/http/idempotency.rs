@@ -5,6 +5,7 @@ use bytes::Bytes;
 use http::HeaderName;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::base::hidden::Hidden;
 use crate::http::body::{Body, JsonBody};
@@ -25,6 +26,16 @@ pub struct Idempotent<T> {
     pub body: T,
     /// The key, if one came.
     pub key: Option<IdempotencyKey>,
+}
+
+/// What a body asks for. White space and the order of fields make no difference, and
+/// who asks is another matter: a device may have another token by the next attempt.
+fn asked(body: &Value) -> Value {
+    let mut asked = body.clone();
+    if let Some(fields) = asked.as_object_mut() {
+        fields.remove("device_token");
+    }
+    asked
 }
 
 impl<T: DeserializeOwned + JsonSchema + Send> Body for Idempotent<T> {
@@ -68,8 +79,7 @@ impl<T: DeserializeOwned + JsonSchema + Send> Body for Idempotent<T> {
                     let message = format!("must be 1 to {LONGEST} characters of ASCII");
                     Problem::invalid_field("Idempotency-Key", message)
                 })?;
-                // White space and the order of fields make no difference.
-                Some(IdempotencyKey { key: key.to_owned(), body: Hidden(value.to_string()) })
+                Some(IdempotencyKey { key: key.to_owned(), body: Hidden(asked(&value).to_string()) })
             }
         };
         Ok(Self { body: JsonBody::of(value)?.0, key })

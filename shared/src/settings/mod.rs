@@ -2,7 +2,7 @@
 //! beside it the parameters that it reads, for those who declare them.
 
 use crate::base::config::{self, BadParameter, Parameter, Vars};
-use crate::domain::limits::{CodeLimits, CrowdLimits, DAY, HOUR, Window};
+use crate::domain::limits::{Ceiling, CodeLimits, CrowdLimits, DAY, HOUR, Window};
 use crate::domain::phone::{Countries, Region};
 use crate::domain::phone_lists::{AdminPhones, TestPhones};
 use crate::domain::pumping::Pumping;
@@ -34,7 +34,7 @@ pub fn code_limits(vars: &Vars) -> Result<CodeLimits, BadParameter> {
 
 /// What [`crowd_limits`] reads.
 pub const CROWD_LIMITS: &[&Parameter] =
-    &[config::CODES_PER_IP_HOUR, config::GUESSES_PER_IP_HOUR, config::TEXTS_PER_DAY];
+    &[config::CODES_PER_IP_HOUR, config::GUESSES_PER_IP_HOUR, config::TEXTS_PER_DAY, config::TEXTS_RESERVED];
 
 /// What bounds the deployment, and each address that asks it.
 pub fn crowd_limits(vars: &Vars) -> Result<CrowdLimits, BadParameter> {
@@ -43,7 +43,10 @@ pub fn crowd_limits(vars: &Vars) -> Result<CrowdLimits, BadParameter> {
     Ok(CrowdLimits {
         codes_per_address: window(config::CODES_PER_IP_HOUR, HOUR)?,
         guesses_per_address: window(config::GUESSES_PER_IP_HOUR, HOUR)?,
-        texts_per_day: window(config::TEXTS_PER_DAY, DAY)?,
+        texts: Ceiling::reserving(
+            window(config::TEXTS_PER_DAY, DAY)?,
+            vars.number(config::TEXTS_RESERVED, 0..=100)?,
+        ),
     })
 }
 

@@ -1,6 +1,6 @@
 //! Codes: what is known of a phone's, and when they were sent and guessed.
 //!
-//! One item a phone, keyed by an HMAC. It holds the one live code *and* the
+//! One item a phone and register, keyed by an HMAC. It holds the one live code *and* the
 //! times of the last texts (`t1` the newest) and wrong guesses (`g1`), so that
 //! cooldown, caps and the code itself are one condition of one write. Beside
 //! `live_code` stands `last_code`, the one that it took the place of: a text
@@ -12,17 +12,18 @@ use crate::base::config::Parameter;
 use crate::base::error::StartError;
 use crate::base::world::Timestamp;
 use crate::cloud::error::StoreError;
-use crate::cloud::items::{Item, TTL, blob, number, string};
+use crate::cloud::items::{Item, TTL, blob, number, read_number, string};
 use crate::cloud::setup::Setup;
 use crate::cloud::writes::{Write, Written};
 use crate::domain::code::{OneTimeCode, Purpose};
+use crate::domain::device::Asker;
 use crate::domain::limits::{CodeLimits, DAY, LimitMet, LimitOf, Window};
 use crate::domain::pepper::Pepper;
 use crate::domain::phone::Phone;
 use crate::domain::phone_lists::TestPhone;
 use crate::settings;
 use crate::tables;
-use crate::tables::phone_items::{PEPPER_ENTRY, PhoneItems};
+use crate::tables::phone_items::{ENTERED_AT, PEPPER_ENTRY, PhoneItems};
 use crate::tables::register::Register;
 
 /// The attribute of a live code whose text was handed to a carrier, or that has
@@ -56,6 +57,7 @@ pub struct Issued {
     pub code: OneTimeCode,
     /// When it was issued.
     pub sent_at: Timestamp,
+    asker: Asker,
     phone: Phone,
     counts: bool,
 }
@@ -72,6 +74,9 @@ pub enum Issue {
     Begun(Timestamp),
     /// The phone had too many, or one just now.
     Limited(LimitMet),
+    /// Known devices let two texts of this day be: they are strangers to what all
+    /// texts are bounded by, until one is entered.
+    Idle,
 }
 
 /// How counting a text without a code ended.
@@ -86,6 +91,7 @@ pub enum Note {
 /// A guess that was counted and may be compared.
 #[derive(Debug)]
 pub struct CountedGuess {
+    asker: Asker,
     phone: Phone,
     purpose: Purpose,
     pepper_entry: String,
@@ -118,6 +124,7 @@ pub enum Guess {
 /// [`Codes::spend`].
 #[derive(Debug)]
 pub struct Proof {
+    asker: Asker,
     /// The proved phone.
     pub phone: Phone,
     /// When the code was sent.
@@ -142,22 +149,24 @@ impl Codes {
 
     /// Makes a new code live for a phone, if its limits allow one more text.
     /// Where `request` names the request, and the text of the last one was handed
-    /// over, its code is kept.
+    /// over, its code is kept. With `is_trusted` known devices are refused that let
+    /// texts be.
     pub async fn issue(
         &self,
+        (asker, is_trusted): (Asker, bool),
         phone: Phone,
         purpose: &Purpose,
         request: Option<&str>,
     ) -> Result<Issue, StoreError> {
         let now = self.items.table.world.now();
         let live = Live {
-            challenge_id: self.items.table.world.new_id(),
+            challenge_id: asker.challenge(&self.items.table.world.new_id()),
             expires_at: now.plus_seconds(self.limits.ttl.into()),
             resend_at: now.plus_seconds(self.limits.cooldown.seconds),
         };
         let code = OneTimeCode::draw(&mut *self.items.table.world.rng(), self.limits.length);
-        let issued = Issued { live, code, sent_at: now, phone, counts: true };
-        self.make_live(issued, purpose, request, &self.limits.sends()).await
+        let issued = Issued { live, code, sent_at: now, asker, phone, counts: true };
+        self.make_live(issued, purpose, request, &self.limits.sends(), is_trusted).await
     }
 
     /// Makes the code of a test number live: no text, so no limits of texts.
@@ -174,8 +183,9 @@ impl Codes {
             resend_at: now,
         };
         let (phone, code) = (tester.phone.clone(), tester.code.clone());
-        let issued = Issued { live, code, sent_at: now, phone, counts: false };
-        self.make_live(issued, purpose, request, &[]).await
+        let asker = Asker::Stranger;
+        let issued = Issued { live, code, sent_at: now, asker, phone, counts: false };
+        self.make_live(issued, purpose, request, &[], false).await
     }
 
     async fn make_live(
@@ -184,8 +194,9 @@ impl Codes {
         purpose: &Purpose,
         request: Option<&str>,
         windows: &[Window],
+        is_trusted: bool,
     ) -> Result<Issue, StoreError> {
-        self.items.settle(&issued.phone).await?;
+        self.items.settle(issued.asker, &issued.phone).await?;
         let now = issued.sent_at;
         let entry = self.pepper.first();
         let register = self.texts();
@@ -201,7 +212,7 @@ impl Codes {
         ]);
         let mut update = self
             .items
-            .update(&issued.phone)
+            .update(issued.asker, &issued.phone)
             .set("last_code = if_not_exists(live_code, :none)")
             .value(":none", AttributeValue::M(Item::new()))
             .assign(TTL, number(self.ttl(now)));
@@ -221,6 +232,12 @@ impl Codes {
         update = register.require_room(update.assign("live_code", AttributeValue::M(live)), windows, now);
         if issued.counts {
             update = register.shift_in(update, now);
+        }
+        let day_ago = now.plus_seconds(-DAY);
+        if is_trusted {
+            update = update
+                .only_if(format!("attribute_not_exists(t2) OR t2 <= :day_ago OR t2 <= {ENTERED_AT}"))
+                .value(":day_ago", number(day_ago.millis()));
         }
         let item = match self.items.table.send(update).await? {
             Written::Done(_) => return Ok(Issue::Issued(issued)),
@@ -243,14 +260,18 @@ impl Codes {
                 (None, None) => {}
             }
         }
+        let entered_at = read_number(&item, ENTERED_AT).map_or(day_ago, Timestamp::from_millis);
+        if is_trusted && times.get(1).is_some_and(|second| *second > day_ago.max(entered_at)) {
+            return Ok(Issue::Idle);
+        }
         Ok(Issue::Limited(self.limit_met(&times, now)))
     }
 
     /// Counts a text without a code among those to a phone, as of now.
     pub async fn note_text(&self, phone: &Phone) -> Result<Note, StoreError> {
-        self.items.settle(phone).await?;
+        self.items.settle(Asker::Stranger, phone).await?;
         let (now, register) = (self.items.table.world.now(), self.texts());
-        let update = self.items.update(phone).assign(TTL, number(self.ttl(now)));
+        let update = self.items.update(Asker::Stranger, phone).assign(TTL, number(self.ttl(now)));
         let update = register.require_room(update, &self.limits.sends(), now);
         Ok(match self.items.table.send(register.shift_in(update, now)).await? {
             Written::Done(_) => Note::Noted(now),
@@ -261,7 +282,7 @@ impl Codes {
     /// Gives back a text that was counted `at` and did not leave, unless another
     /// was counted since.
     pub async fn unnote_text(&self, phone: &Phone, at: Timestamp) -> Result<(), StoreError> {
-        let update = self.items.update(phone).if_equal("t1", number(at.millis()));
+        let update = self.items.update(Asker::Stranger, phone).if_equal("t1", number(at.millis()));
         self.items.table.send_once(self.texts().shift_out(update)).await?;
         Ok(())
     }
@@ -283,7 +304,7 @@ impl Codes {
     pub async fn handed_over(&self, issued: &Issued) -> Result<(), StoreError> {
         let update = self
             .items
-            .update(&issued.phone)
+            .update(issued.asker, &issued.phone)
             .only_if("live_code.challenge_id = :challenge")
             .value(":challenge", string(&issued.live.challenge_id))
             .set(format!("live_code.{HANDED_OVER} = :true"))
@@ -299,7 +320,7 @@ impl Codes {
     pub async fn take_back(&self, issued: &Issued) -> Result<(), StoreError> {
         let mut update = self
             .items
-            .update(&issued.phone)
+            .update(issued.asker, &issued.phone)
             .only_if("live_code.challenge_id = :challenge")
             .value(":challenge", string(&issued.live.challenge_id))
             .set("live_code = last_code");
@@ -319,17 +340,18 @@ impl Codes {
     /// rotating it takes no code from anybody.
     pub async fn count_guess(
         &self,
+        asker: Asker,
         phone: &Phone,
         purpose: &Purpose,
         challenge_id: Option<&str>,
     ) -> Result<Count, StoreError> {
-        self.items.settle(phone).await?;
+        self.items.settle(asker, phone).await?;
         let now = self.items.table.world.now();
         let register = self.guesses();
 
         let mut update = self
             .items
-            .update(phone)
+            .update(asker, phone)
             .only_if("attribute_exists(live_code.code_hash)")
             .only_if("live_code.expires_at > :now AND live_code.purpose = :purpose")
             .value(":now", number(now.millis()))
@@ -351,6 +373,7 @@ impl Codes {
             Written::Done(item) => {
                 let live = LiveCode(&item);
                 Count::Counted(CountedGuess {
+                    asker,
                     phone: phone.clone(),
                     purpose: purpose.clone(),
                     pepper_entry: live.pepper_entry(&self.pepper),
@@ -371,18 +394,18 @@ impl Codes {
     /// Takes a guess back that was counted and is not compared. If the table
     /// does not answer, it stays counted.
     pub async fn uncount(&self, counted: &CountedGuess) -> Result<(), StoreError> {
-        self.uncount_one(&counted.phone, &counted.hash).await
+        self.uncount_one(counted.asker, &counted.phone, &counted.hash).await
     }
 
     /// Takes a right guess back whose code was not spent after all.
     pub async fn unprove(&self, proof: &Proof) -> Result<(), StoreError> {
-        self.uncount_one(&proof.phone, &proof.hash).await
+        self.uncount_one(proof.asker, &proof.phone, &proof.hash).await
     }
 
-    async fn uncount_one(&self, phone: &Phone, hash: &[u8]) -> Result<(), StoreError> {
+    async fn uncount_one(&self, asker: Asker, phone: &Phone, hash: &[u8]) -> Result<(), StoreError> {
         let update = self
             .items
-            .update(phone)
+            .update(asker, phone)
             .only_if("live_code.code_hash = :hash AND live_code.attempts > :zero")
             .value(":hash", blob(hash.to_vec()))
             .set("live_code.attempts = live_code.attempts - :one")
@@ -393,11 +416,11 @@ impl Codes {
 
     /// Compares a counted guess.
     pub fn compare(&self, counted: CountedGuess, guess: &OneTimeCode) -> Guess {
-        let CountedGuess { phone, purpose, pepper_entry, hash, attempts, sent_at } = counted;
+        let CountedGuess { asker, phone, purpose, pepper_entry, hash, attempts, sent_at } = counted;
         tracing::debug!("a guess is compared");
         let entry = self.pepper.entry(&pepper_entry);
         if entry.is_some_and(|entry| entry.is_code(&hash, &phone, &purpose, guess)) {
-            return Guess::Right(Proof { phone, sent_at, hash });
+            return Guess::Right(Proof { asker, phone, sent_at, hash });
         }
         let max = self.limits.max_attempts;
         Guess::Wrong((max > 0).then(|| u32::try_from(i64::from(max) - attempts).unwrap_or(0)))
@@ -407,12 +430,17 @@ impl Codes {
     /// spent for; refused if it was spent, replaced or has expired meanwhile.
     /// The right guess no longer counts as a wrong one.
     pub fn spend(&self, proof: &Proof) -> Write {
+        let now = self.items.table.world.now();
         let update = self
             .items
-            .update(&proof.phone)
+            .update(proof.asker, &proof.phone)
             .only_if("live_code.code_hash = :hash AND live_code.expires_at > :now")
             .value(":hash", blob(proof.hash.clone()))
-            .value(":now", number(self.items.table.world.now().millis()));
+            .value(":now", number(now.millis()));
+        let update = match proof.asker {
+            Asker::Stranger => update,
+            Asker::Known => update.assign(ENTERED_AT, number(now.millis())),
+        };
         self.guesses().shift_out(update).remove("live_code").remove("last_code")
     }
 

@@ -8,7 +8,7 @@ use crate::cloud::items::{TTL, number};
 use crate::cloud::setup::Setup;
 use crate::cloud::table::Table;
 use crate::cloud::writes::{Write, Written};
-use crate::domain::limits::Window;
+use crate::domain::limits::{Ceiling, Window};
 
 /// All counters.
 pub struct Counters(Table);
@@ -62,17 +62,55 @@ impl Counters {
         Some((key, update, until))
     }
 
+    /// Counts one more text of this day (UTC), unless all of them were sent, or, for
+    /// strangers, all of theirs. A lost answer may count twice, never too few.
+    pub async fn take_text(&self, ceiling: Ceiling, is_strangers: bool) -> Result<Taken, StoreError> {
+        let Some((key, update, until)) = self.update("texts", ceiling.all) else {
+            return Ok(Taken::Counted(None));
+        };
+        if is_strangers && ceiling.strangers == 0 {
+            return Ok(Taken::Full(until));
+        }
+        let update = if is_strangers {
+            update
+                .only_if("attribute_not_exists(strangers) OR strangers < :strangers")
+                .value(":strangers", number(ceiling.strangers))
+                .set("strangers = if_not_exists(strangers, :zero) + :one")
+        } else {
+            update
+        };
+        Ok(match self.0.send(update).await? {
+            Written::Done(_) => Taken::Counted(Some(key)),
+            Written::Refused(_) => Taken::Full(until),
+        })
+    }
+
+    /// Gives a text back that did not leave. If the table does not answer, it stays
+    /// counted.
+    pub async fn give_back_text(&self, key: &str, is_strangers: bool) -> Result<(), StoreError> {
+        let update = self.given_back(key);
+        let update = if is_strangers {
+            update.only_if("strangers > :zero").set("strangers = strangers - :one")
+        } else {
+            update
+        };
+        self.0.send_once(update).await?;
+        Ok(())
+    }
+
     /// Gives one back that came to nothing. If the table does not answer, it
     /// stays counted.
     pub async fn give_back(&self, key: &str) -> Result<(), StoreError> {
-        let update = self
-            .0
+        self.0.send_once(self.given_back(key)).await?;
+        Ok(())
+    }
+
+    fn given_back(&self, key: &str) -> Write {
+        self.0
             .update(key)
             .only_if("n > :zero")
             .set("n = n - :one")
             .value(":zero", number(0))
-            .value(":one", number(1));
-        self.0.send_once(update).await?;
-        Ok(())
+            .value(":one", number(1))
     }
 }

@@ -16,6 +16,7 @@ use crate::cloud::setup::Setup;
 use crate::cloud::table::Table;
 use crate::cloud::transaction::{Committed, Tables, Transaction};
 use crate::cloud::writes::{WRITTEN_BY, Write};
+use crate::domain::device::Asker;
 use crate::domain::pepper::{Pepper, PepperEntry};
 use crate::domain::phone::Phone;
 
@@ -29,7 +30,11 @@ pub(super) const PEPPER_ENTRY: &str = "pepper_entry";
 /// The attributes that hold codes.
 const CODES: [&str; 2] = ["live_code", "last_code"];
 
-/// The items of all phones.
+/// When a code of the register was entered last: an attribute of that of known
+/// devices.
+pub(super) const ENTERED_AT: &str = "entered_at";
+
+/// The items of all phones, two each: one a register.
 pub(super) struct PhoneItems {
     pub(super) table: Table,
     tables: Tables,
@@ -42,31 +47,36 @@ impl PhoneItems {
     }
 
     /// Changes the item of a phone.
-    pub(super) fn update(&self, phone: &Phone) -> Write {
-        self.table.update(key(self.pepper.first(), phone))
+    pub(super) fn update(&self, asker: Asker, phone: &Phone) -> Write {
+        self.table.update(key(self.pepper.first(), asker, phone))
     }
 
     /// Changes each of the items that a phone may have.
     pub(super) fn update_all(&self, phone: &Phone) -> impl Iterator<Item = Write> {
-        self.pepper.entries().iter().map(move |entry| self.table.update(key(entry, phone)))
+        let entries = self.pepper.entries().iter();
+        entries.flat_map(move |entry| {
+            [Asker::Stranger, Asker::Known].map(|asker| self.table.update(key(entry, asker, phone)))
+        })
     }
 
     /// Moves the item of a phone to where it is looked for. Costs nothing while the
     /// secret has one entry.
-    pub(super) async fn settle(&self, phone: &Phone) -> Result<(), StoreError> {
+    pub(super) async fn settle(&self, asker: Asker, phone: &Phone) -> Result<(), StoreError> {
         let entries = self.pepper.entries();
         if entries.len() == 1 {
             return Ok(());
         }
-        let home = key(self.pepper.first(), phone);
+        let home = key(self.pepper.first(), asker, phone);
         for _ in 0..TRIES {
-            let items = self.table.get_all(entries.iter().map(|entry| key(entry, phone)).collect()).await?;
+            let items =
+                self.table.get_all(entries.iter().map(|entry| key(entry, asker, phone)).collect()).await?;
             let (here, strays): (Vec<_>, Vec<_>) =
                 items.into_iter().partition(|item| item.get("pk") == Some(&string(&home)));
             if strays.is_empty() {
                 return Ok(());
             }
-            let mut item = merged(here.iter().chain(&strays).map(|item| self.with_entries(phone, item)));
+            let mut item =
+                merged(here.iter().chain(&strays).map(|item| self.with_entries(asker, phone, item)));
             item.insert("pk".to_owned(), string(&home));
             item.insert(WRITTEN_BY.to_owned(), string(self.table.world.new_id()));
             let put = Write::put(&self.table.name, item);
@@ -89,9 +99,9 @@ impl PhoneItems {
 
     /// An item whose codes say under which entry they are hashed: that of its key,
     /// where none is named.
-    fn with_entries(&self, phone: &Phone, item: &Item) -> Item {
+    fn with_entries(&self, asker: Asker, phone: &Phone, item: &Item) -> Item {
         let mut item = item.clone();
-        let of_key = |entry: &&PepperEntry| item.get("pk") == Some(&string(key(entry, phone)));
+        let of_key = |entry: &&PepperEntry| item.get("pk") == Some(&string(key(entry, asker, phone)));
         let entry = self.pepper.entries().iter().find(of_key).unwrap_or_else(|| self.pepper.first()).id();
         for name in CODES {
             if let Some(AttributeValue::M(code)) = item.get_mut(name)
@@ -108,10 +118,11 @@ impl PhoneItems {
 /// that was asked for last.
 fn merged(items: impl Iterator<Item = Item>) -> Item {
     let mut merged = Item::new();
-    let (mut ttl, mut asked_at) = (0, i64::MIN);
+    let (mut ttl, mut asked_at, mut entered_at) = (0, i64::MIN, None);
     let mut times = [("t", Vec::new()), ("g", Vec::new())];
     for item in items {
         ttl = ttl.max(read_number(&item, TTL).unwrap_or_default());
+        entered_at = entered_at.max(read_number(&item, ENTERED_AT));
         for (prefix, times) in &mut times {
             times.extend(
                 item.keys().filter(|name| is_time(name, prefix)).filter_map(|name| read_number(&item, name)),
@@ -134,6 +145,7 @@ fn merged(items: impl Iterator<Item = Item>) -> Item {
         merged.extend((1..).zip(times).map(|(n, time)| (format!("{prefix}{n}"), number(time))));
     }
     merged.insert(TTL.to_owned(), number(ttl));
+    merged.extend(entered_at.map(|at| (ENTERED_AT.to_owned(), number(at))));
     merged
 }
 
@@ -142,8 +154,12 @@ fn is_time(name: &str, prefix: &str) -> bool {
     name.strip_prefix(prefix).is_some_and(|nth| nth.parse::<u32>().is_ok())
 }
 
-fn key(entry: &PepperEntry, phone: &Phone) -> String {
-    format!("phone#{}", entry.key("phone", phone.as_str()))
+fn key(entry: &PepperEntry, asker: Asker, phone: &Phone) -> String {
+    let register = match asker {
+        Asker::Stranger => "phone",
+        Asker::Known => "known",
+    };
+    format!("{register}#{}", entry.key(register, phone.as_str()))
 }
 
 #[cfg(test)]

@@ -16,6 +16,8 @@ use crate::cloud::table::Table;
 use crate::cloud::transaction::{Committed, RefusedPart, Tables, Transaction};
 use crate::cloud::writes::{Write, Written};
 use crate::domain::avatar::AvatarId;
+use crate::domain::device::{DeviceId, Devices};
+use crate::domain::invite::Entry;
 use crate::domain::invite_code::InviteCode;
 use crate::domain::phone::Phone;
 use crate::domain::position::Position;
@@ -125,26 +127,44 @@ impl Users {
         if does { made.if_absent("pk") } else { made }
     }
 
-    /// That `seen` may still sign in as it was read: same phone, active, no
-    /// sign-out of all sessions meanwhile.
-    pub fn unchanged(&self, seen: &User) -> Write {
-        as_seen(self.0.check(keys::user(&seen.id)), seen)
+    /// That `seen` signs in from a device, which is listed from then on, and enters
+    /// a code along the way; refused if `seen` changed since it was read.
+    pub fn sign_in(&self, seen: &User, device: &DeviceId, entry: Option<&Entry>) -> Write {
+        let devices = seen.devices.with(device, self.0.world.now());
+        let update = listing(as_seen(self.0.update(keys::user(&seen.id)), seen), seen, &devices);
+        match entry {
+            Some(entry) => entered(update, &entry.code, &entry.referrer),
+            None => update,
+        }
     }
 
-    /// Ends all sessions of an epoch by raising it; refused if it moved on
-    /// already.
+    /// That of the devices of `seen` one alone is known, if it was; refused if
+    /// others were listed since it was read.
+    pub fn keep_device(&self, seen: &User, device: Option<&DeviceId>) -> Write {
+        let update = self.0.update(keys::user(&seen.id)).if_equal("epoch", number(seen.epoch));
+        listing(update, seen, &seen.devices.only(device))
+    }
+
+    /// That a device is not known any more, as part of a transaction; refused if it
+    /// was not.
+    pub fn unlist(&self, id: &UserId, device: &DeviceId) -> Write {
+        self.0
+            .update(keys::user(id))
+            .only_if("attribute_exists(devices.#device)")
+            .naming("device", device.as_str())
+            .remove("devices.#device")
+    }
+
+    /// Ends all sessions of an epoch by raising it, and no device is known any more;
+    /// refused if it moved on already.
     pub fn end_epoch(&self, id: &UserId, epoch: u32) -> Write {
-        self.0.update(keys::user(id)).if_equal("epoch", number(epoch)).add("epoch", 1)
+        self.0.update(keys::user(id)).if_equal("epoch", number(epoch)).add("epoch", 1).remove("devices")
     }
 
     /// That `seen` entered `code` of `referrer`; refused if `seen` entered one
     /// already or changed otherwise ([`activated_code`] tells).
     pub fn activate(&self, seen: &User, code: &InviteCode, referrer: &UserId) -> Write {
-        as_seen(self.0.update(keys::user(&seen.id)), seen)
-            .if_absent("activated_invite_code")
-            .assign("activated_invite_code", string(code.as_str()))
-            .assign("referrer_id", string(&referrer.0))
-            .telling()
+        entered(as_seen(self.0.update(keys::user(&seen.id)), seen), code, referrer)
     }
 
     /// Takes `seen` and its phone away; the first is refused if the user changed
@@ -163,13 +183,35 @@ impl Users {
 
     /// Moves `seen` to another phone, and frees the old one; refused if the user
     /// changed since it was read, in its role, too, where that `counts`. The new one
-    /// must be claimed beside it ([`Users::claim_phone`]).
-    pub fn move_phone(&self, seen: &User, phone: &Phone, counts: bool) -> [Write; 2] {
+    /// must be claimed beside it ([`Users::claim_phone`]). Of the devices this one is
+    /// known from then on.
+    pub fn move_phone(&self, seen: &User, phone: &Phone, device: &DeviceId, counts: bool) -> [Write; 2] {
         let moved =
             as_seen(self.0.update(keys::user(&seen.id)), seen).assign("phone", string(phone.as_str()));
+        let devices = Devices::default().with(device, self.0.world.now());
+        let moved = moved.assign("devices", listed(&devices));
         let moved = if counts { moved.if_equal("role", string(seen.role.as_str())) } else { moved };
         [moved, self.0.delete(phone_key(&seen.phone))]
     }
+}
+
+/// With `code` of `referrer` entered, if none was.
+fn entered(write: Write, code: &InviteCode, referrer: &UserId) -> Write {
+    write
+        .if_absent("activated_invite_code")
+        .assign("activated_invite_code", string(code.as_str()))
+        .assign("referrer_id", string(&referrer.0))
+        .telling()
+}
+
+/// With these devices listed, if those are still that were seen.
+fn listing(write: Write, seen: &User, devices: &Devices) -> Write {
+    let write = write.if_still("devices", (!seen.devices.is_empty()).then(|| listed(&seen.devices)));
+    if devices.is_empty() { write.remove("#devices") } else { write.assign("devices", listed(devices)) }
+}
+
+fn listed(devices: &Devices) -> AttributeValue {
+    AttributeValue::M(write(devices))
 }
 
 /// That a user is active, and still has the phone and the epoch that were seen.
@@ -200,9 +242,11 @@ fn changed(mut update: Write, change: &UserChange) -> Write {
     match change.status {
         None => update,
         Some(status @ Status::Active) => update.assign("status", string(status.as_str())).remove("banned"),
-        Some(status @ Status::Banned) => {
-            update.assign("status", string(status.as_str())).assign("banned", string(BANNED)).add("epoch", 1)
-        }
+        Some(status @ Status::Banned) => update
+            .assign("status", string(status.as_str()))
+            .assign("banned", string(BANNED))
+            .add("epoch", 1)
+            .remove("devices"),
     }
 }
 

@@ -12,6 +12,8 @@ use crate::base::hidden::Hidden;
 use crate::base::world::World;
 use crate::cloud::secrets;
 use crate::cloud::setup::Setup;
+use crate::domain::device::DeviceId;
+use crate::domain::device_token;
 use crate::domain::pepper::Pepper;
 use crate::domain::refresh::mint;
 use crate::domain::session::{Session, SessionId};
@@ -42,6 +44,10 @@ pub struct Tokens {
     /// In how many seconds the session ends unless it is refreshed.
     #[schemars(example = 2_592_000)]
     refresh_expires_in: u64,
+    /// What this device is known by when a code is asked for and entered: it signs nobody in. Keep the newest,
+    /// also when you sign out, and send it to `/v1/auth/code` and `/v1/auth/token`; it is good for 400 days.
+    #[schemars(example = &"lkd.01a1fbdf.4f1d2a9c6b3e58d7a1c0e9.1795224352.Ab3dEf7h.c2VjcmV0")]
+    device_token: Hidden<String>,
 }
 
 /// What begins sessions and issues their tokens.
@@ -107,8 +113,14 @@ impl Issuer {
         &self.pepper
     }
 
-    /// A new session of `user` in `slot`.
-    pub fn begin(&self, user: &User, slot: u8, device: Option<String>, ip: String) -> Session {
+    /// A new session of `user` in `slot`, on a device and under its name.
+    pub fn begin(
+        &self,
+        user: &User,
+        slot: u8,
+        (device_id, device): (DeviceId, Option<String>),
+        ip: String,
+    ) -> Session {
         let now = self.world.now();
         Session {
             user_id: user.id.clone(),
@@ -121,6 +133,7 @@ impl Issuer {
             generation: 0,
             pepper_entry: self.pepper.first().id().to_owned(),
             refresh_until: now.plus_seconds(self.refresh_ttl),
+            device_id: Some(device_id),
         }
     }
 
@@ -146,7 +159,16 @@ impl Issuer {
             expires_in: self.access_ttl,
             refresh_token: Hidden(mint(session, &self.pepper)?.into_string()),
             refresh_expires_in: self.world.now().seconds_until(session.ends_at()),
+            device_token: Hidden(self.device_token(user, session)),
         })
+    }
+
+    /// The token by which a session's device is known. Of a session that began
+    /// before devices were, it is one that no user lists.
+    fn device_token(&self, user: &User, session: &Session) -> String {
+        let listed = session.device_id.clone();
+        let device = listed.unwrap_or_else(|| DeviceId::draw(&mut *self.world.rng()));
+        device_token::mint(&user.id, &device, &user.phone, self.world.now(), &self.pepper)
     }
 
     fn access_token(&self, user: &User, session: &SessionId, public_url: &str) -> String {
@@ -193,9 +215,10 @@ mod tests {
             expires_in: 900,
             refresh_token: Hidden("lkr.secret".to_owned()),
             refresh_expires_in: 1,
+            device_token: Hidden("lkd.secret".to_owned()),
         };
         let printed = format!("{tokens:?}");
-        assert!(!printed.contains("eyJ") && !printed.contains("lkr"), "{printed}");
+        assert!(!["eyJ", "lkr", "lkd"].iter().any(|secret| printed.contains(secret)), "{printed}");
         let sent = serde_json::to_value(&tokens).unwrap();
         assert_eq!(
             (&sent["access_token"], &sent["refresh_token"]),

@@ -5,6 +5,7 @@ use futures_util::future::BoxFuture;
 use crate::access::gate::Gate;
 use crate::access::limits::limit::{Limit, Verdict};
 use crate::domain::bearer::Bearer;
+use crate::domain::session::Session;
 use crate::domain::user::User;
 
 /// That the caller may act on their own account; anyone may where no token is
@@ -12,7 +13,7 @@ use crate::domain::user::User;
 pub struct Admission<'a> {
     gate: &'a Gate,
     bearer: Option<&'a Bearer>,
-    me: OnceLock<User>,
+    me: OnceLock<(User, Session)>,
 }
 
 impl<'a> Admission<'a> {
@@ -21,8 +22,8 @@ impl<'a> Admission<'a> {
         Self { gate, bearer, me: OnceLock::new() }
     }
 
-    /// Who was admitted.
-    pub fn into_user(self) -> Option<User> {
+    /// Who was admitted, and by which session.
+    pub fn into_caller(self) -> Option<(User, Session)> {
         self.me.into_inner()
     }
 }
@@ -31,7 +32,7 @@ impl Limit for Admission<'_> {
     fn take(&self) -> BoxFuture<'_, Verdict> {
         Box::pin(async {
             let Some(bearer) = self.bearer else { return Verdict::Granted };
-            match self.gate.admit(bearer, &bearer.user_id, &[]).await {
+            match self.gate.recognize(bearer).await {
                 Ok(me) => {
                     let _ = self.me.set(me);
                     Verdict::Granted

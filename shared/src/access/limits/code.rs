@@ -3,6 +3,7 @@ use std::sync::OnceLock;
 use futures_util::future::BoxFuture;
 
 use crate::access::limits::limit::{Limit, Verdict};
+use crate::access::trust::Trust;
 use crate::cloud::error::StoreError;
 use crate::domain::code::Purpose;
 use crate::domain::phone::Phone;
@@ -13,6 +14,7 @@ use crate::tables::codes::{Codes, Issue, Issued, Live};
 /// Taking it makes the code live.
 pub struct CodeAllowance<'a> {
     codes: &'a Codes,
+    trust: Trust,
     phone: &'a Phone,
     tester: Option<&'a TestPhone>,
     purpose: Purpose,
@@ -24,19 +26,20 @@ impl<'a> CodeAllowance<'a> {
     /// For `phone`, which may be a test number; `request` names the request.
     pub const fn new(
         codes: &'a Codes,
+        trust: Trust,
         phone: &'a Phone,
         tester: Option<&'a TestPhone>,
         purpose: Purpose,
         request: Option<&'a str>,
     ) -> Self {
-        Self { codes, phone, tester, purpose, request, asked: OnceLock::new() }
+        Self { codes, trust, phone, tester, purpose, request, asked: OnceLock::new() }
     }
 
     /// The code that was made live; none where nothing was.
     pub fn issued(&self) -> Option<&Issued> {
         match self.asked.get()? {
             Issue::Issued(issued) => Some(issued),
-            Issue::Repeated(_) | Issue::Begun(_) | Issue::Limited(_) => None,
+            Issue::Repeated(_) | Issue::Begun(_) | Issue::Limited(_) | Issue::Idle => None,
         }
     }
 
@@ -44,7 +47,7 @@ impl<'a> CodeAllowance<'a> {
     pub fn repeated(&self) -> Option<&Live> {
         match self.asked.get()? {
             Issue::Repeated(live) => Some(live),
-            Issue::Issued(_) | Issue::Begun(_) | Issue::Limited(_) => None,
+            Issue::Issued(_) | Issue::Begun(_) | Issue::Limited(_) | Issue::Idle => None,
         }
     }
 }
@@ -52,15 +55,18 @@ impl<'a> CodeAllowance<'a> {
 impl Limit for CodeAllowance<'_> {
     fn take(&self) -> BoxFuture<'_, Verdict> {
         Box::pin(async {
-            let asked = match self.tester {
-                Some(tester) => self.codes.issue_test(tester, &self.purpose, self.request).await,
-                None => self.codes.issue(self.phone.clone(), &self.purpose, self.request).await,
+            let asked = if let Some(tester) = self.tester {
+                self.codes.issue_test(tester, &self.purpose, self.request).await
+            } else {
+                let asker = (self.trust.asker(), self.trust == Trust::Full);
+                self.codes.issue(asker, self.phone.clone(), &self.purpose, self.request).await
             };
             match asked.map(|asked| self.asked.get_or_init(|| asked)) {
                 Ok(Issue::Issued(_)) => Verdict::Granted,
                 Ok(Issue::Repeated(_)) => Verdict::Repeated,
                 Ok(Issue::Begun(until)) => Verdict::Begun(*until),
                 Ok(Issue::Limited(limit)) => Verdict::Met(*limit),
+                Ok(Issue::Idle) => Verdict::Less(Trust::Idle),
                 Err(error) => Verdict::Stopped(error.into()),
             }
         })

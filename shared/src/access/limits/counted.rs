@@ -7,29 +7,19 @@ use crate::cloud::error::StoreError;
 use crate::domain::limits::{LimitMet, LimitOf, Window};
 use crate::tables::counters::{Counters, Taken};
 
-/// One of so many in an hour or a day of the clock.
+/// One of so many that an address has in an hour of the clock.
 pub struct Allowance<'a> {
     counters: &'a Counters,
     what: String,
     window: Window,
-    of: LimitOf,
     is_kept: bool,
     key: OnceLock<String>,
 }
 
 impl<'a> Allowance<'a> {
-    /// A text of the deployment's day.
-    pub fn text_today(counters: &'a Counters, window: Window) -> Self {
-        Self::new(counters, "texts".to_owned(), window, LimitOf::Day)
-    }
-
     /// A request of an address; `what` names both.
-    pub fn of_address(counters: &'a Counters, what: String, window: Window) -> Self {
-        Self::new(counters, what, window, LimitOf::Address)
-    }
-
-    const fn new(counters: &'a Counters, what: String, window: Window, of: LimitOf) -> Self {
-        Self { counters, what, window, of, is_kept: false, key: OnceLock::new() }
+    pub const fn of_address(counters: &'a Counters, what: String, window: Window) -> Self {
+        Self { counters, what, window, is_kept: false, key: OnceLock::new() }
     }
 
     /// Counted whatever comes of it: it is not given back.
@@ -50,7 +40,7 @@ impl Limit for Allowance<'_> {
                     }
                     Verdict::Granted
                 }
-                Ok(Taken::Full(until)) => Verdict::Met(LimitMet { of: self.of, until }),
+                Ok(Taken::Full(until)) => Verdict::Met(LimitMet { of: LimitOf::Address, until }),
                 Err(error) => Verdict::Stopped(error.into()),
             }
         })

@@ -5,13 +5,15 @@ use futures_util::future::BoxFuture;
 use crate::access::limits::limit::{Limit, Verdict};
 use crate::cloud::error::StoreError;
 use crate::domain::code::Purpose;
+use crate::domain::device::Asker;
 use crate::domain::phone::Phone;
 use crate::http::problem::Problem;
 use crate::tables::codes::{Codes, Count, CountedGuess};
 
-/// That a guess at the phone's code may be compared.
+/// That a guess at the phone's code, in one of its registers, may be compared.
 pub struct GuessAllowance<'a> {
     codes: &'a Codes,
+    asker: Asker,
     phone: &'a Phone,
     purpose: &'a Purpose,
     challenge_id: Option<&'a str>,
@@ -23,11 +25,12 @@ impl<'a> GuessAllowance<'a> {
     /// given.
     pub const fn new(
         codes: &'a Codes,
+        asker: Asker,
         phone: &'a Phone,
         purpose: &'a Purpose,
         challenge_id: Option<&'a str>,
     ) -> Self {
-        Self { codes, phone, purpose, challenge_id, counted: OnceLock::new() }
+        Self { codes, asker, phone, purpose, challenge_id, counted: OnceLock::new() }
     }
 
     /// The guess that was counted; none where nothing was.
@@ -39,7 +42,7 @@ impl<'a> GuessAllowance<'a> {
 impl Limit for GuessAllowance<'_> {
     fn take(&self) -> BoxFuture<'_, Verdict> {
         Box::pin(async {
-            match self.codes.count_guess(self.phone, self.purpose, self.challenge_id).await {
+            match self.codes.count_guess(self.asker, self.phone, self.purpose, self.challenge_id).await {
                 Ok(Count::Counted(counted)) => {
                     let _ = self.counted.set(counted);
                     Verdict::Granted

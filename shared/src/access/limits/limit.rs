@@ -2,6 +2,7 @@
 
 use futures_util::future::{BoxFuture, join_all};
 
+use crate::access::trust::Trust;
 use crate::base::error::Chain;
 use crate::base::world::Timestamp;
 use crate::cloud::error::StoreError;
@@ -31,6 +32,8 @@ pub enum Verdict {
     Met(LimitMet),
     /// The same request was answered before: it takes nothing more.
     Repeated,
+    /// It is to be asked anew, with no more trust than that.
+    Less(Trust),
     /// The same request was begun before, and what came of it is not known. Until
     /// then nothing else will.
     Begun(Timestamp),
@@ -45,6 +48,9 @@ pub enum Passed {
     Granted,
     /// It was answered before; whatever was taken for it is given back.
     Repeated,
+    /// Whatever was taken for it is given back, and it is asked anew, with no more
+    /// trust than that.
+    Less(Trust),
 }
 
 /// Takes of all limits at once and judges. Where one stands in the way, what the
@@ -83,7 +89,7 @@ pub async fn give_back(limits: &[&dyn Limit]) -> bool {
 
 fn judge(verdicts: Vec<Verdict>, now: Timestamp) -> Result<Passed, Problem> {
     let (mut nothing, mut met, mut is_repeated) = (None, None::<LimitMet>, false);
-    let (mut begun, mut stopped) = (None, None::<Problem>);
+    let (mut begun, mut less, mut stopped) = (None, None::<Trust>, None::<Problem>);
     for verdict in verdicts {
         match verdict {
             Verdict::Granted => {}
@@ -91,6 +97,7 @@ fn judge(verdicts: Vec<Verdict>, now: Timestamp) -> Result<Passed, Problem> {
             Verdict::Met(limit) => met = met.filter(|other| other.until >= limit.until).or(Some(limit)),
             Verdict::Repeated => is_repeated = true,
             Verdict::Begun(until) => begun = Some(until),
+            Verdict::Less(trust) => less = less.filter(|other| *other < trust).or(Some(trust)),
             // What may have been done must be told.
             Verdict::Stopped(problem) if problem.code() == Code::OutcomeUnknown => return Err(problem),
             Verdict::Stopped(problem) => stopped = stopped.or(Some(problem)),
@@ -98,6 +105,9 @@ fn judge(verdicts: Vec<Verdict>, now: Timestamp) -> Result<Passed, Problem> {
     }
     if let Some(problem) = stopped {
         return Err(problem);
+    }
+    if let Some(trust) = less {
+        return Ok(Passed::Less(trust));
     }
     if let Some(until) = begun {
         return Err(Problem::begun(until, now));
@@ -135,6 +145,14 @@ mod tests {
         let begun = || Verdict::Begun(Timestamp::from_millis(1));
         assert_eq!(code(vec![begun(), met(LimitOf::Day, 9), nothing()]), Err(Code::OutcomeUnknown));
         assert_eq!(code(vec![begun(), stopped()]), Err(Code::IdempotencyMismatch));
+        // Nothing is told to whoever only says to be known.
+        let less = || Verdict::Less(Trust::None);
+        assert_eq!(code(vec![less(), begun(), Verdict::Less(Trust::Idle)]), Ok(Passed::Less(Trust::None)));
+        assert_eq!(
+            code(vec![Verdict::Repeated, met(LimitOf::Day, 9), less()]),
+            Ok(Passed::Less(Trust::None))
+        );
+        assert_eq!(code(vec![less(), stopped()]), Err(Code::IdempotencyMismatch));
         let unknown = Verdict::Stopped(Code::OutcomeUnknown.into());
         assert_eq!(code(vec![stopped(), unknown]), Err(Code::OutcomeUnknown), "it may have been done");
     }

@@ -5,8 +5,10 @@
 //! a line in the list of whoever asks it.
 
 mod admission;
+mod ceiling;
 mod code;
 mod counted;
+mod device;
 mod guess;
 mod key;
 mod limit;
@@ -14,8 +16,10 @@ mod notice;
 mod place;
 
 pub use admission::Admission;
+pub use ceiling::TextOfDay;
 pub use code::CodeAllowance;
 pub use counted::Allowance;
+pub use device::ListedDevice;
 pub use guess::GuessAllowance;
 pub use key::KeyClaim;
 pub use limit::{Limit, Passed, Verdict, give_back, take};

@@ -1,0 +1,140 @@
+//! Known devices: a device that has signed in is known by a token that only it
+//! has, so that strangers who know a phone cannot keep its owner out (OWASP, "Slow
+//! Down Online Guessing Attacks with Device Cookies").
+//!
+//! A phone has two registers of codes, guesses and limits: that of strangers, and
+//! that of its known devices. Neither touches the other.
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rand::{CryptoRng, RngExt};
+use serde::{Deserialize, Serialize};
+
+use crate::base::world::Timestamp;
+
+/// How many devices of a user are known.
+pub const LISTED: usize = 20;
+
+/// Whose register of a phone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asker {
+    /// Anybody's who knows the number.
+    Stranger,
+    /// That of the devices that have signed in with it.
+    Known,
+}
+
+/// What the challenges of known devices begin with.
+const KNOWN: &str = "k-";
+
+impl Asker {
+    /// A challenge of this register with an identifier.
+    pub fn challenge(self, id: &str) -> String {
+        match self {
+            Self::Stranger => id.to_owned(),
+            Self::Known => format!("{KNOWN}{id}"),
+        }
+    }
+
+    /// Whose register a challenge is of.
+    pub fn of_challenge(challenge_id: &str) -> Self {
+        if challenge_id.starts_with(KNOWN) { Self::Known } else { Self::Stranger }
+    }
+}
+
+/// A device's identifier: 128 random bits.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct DeviceId(String);
+
+impl DeviceId {
+    /// One of a token that was checked.
+    pub(super) fn of_token(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// A new one.
+    pub fn draw(rng: &mut (impl CryptoRng + ?Sized)) -> Self {
+        Self(URL_SAFE_NO_PAD.encode(rng.random::<[u8; 16]>()))
+    }
+
+    /// The 22 characters.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The devices of a user, and when each signed in last.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Devices(BTreeMap<DeviceId, Timestamp>);
+
+impl Devices {
+    /// Whether none is listed.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether this one is listed.
+    pub fn contains(&self, device: &DeviceId) -> bool {
+        self.0.contains_key(device)
+    }
+
+    /// With a device that signs in now. The one least lately used makes room.
+    #[must_use]
+    pub fn with(&self, device: &DeviceId, now: Timestamp) -> Self {
+        let mut devices = self.0.clone();
+        devices.insert(device.clone(), now);
+        while devices.len() > LISTED {
+            let oldest = devices.iter().filter(|(other, _)| *other != device).min_by_key(|(_, at)| **at);
+            let Some(oldest) = oldest.map(|(oldest, _)| oldest.clone()) else { break };
+            devices.remove(&oldest);
+        }
+        Self(devices)
+    }
+
+    /// With one of them alone, if it is listed.
+    #[must_use]
+    pub fn only(&self, device: Option<&DeviceId>) -> Self {
+        let kept = device.and_then(|device| self.0.get_key_value(device));
+        Self(kept.map(|(device, at)| (device.clone(), *at)).into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
+    use super::*;
+
+    fn device(seed: u64) -> DeviceId {
+        DeviceId::draw(&mut StdRng::seed_from_u64(seed))
+    }
+
+    #[test]
+    fn twenty_devices_are_listed_and_the_least_lately_used_leaves() {
+        let at = Timestamp::from_millis;
+        let mut devices = Devices::default();
+        for n in 0..20 {
+            devices = devices.with(&device(n), at(1_000 + i64::try_from(n).unwrap()));
+        }
+        // The first is used again, so the second is the oldest.
+        devices = devices.with(&device(0), at(2_000)).with(&device(99), at(500));
+        assert_eq!(devices.0.len(), LISTED);
+        assert!(
+            devices.contains(&device(0)) && devices.contains(&device(99)) && !devices.contains(&device(1))
+        );
+        assert_eq!(devices.only(Some(&device(0))).0.len(), 1);
+        assert!(devices.only(Some(&device(1))).is_empty() && devices.only(None).is_empty());
+    }
+
+    #[test]
+    fn a_challenge_says_whose_it_is() {
+        for asker in [Asker::Stranger, Asker::Known] {
+            assert_eq!(Asker::of_challenge(&asker.challenge("5f3e")), asker);
+        }
+    }
+}
