@@ -49,8 +49,8 @@ parameters! {
     PUMPING_MIN_SENDS_COUNTRY = "1000", "Texts to one country in an hour before it is judged for pumping; 0: never.";
     PUMPING_MIN_RATIO = "0.1", "The least share of texts whose codes are entered, 0 to 1, below which a place is paused.";
     PUMPING_PAUSE = "3600", "Seconds for which a place that looks pumped is paused: 1 to 604800.";
-    ALLOWED_COUNTRIES = "", "Countries whose numbers are texted: two letters of ISO 3166 each, separated by commas; empty: all.";
-    INVITE_GUESSES_PER_DAY = "20", "Wrong invite codes of one user in a day (UTC); 0: no limit.";
+    ALLOWED_COUNTRIES = "", "Countries whose numbers are texted: two letters of ISO 3166 each, separated by commas, and 001 for numbers of no country; empty: all countries.";
+    INVITE_GUESSES_PER_DAY = "20", "Wrong invite codes of one phone in a day (UTC); 0: no limit.";
     TEST_PHONES = "", "Numbers with a fixed code until the end of a day (UTC), never texted: +12015550123=1234@2026-12-31, separated by commas.";
     ADMIN_PHONES = "", "Numbers whose accounts are admins' from the moment they are made, separated by commas.";
     SHOW_PHONES = "full", "How users see the phones of others: full, or masked.";

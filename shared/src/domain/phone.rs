@@ -50,24 +50,41 @@ impl<'de> Deserialize<'de> for Region {
 
 /// The countries whose numbers are texted.
 #[derive(Clone, Debug)]
-pub struct Countries(Vec<Region>);
+pub struct Countries {
+    listed: Vec<Region>,
+    /// Whether numbers of no country are listed.
+    nowhere: bool,
+}
 
-/// Reads `RU, KZ`; an empty list stands for all.
+/// How numbers of no country are listed: satellite and international networks,
+/// which have the code of the world (ISO 3166 knows none; UN M49 does).
+const NOWHERE: &str = "001";
+
+/// Reads `RU, KZ, 001`; an empty list stands for all countries.
 impl FromStr for Countries {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let listed = text.split(',').map(str::trim).filter(|country| !country.is_empty());
-        let countries =
-            listed.map(|country| country.parse().map_err(|problem: String| format!("{country:?} {problem}")));
-        countries.collect::<Result<_, _>>().map(Self)
+        let mut countries = Self { listed: Vec::new(), nowhere: false };
+        for country in text.split(',').map(str::trim).filter(|country| !country.is_empty()) {
+            if country == NOWHERE {
+                countries.nowhere = true;
+            } else {
+                countries.listed.push(country.parse().map_err(|problem| format!("{country:?} {problem}"))?);
+            }
+        }
+        Ok(countries)
     }
 }
 
 impl Countries {
-    /// Whether a number is of one of them.
+    /// Whether a number is of one of them. One of no country costs the most to text,
+    /// and must be asked for.
     pub fn allow(&self, phone: &Phone) -> bool {
-        self.0.is_empty() || phone.country().is_some_and(|country| self.0.contains(&country))
+        match phone.country() {
+            Some(country) => (self.listed.is_empty() && !self.nowhere) || self.listed.contains(&country),
+            None => self.nowhere,
+        }
     }
 }
 
@@ -326,7 +343,14 @@ mod tests {
     fn countries_can_be_narrowed() {
         let countries = |text: &str| text.parse::<Countries>();
         let phone = |typed| Phone::parse(typed, "RU".parse().unwrap()).unwrap();
-        assert!(countries("").unwrap().allow(&phone("+800 1234 5678")));
+        assert!(countries("").unwrap().allow(&phone("+12015550123")));
+        // Of no country: an international and a satellite network.
+        for nowhere in ["+800 1234 5678", "+882 16 5555 1234"] {
+            assert!(!countries("").unwrap().allow(&phone(nowhere)), "{nowhere}");
+            assert!(countries("RU, 001").unwrap().allow(&phone(nowhere)), "{nowhere}");
+        }
+        assert!(countries("RU,001").unwrap().allow(&phone("+79000000000")));
+        assert!(!countries("001").unwrap().allow(&phone("+79000000000")));
         let two = countries("kz, RU").unwrap();
         assert!(two.allow(&phone("+79000000000")) && two.allow(&phone("+77011234567")));
         assert!(!two.allow(&phone("+12015550123")) && !two.allow(&phone("+800 1234 5678")));
