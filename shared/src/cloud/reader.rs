@@ -2,7 +2,7 @@
 //! joins three reads opens one connection for them, where none is open yet, and
 //! signs once.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -93,7 +93,7 @@ impl Reader {
 
     async fn answer(&self) {
         let asked = std::mem::take(&mut *self.asked());
-        let keys: HashSet<_> =
+        let keys: BTreeSet<_> =
             asked.iter().flat_map(|asked| asked.keys.iter().map(|key| (asked.table.as_str(), key))).collect();
         let keys: Vec<_> = keys.into_iter().collect();
         let found = try_join_all(keys.chunks(BATCH).map(|keys| self.fetch(keys))).await;

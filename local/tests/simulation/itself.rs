@@ -1,0 +1,113 @@
+//! The simulation is tested too.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::run::run;
+use crate::stories::{Action, ROUTES, Story};
+use crate::weather::Weather;
+use crate::{dynamo, model, report, shrink};
+
+#[test]
+fn a_seed_is_one_run() {
+    for seed in [1, 7] {
+        let story = Story::draw(seed, 120);
+        let (one, other) = (run(&story, true), run(&story, true));
+        if one.trace != other.trace {
+            let lines = one.diary.lines().zip(other.diary.lines());
+            let differ = lines.clone().find(|(one, other)| one != other);
+            panic!("seed {seed} is two runs: {differ:?}");
+        }
+    }
+    assert_ne!(run(&Story::draw(1, 20), false).trace, run(&Story::draw(2, 20), false).trace);
+}
+
+/// An action of the API without a story is one that no run ever tries.
+#[test]
+fn every_route_has_a_story() {
+    let document: Value = serde_json::from_str(include_str!("../../../openapi.json")).unwrap();
+    let described: BTreeSet<_> = document["paths"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .flat_map(|(path, of)| {
+            of.as_object().unwrap().keys().map(move |method| format!("{} {path}", method.to_uppercase()))
+        })
+        .collect();
+    let told: BTreeSet<_> = ROUTES.iter().map(|(route, _)| (*route).to_owned()).collect();
+    assert_eq!(told, described);
+    let drawn: BTreeSet<_> = (0..60)
+        .flat_map(|seed| Story::draw(seed, 200).steps)
+        .map(|step| format!("{:?}", step.action).split([' ', '{']).next().unwrap().to_owned())
+        .collect();
+    for (route, action) in ROUTES {
+        assert!(drawn.contains(*action), "{route} is asked by {action}, which no story has");
+    }
+}
+
+#[test]
+fn a_story_is_cut_down_to_what_it_takes() {
+    let story = Story::draw(3, 200);
+    let is_ask = |action: &Action| matches!(action, Action::SignIn { .. });
+    let first = story.steps.iter().position(|step| is_ask(&step.action)).unwrap();
+    let breaks = |story: &Story| {
+        let asks = story.steps.iter().filter(|step| is_ask(&step.action)).count();
+        asks >= 2 && story.steps.iter().any(|step| step.nonce == Story::draw(3, 200).steps[first].nonce)
+    };
+    let short = shrink::shrink_by(&story, 1_000, breaks);
+    assert_eq!(short.steps.len(), 2);
+    assert!(short.weather.chances.is_empty());
+}
+
+/// What is left of a story does what it did in the whole of it.
+#[test]
+fn a_calm_day_breaks_nothing() {
+    let story = Story { weather: Weather::calm(), ..Story::draw(5, report::STEPS) };
+    let outcome = run(&story, false);
+    assert_eq!(outcome.violation, None);
+    assert!(outcome.requests > 100);
+    let successes: u32 =
+        outcome.answers.iter().filter(|(name, _)| name.contains(" 20")).map(|(_, times)| times).sum();
+    assert!(successes > 50, "{:?}", outcome.answers);
+}
+
+#[test]
+fn windows_are_judged_to_the_millisecond() {
+    assert!(model::fits(&[0, 60, 120], 1, 60));
+    assert!(!model::fits(&[0, 59], 1, 60));
+    assert!(model::fits(&[0, 1, 60, 61], 2, 60));
+    assert!(!model::fits(&[0, 1, 59], 2, 60));
+    assert!(model::fits(&[0, 0, 0], 0, 60), "no limit");
+}
+
+#[test]
+fn what_the_real_dynamodb_refuses_is_refused() {
+    let update = |key: &str| json!({ "TableName": "UsersTable", "Key": { "pk": { "S": key } } });
+    let of = |keys: &[String]| {
+        let parts: Vec<_> = keys.iter().map(|key| json!({ "Update": update(key) })).collect();
+        json!({ "ClientRequestToken": "token", "TransactItems": parts })
+    };
+    let refusal = |keys: &[String]| dynamo::refusal("TransactWriteItems", &of(keys));
+    let keys = |n: usize| (0..n).map(|n| n.to_string()).collect::<Vec<_>>();
+    assert_eq!(refusal(&keys(100)), None);
+    assert!(refusal(&keys(101)).unwrap().contains("101 actions"));
+    assert!(refusal(&["one".to_owned(), "one".to_owned()]).unwrap().contains("twice"));
+    assert!(refusal(&[String::new()]).unwrap().contains("0 bytes"));
+    assert!(refusal(&["x".repeat(2_049)]).unwrap().contains("2049 bytes"));
+
+    let mut long = update("one");
+    long["UpdateExpression"] = "x".repeat(4_097).into();
+    assert!(dynamo::refusal("UpdateItem", &long).unwrap().contains("4097 bytes"));
+    let put = |size: usize| {
+        json!({ "TableName": "UsersTable", "Item": { "pk": { "S": "one" }, "a": { "S": "x".repeat(size) } } })
+    };
+    assert_eq!(dynamo::refusal("PutItem", &put(409_594)), None);
+    assert!(dynamo::refusal("PutItem", &put(409_595)).unwrap().contains("409601 bytes"));
+    let query = json!({
+        "TableName": "UsersTable",
+        "KeyConditionExpression": "created_in = :value AND created_at_key < :after",
+        "ExpressionAttributeValues": { ":value": { "S": "m" }, ":after": { "S": "x".repeat(1_025) } },
+    });
+    assert!(dynamo::refusal("Query", &query).unwrap().contains("1025 bytes"));
+}

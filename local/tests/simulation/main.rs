@@ -1,0 +1,44 @@
+//! A deterministic simulation: one thread, virtual time, one seed from which
+//! everything follows. docs/testing.md tells how it is run, read and extended.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "these are tests")]
+
+mod call;
+mod check;
+mod deployment;
+mod dynamo;
+mod model;
+mod report;
+mod run;
+mod seam;
+mod shrink;
+mod stories;
+mod town;
+mod truth;
+mod weather;
+mod world;
+
+mod itself;
+
+/// So many seeds are run each time: about ten seconds.
+const SEEDS: std::ops::Range<u64> = 0..12;
+
+fn run_seeds(seeds: impl Iterator<Item = u64>) {
+    for seed in seeds {
+        let story = stories::Story::draw(seed, report::STEPS);
+        let outcome = run::run(&story, false);
+        if let Some(violation) = outcome.violation {
+            panic!("{}", report::tell(&story, &violation));
+        }
+    }
+}
+
+#[test]
+fn nothing_that_is_promised_is_broken() {
+    run_seeds(SEEDS.step_by(2));
+}
+
+#[test]
+fn nothing_that_is_promised_is_broken_in_other_seeds() {
+    run_seeds(SEEDS.skip(1).step_by(2));
+}

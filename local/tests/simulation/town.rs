@@ -1,0 +1,573 @@
+//! The people of a run: what they have and know, and how they do what a story has
+//! them do.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use rand::RngExt;
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use crate::call::{Answer, Call, Caller};
+use crate::deployment::Deployment;
+use crate::stories::{ADMIN, Action, FETCHED, Field, Guess, Invite, Page, Picture, SPARE, Scope, Step, TESTER, Terms};
+use crate::world;
+
+/// The test number and its code.
+pub(crate) const TEST_PHONE: (&str, &str) = ("+12015550123", "1234");
+
+/// The number of the first admin.
+pub(crate) const ADMIN_PHONE: &str = "+79990000000";
+
+/// How often a careful app asks again.
+const RETRIES: u64 = 3;
+
+/// The people.
+pub(crate) struct Town {
+    deployment: Arc<Deployment>,
+    phones: Vec<String>,
+    people: Mutex<Vec<Person>>,
+}
+
+/// Somebody.
+#[derive(Default)]
+struct Person {
+    devices: Vec<Device>,
+    /// The challenges that were asked for, by phone.
+    challenges: BTreeMap<u8, String>,
+    /// The last requests that carried a key.
+    keyed: Vec<Call>,
+    invite_code: Option<String>,
+    user: Option<String>,
+    avatar: Option<String>,
+    cursors: BTreeMap<&'static str, String>,
+}
+
+/// Where somebody is signed in.
+#[derive(Clone)]
+struct Device {
+    access: String,
+    /// All that it ever had, the newest last.
+    refresh: Vec<String>,
+}
+
+/// One step, done by one person.
+struct Doing<'a> {
+    town: &'a Town,
+    step: Step,
+    sent: u64,
+}
+
+impl Town {
+    pub(crate) fn new(deployment: Arc<Deployment>, people: u8) -> Self {
+        let phones = (0..people + SPARE).map(|index| match index {
+            ADMIN => ADMIN_PHONE.to_owned(),
+            TESTER => TEST_PHONE.0.to_owned(),
+            _ => format!("+790000000{index:02}"),
+        });
+        let all = (0..people).map(|_| Person::default()).collect();
+        Self { deployment, phones: phones.collect(), people: Mutex::new(all) }
+    }
+
+    /// Does a step.
+    pub(crate) async fn act(&self, step: Step) {
+        Doing { town: self, step, sent: 0 }.act().await;
+    }
+
+    fn people(&self) -> MutexGuard<'_, Vec<Person>> {
+        self.people.lock().unwrap()
+    }
+
+    fn phone(&self, index: u8) -> String {
+        self.phones[usize::from(index) % self.phones.len()].clone()
+    }
+
+    /// The code that was texted to a phone, the last but `back`.
+    fn texted(&self, phone: &str, back: usize) -> Option<String> {
+        if phone == TEST_PHONE.0 {
+            return Some(TEST_PHONE.1.to_owned());
+        }
+        let truth = self.deployment.beneath.truth();
+        let codes = truth.handed.iter().rev().filter(|handed| handed.phone == phone);
+        let mut codes = codes.filter_map(|handed| handed.challenge.as_ref());
+        let challenge = codes.nth(back)?;
+        truth.challenges[challenge].texted.as_ref().map(|(_, code)| code.clone())
+    }
+
+    fn invite_code(&self, of: u8) -> Option<String> {
+        self.people().get(usize::from(of))?.invite_code.clone()
+    }
+
+    fn user(&self, of: u8) -> Option<String> {
+        self.people().get(usize::from(of))?.user.clone()
+    }
+}
+
+impl Doing<'_> {
+    #[expect(clippy::too_many_lines, reason = "a line or two for each action")]
+    async fn act(&mut self) {
+        match self.step.action {
+            Action::SignIn { phone, invite } => self.sign_in(phone, invite).await,
+            Action::Ask { phone, keyed } => {
+                let call = self.asking(phone, "sign_in").with_key(self.key(keyed));
+                self.ask(phone, call).await;
+            }
+            Action::Enter { phone, guess, invite, keyed, challenge } => {
+                if let Some(call) = self.entering(phone, guess, invite, challenge) {
+                    let call = call.with_key(self.key(keyed));
+                    self.enter(call).await;
+                }
+            }
+            Action::Flood { phone, times, right } => self.flood(phone, times, right).await,
+            Action::Repeat { by, other_body } => self.repeat(by, other_body).await,
+            Action::Refresh { back, twice } => self.refresh(back, twice).await,
+            Action::SignOut { scope, by_refresh } => self.sign_out(scope, by_refresh).await,
+            Action::AskMove { phone } => {
+                let call = self.asking(phone, "change_phone").by(self.token().as_deref());
+                self.ask(phone, call).await;
+            }
+            Action::Move { phone, guess } => self.go(phone, guess).await,
+            Action::MoveWhole { phone } => {
+                let call = self.asking(phone, "change_phone").by(self.token().as_deref());
+                if self.ask(phone, call).await.is_some_and(|answer| answer.is_success()) {
+                    self.read_text().await;
+                    self.go(phone, Guess::Right).await;
+                }
+            }
+            Action::Delete { whom } => {
+                let call = self.about("DELETE /v1/users/{user_id}", whom);
+                self.send_own(call).await;
+            }
+            Action::EnterInvite { invite } => {
+                let Some(code) = self.invite(invite) else { return };
+                let call = Call::to("PUT /v1/users/me/referrer").with(json!({ "invite_code": code }));
+                self.send_own(Some(call)).await;
+            }
+            Action::Manage { whom, terms } => self.manage(whom, terms).await,
+            Action::SetRole { whom, role } => {
+                let role = ["user", "moderator", "admin"][usize::from(role) % 3];
+                self.set(whom, json!({ "role": role })).await;
+            }
+            Action::SetStatus { whom, banned } => {
+                let status = if banned { "banned" } else { "active" };
+                self.set(whom, json!({ "status": status })).await;
+            }
+            Action::Change { field } => {
+                let body = match field {
+                    Field::City(n) => json!({ "city": format!("City {n}") }),
+                    Field::NoCity => json!({ "city": null }),
+                    Field::Email(n) => json!({ "email": format!("someone{n}@example.com") }),
+                    Field::Telegram(n) => json!({ "telegram_id": format!("@someone{n}") }),
+                    Field::OwnRole => json!({ "role": "admin" }),
+                };
+                self.set_own(body).await;
+            }
+            Action::Upload { picture } => {
+                let call = Call { bytes: file(picture).to_vec(), ..Call::to("PUT /v1/users/me/avatar") };
+                let answer = self.send_own(Some(call)).await;
+                let url = answer.and_then(|answer| answer.body["avatar_url"].as_str().map(str::to_owned));
+                if url.is_some() {
+                    self.me(|me| me.avatar = url);
+                }
+            }
+            Action::RemoveAvatar => self.set_own(json!({ "avatar_url": null })).await,
+            Action::SeeAvatar { of } => {
+                let url = self.town.people().get(usize::from(of)).and_then(|person| person.avatar.clone());
+                let id = url.as_deref().and_then(|url| url.rsplit('/').next()).unwrap_or("0").to_owned();
+                let call = Call::to("GET /v1/avatars/{avatar_id}");
+                let path = call.path.replace("{avatar_id}", &id);
+                self.send(Call { path, ..call }).await;
+            }
+            Action::See { whom } => {
+                let call = self.about("GET /v1/users/{user_id}", whom);
+                self.send_own(call).await;
+            }
+            Action::SeeSessions { whom } => {
+                let call = self.about("GET /v1/users/{user_id}/sessions", whom);
+                self.send_own(call).await;
+            }
+            Action::Revoke { whom, nth } => self.revoke(whom, nth).await,
+            Action::SeeReferrals { whom, page } => {
+                let call = self.about("GET /v1/users/{user_id}/referrals", whom);
+                self.read_page("referrals", call, "limit=2", page).await;
+            }
+            Action::List { by, page } => self.list(by, page).await,
+            Action::SeeStats { days } => {
+                let call = Call::to("GET /v1/stats");
+                let path = format!("{}?days={days}", call.path);
+                self.send_own(Some(Call { path, ..call })).await;
+            }
+            Action::Fetch { nth } => {
+                let (route, path) = FETCHED[usize::from(nth) % FETCHED.len()];
+                self.send(Call { path: path.to_owned(), ..Call::to(route) }).await;
+            }
+            Action::Crash { instance } => self.town.deployment.crash(instance).await,
+            Action::Rotate => self.town.deployment.rotate().await,
+        }
+    }
+
+    /// Sends a request from one's own address.
+    async fn send(&mut self, call: Call) -> Option<Answer> {
+        self.sent += 1;
+        let nonce = world::mix(&[self.step.nonce, 6, self.sent]);
+        self.town.deployment.send(Call { ip: self.address(), ..call }, nonce).await
+    }
+
+    /// Sends it, and again for as long as a careful app would: the same request with
+    /// the same key. People of odd numbers have careless apps.
+    async fn send_carefully(&mut self, call: Call) -> Option<Answer> {
+        let mut answer = None;
+        let tries = if self.step.who % 2 == 1 { 1 } else { 1 + RETRIES };
+        for _ in 0..tries {
+            answer = self.send(call.clone()).await.or(answer);
+            match &answer {
+                Some(answer) if !matches!(answer.code(), "outcome_unknown" | "unavailable") => break,
+                Some(answer) => {
+                    let seconds = answer.body["retry_after"].as_u64().unwrap_or(1);
+                    sleep(Duration::from_secs(seconds.min(120))).await;
+                }
+                None => {}
+            }
+        }
+        answer
+    }
+
+    /// Sends it with the token of the newest device; trades that for another where it
+    /// is over, and repeats once.
+    async fn send_own(&mut self, call: Option<Call>) -> Option<Answer> {
+        let (call, token) = (call?, self.token()?);
+        let answer = self.send_carefully(call.clone().by(Some(&token))).await?;
+        if answer.code() != "invalid_token" {
+            return Some(answer);
+        }
+        self.refresh(0, false).await;
+        let token = self.token()?;
+        self.send_carefully(call.by(Some(&token))).await
+    }
+
+    async fn sign_in(&mut self, phone: u8, invite: Option<Invite>) {
+        let call = self.asking(phone, "sign_in").with_key(self.key(true));
+        if !self.ask(phone, call).await.is_some_and(|answer| answer.is_success()) {
+            return;
+        }
+        self.read_text().await;
+        if let Some(call) = self.entering(phone, Guess::Right, invite, true) {
+            let call = call.with_key(self.key(true));
+            self.enter(call).await;
+        }
+    }
+
+    /// Until the text has come and was read.
+    async fn read_text(&self) {
+        let millis = world::rng(&[self.step.nonce, 7]).random_range(200..9_000);
+        sleep(Duration::from_millis(millis)).await;
+    }
+
+    fn asking(&self, phone: u8, purpose: &str) -> Call {
+        let body = json!({ "phone": self.town.phone(phone), "purpose": purpose });
+        Call::to("POST /v1/auth/code").with(body)
+    }
+
+    async fn ask(&mut self, phone: u8, call: Call) -> Option<Answer> {
+        self.remember(&call);
+        let answer = self.send_carefully(call).await?;
+        if let Some(id) = answer.body["challenge_id"].as_str() {
+            self.me(|me| me.challenges.insert(phone, id.to_owned()));
+        }
+        Some(answer)
+    }
+
+    fn code(&self, phone: u8, guess: Guess) -> Option<String> {
+        let phone = self.town.phone(phone);
+        match guess {
+            Guess::Right => self.town.texted(&phone, 0),
+            Guess::Before => self.town.texted(&phone, 1),
+            Guess::Wrong => {
+                let right = self.town.texted(&phone, 0).and_then(|code| code.parse::<u32>().ok());
+                Some(format!("{:04}", (right.unwrap_or(0) + 1) % 10_000))
+            }
+        }
+    }
+
+    fn entering(&self, phone: u8, guess: Guess, invite: Option<Invite>, challenge: bool) -> Option<Call> {
+        let mut body = json!({ "phone": self.town.phone(phone), "code": self.code(phone, guess)?, "device": "Phone" });
+        let id = self.me(|me| me.challenges.get(&phone).cloned());
+        if let Some(id) = id.filter(|_| challenge) {
+            body["challenge_id"] = id.into();
+        }
+        if let Some(code) = invite.and_then(|invite| self.invite(invite)) {
+            body["invite_code"] = code.into();
+        }
+        Some(Call::to("POST /v1/auth/token").with(body))
+    }
+
+    async fn enter(&mut self, call: Call) -> Option<Answer> {
+        self.remember(&call);
+        let answer = self.send_carefully(call).await?;
+        self.signed_in(&answer);
+        Some(answer)
+    }
+
+    fn signed_in(&self, answer: &Answer) {
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let (Some(access), Some(refresh)) =
+            (text(&answer.body["access_token"]), text(&answer.body["refresh_token"]))
+        else {
+            return;
+        };
+        self.me(|me| {
+            me.user = text(&answer.body["user"]["id"]);
+            me.invite_code = text(&answer.body["user"]["invite_code"]);
+            me.devices.push(Device { access, refresh: vec![refresh] });
+        });
+    }
+
+    /// Many guesses at once, from one's own address.
+    async fn flood(&mut self, phone: u8, times: u8, right: bool) {
+        let guess = if right { Guess::Right } else { Guess::Wrong };
+        let Some(call) = self.entering(phone, guess, None, true) else { return };
+        let mut all = tokio::task::JoinSet::new();
+        for nth in 0..u64::from(times) {
+            let nonce = world::mix(&[self.step.nonce, 8, nth]);
+            let (deployment, call) = (Arc::clone(&self.town.deployment), Call { ip: self.address(), ..call.clone() });
+            all.spawn(async move { deployment.send(call, nonce).await });
+        }
+        while let Some(answer) = all.join_next().await {
+            if let Ok(Some(answer)) = answer {
+                self.signed_in(&answer);
+            }
+        }
+    }
+
+    /// Sends again what somebody sent with a key, as it was or with another body; by
+    /// oneself, whoever that was.
+    async fn repeat(&mut self, by: u8, other_body: bool) {
+        let before = self.town.people().get(usize::from(by)).and_then(|person| person.keyed.last().cloned());
+        let Some(mut call) = before else { return };
+        if other_body && let Some(body) = &mut call.json {
+            if body.get("code").is_some() {
+                body["code"] = "0000".into();
+            } else {
+                body["phone"] = self.town.phone(self.step.who).into();
+            }
+        }
+        if call.token.is_some() {
+            call.token = self.token();
+        }
+        if let Some(answer) = self.send(call).await {
+            self.signed_in(&answer);
+        }
+    }
+
+    async fn refresh(&mut self, back: u8, twice: bool) {
+        let Some(token) = self.refresh_token(back) else { return };
+        let call = Call::to("POST /v1/auth/refresh").with(json!({ "refresh_token": token }));
+        if twice {
+            let nonce = world::mix(&[self.step.nonce, 9]);
+            let other = Call { ip: self.address(), ..call.clone() };
+            let deployment = Arc::clone(&self.town.deployment);
+            tokio::spawn(async move { deployment.send(other, nonce).await });
+        }
+        let Some(answer) = self.send_carefully(call).await else { return };
+        let text = |name: &str| answer.body[name].as_str().map(str::to_owned);
+        if let (Some(access), Some(next)) = (text("access_token"), text("refresh_token")) {
+            self.me(|me| {
+                if let Some(device) = me.devices.last_mut() {
+                    device.access = access;
+                    if device.refresh.last() != Some(&next) {
+                        device.refresh.push(next);
+                    }
+                }
+            });
+        } else if answer.status == 401 && back == 0 {
+            // It forgets both tokens.
+            self.me(|me| me.devices.pop());
+        }
+    }
+
+    async fn sign_out(&mut self, scope: Scope, by_refresh: Option<u8>) {
+        let scope = match scope {
+            Scope::Local => "local",
+            Scope::Others => "others",
+            Scope::Global => "global",
+        };
+        let call = Call::to("POST /v1/auth/logout");
+        let call = match by_refresh {
+            Some(back) => {
+                let Some(token) = self.refresh_token(back) else { return };
+                call.with(json!({ "scope": scope, "refresh_token": token }))
+            }
+            None => {
+                let Some(token) = self.token() else { return };
+                call.with(json!({ "scope": scope })).by(Some(&token))
+            }
+        };
+        self.send_carefully(call).await;
+    }
+
+    async fn go(&mut self, phone: u8, guess: Guess) {
+        let Some(code) = self.code(phone, guess) else { return };
+        let mut body = json!({ "phone": self.town.phone(phone), "code": code });
+        if let Some(id) = self.me(|me| me.challenges.get(&phone).cloned()) {
+            body["challenge_id"] = id.into();
+        }
+        self.send_own(Some(Call::to("PUT /v1/users/me/phone").with(body))).await;
+    }
+
+    async fn manage(&mut self, whom: u8, terms: Terms) {
+        let soon = self.town.deployment.beneath.clock.millis() / 1_000 + 30;
+        let body = match terms {
+            Terms::MaxUses(most) => json!({ "max_uses": most }),
+            Terms::Unlimited => json!({ "max_uses": null }),
+            Terms::EndsSoon => json!({ "expires_at": rfc3339(soon) }),
+            Terms::EndsAtTheEndOfTime => json!({ "expires_at": "9999-12-31T23:59:59-00:01" }),
+            Terms::Revoked(revoked) => json!({ "revoked": revoked }),
+            Terms::Redraw => json!({ "redraw": true }),
+        };
+        let call = self.about("PATCH /v1/users/{user_id}/invite", whom).map(|call| call.with(body));
+        let Some(answer) = self.send_own(call).await else { return };
+        if let Some(code) = answer.body["invite_code"].as_str() {
+            if let Some(person) = self.town.people().get_mut(usize::from(whom)) {
+                person.invite_code = Some(code.to_owned());
+            }
+        }
+    }
+
+    async fn set(&mut self, whom: u8, body: Value) {
+        let call = self.about("PATCH /v1/users/{user_id}", whom).map(|call| call.with(body));
+        self.send_own(call).await;
+    }
+
+    async fn set_own(&mut self, body: Value) {
+        self.send_own(Some(Call::about("PATCH /v1/users/{user_id}", "me").with(body))).await;
+    }
+
+    async fn revoke(&mut self, whom: u8, nth: u8) {
+        let session = {
+            let people = self.town.people();
+            let Some(person) = people.get(usize::from(whom)) else { return };
+            let device = person.devices.iter().rev().nth(usize::from(nth));
+            device.and_then(|device| Caller::of_token(&device.access)).map(|caller| caller.session)
+        };
+        let session = session.unwrap_or_else(|| "07-0-none".to_owned());
+        let call = self.about("DELETE /v1/users/{user_id}/sessions/{session_id}", whom);
+        let call = call.map(|call| Call { path: call.path.replace("{session_id}", &session), ..call });
+        self.send_own(call).await;
+    }
+
+    async fn list(&mut self, by: u8, page: Page) {
+        let query = match by {
+            0 => format!("phone={}", self.town.phone(by).replace('+', "%2B")),
+            1 => format!("invite_code={}", self.town.invite_code(self.step.who).unwrap_or_default()),
+            2 => "role=admin".to_owned(),
+            3 => "status=banned".to_owned(),
+            4 => "role=moderator&status=active".to_owned(),
+            _ => "limit=3".to_owned(),
+        };
+        self.read_page("users", Some(Call::to("GET /v1/users")), &query, page).await;
+    }
+
+    async fn read_page(&mut self, list: &'static str, call: Option<Call>, query: &str, page: Page) {
+        let Some(call) = call else { return };
+        let cursor = match page {
+            Page::First => None,
+            Page::Next => self.me(|me| me.cursors.get(list).cloned()),
+            Page::Nonsense => Some("bm9uc2Vuc2U".to_owned()),
+            Page::Long => Some(long_cursor(list, call.subject().as_deref().or(self.town.user(self.step.who).as_deref()))),
+        };
+        let cursor = cursor.map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
+        let path = format!("{}?{query}{cursor}", call.path);
+        let Some(answer) = self.send_own(Some(Call { path, ..call })).await else { return };
+        if let Some(next) = answer.body["cursor"].as_str() {
+            self.me(|me| me.cursors.insert(list, next.to_owned()));
+        }
+    }
+
+    /// A route about somebody: oneself is `me`.
+    fn about(&self, route: &'static str, whom: u8) -> Option<Call> {
+        if whom == self.step.who {
+            return Some(Call::about(route, "me"));
+        }
+        Some(Call::about(route, &self.town.user(whom)?))
+    }
+
+    fn me<T>(&self, change: impl FnOnce(&mut Person) -> T) -> T {
+        change(&mut self.town.people()[usize::from(self.step.who)])
+    }
+
+    fn token(&self) -> Option<String> {
+        self.me(|me| me.devices.last().map(|device| device.access.clone()))
+    }
+
+    fn refresh_token(&self, back: u8) -> Option<String> {
+        self.me(|me| me.devices.last()?.refresh.iter().rev().nth(usize::from(back)).cloned())
+    }
+
+    fn invite(&self, invite: Invite) -> Option<String> {
+        match invite {
+            Invite::Of(person) => self.town.invite_code(person),
+            Invite::Unknown => Some(format!("ZZZZ{:02}", self.step.nonce % 100)),
+            Invite::Nonsense => Some("none".to_owned()),
+        }
+    }
+
+    fn key(&self, keyed: bool) -> Option<String> {
+        keyed.then(|| format!("{:016x}-{}", self.step.nonce, self.sent))
+    }
+
+    fn remember(&self, call: &Call) {
+        if call.key.is_some() {
+            self.me(|me| me.keyed.push(call.clone()));
+        }
+    }
+
+    /// Two people share an address.
+    fn address(&self) -> String {
+        format!("203.0.113.{}", self.step.who / 2)
+    }
+}
+
+impl Call {
+    fn with_key(self, key: Option<String>) -> Self {
+        Self { key, ..self }
+    }
+}
+
+/// A cursor that nobody gave, of thousands of bytes.
+fn long_cursor(list: &str, user: Option<&str>) -> String {
+    use base64::Engine as _;
+    let name = match (list, user) {
+        ("referrals", Some(user)) => format!("referrals/{user}"),
+        _ => "users//".to_owned(),
+    };
+    let position = format!("{name} 0001795224352000#{}", "x".repeat(3_000));
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(position)
+}
+
+fn file(picture: Picture) -> &'static [u8] {
+    match picture {
+        Picture::Small => include_bytes!("../it/one-pixel.png"),
+        Picture::Noisy => noisy(),
+        Picture::Broken => b"\x89PNG\r\n\x1a\nbroken",
+    }
+}
+
+/// A picture that nothing makes smaller.
+fn noisy() -> &'static [u8] {
+    static FILE: std::sync::LazyLock<Vec<u8>> = std::sync::LazyLock::new(|| {
+        let mut rng = world::rng(&[11]);
+        let picture = image::RgbImage::from_fn(290, 290, |_, _| image::Rgb(rng.random()));
+        let mut file = std::io::Cursor::new(Vec::new());
+        picture.write_to(&mut file, image::ImageFormat::Png).unwrap();
+        file.into_inner()
+    });
+    &FILE
+}
+
+/// A time as the API takes it.
+fn rfc3339(seconds: i64) -> String {
+    use latchkey::base::world::{Rfc3339, Timestamp};
+    let time = Rfc3339(Timestamp::from_millis(seconds * 1_000));
+    serde_json::to_value(time).unwrap().as_str().unwrap().to_owned()
+}

@@ -1,0 +1,475 @@
+//! What is so: every item of the tables with all that it ever was, every request
+//! with all that it wrote, every text. Kept beside the engine from what was
+//! applied, so that the rules can be checked without asking anybody.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use latchkey::domain::pepper::Pepper;
+use latchkey::domain::secret::Secret;
+use serde_json::Value;
+
+use crate::call::{Answer, Call};
+use crate::world;
+
+/// The tables, under the names that the parameters give by default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Table {
+    Users,
+    Codes,
+    Sessions,
+}
+
+impl Table {
+    pub(crate) const ALL: [Self; 3] = [Self::Users, Self::Codes, Self::Sessions];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Users => "UsersTable",
+            Self::Codes => "CodesTable",
+            Self::Sessions => "SessionsTable",
+        }
+    }
+
+    pub(crate) fn of_name(name: &str) -> Self {
+        Self::ALL.into_iter().find(|table| table.name() == name).expect("a table of the template")
+    }
+}
+
+/// Where an item is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    pub(crate) table: Table,
+    pub(crate) key: String,
+}
+
+impl Place {
+    pub(crate) fn new(table: Table, key: impl Into<String>) -> Self {
+        Self { table, key: key.into() }
+    }
+
+    pub(crate) fn user(id: &str) -> Self {
+        Self::new(Table::Users, format!("user#{id}"))
+    }
+
+    pub(crate) fn phone(phone: &str) -> Self {
+        Self::new(Table::Users, format!("phone#{phone}"))
+    }
+
+    pub(crate) fn invite(code: &str) -> Self {
+        Self::new(Table::Users, format!("invite#{code}"))
+    }
+
+    /// The slot that a session is in.
+    pub(crate) fn session(user: &str, session: &str) -> Self {
+        let slot = session.split('-').next().unwrap_or_default();
+        Self::new(Table::Sessions, format!("{user}/{slot}"))
+    }
+}
+
+/// An item in DynamoDB's JSON.
+pub(crate) type Item = Arc<Value>;
+
+/// A string attribute.
+pub(crate) fn text<'a>(item: &'a Value, name: &str) -> Option<&'a str> {
+    item[name]["S"].as_str()
+}
+
+/// A number attribute; 0 where there is none.
+pub(crate) fn number(item: &Value, name: &str) -> i64 {
+    item[name]["N"].as_str().and_then(|digits| digits.parse().ok()).unwrap_or_default()
+}
+
+/// The live code of a phone's item.
+pub(crate) fn live_code(item: Option<&Value>) -> Option<&Value> {
+    let live = &item?["live_code"]["M"];
+    live["challenge_id"]["S"].is_string().then_some(live)
+}
+
+/// What an item was from one write on.
+#[derive(Clone, Debug)]
+pub(crate) struct Version {
+    /// Counts all writes of a run.
+    pub(crate) seq: u64,
+    pub(crate) at: i64,
+    pub(crate) item: Option<Item>,
+    pub(crate) by: Option<u64>,
+}
+
+/// One item that a write changed.
+#[derive(Clone, Debug)]
+pub(crate) struct Change {
+    pub(crate) place: Place,
+    pub(crate) before: Option<Item>,
+    pub(crate) after: Option<Item>,
+}
+
+impl Change {
+    pub(crate) fn before(&self) -> &Value {
+        self.before.as_deref().unwrap_or(&Value::Null)
+    }
+
+    pub(crate) fn after(&self) -> &Value {
+        self.after.as_deref().unwrap_or(&Value::Null)
+    }
+
+    /// How much a number grew.
+    pub(crate) fn grown(&self, name: &str) -> i64 {
+        number(self.after(), name) - number(self.before(), name)
+    }
+}
+
+/// All that took effect at once.
+#[derive(Clone, Debug)]
+pub(crate) struct Applied {
+    pub(crate) at: i64,
+    pub(crate) request: Option<u64>,
+    pub(crate) is_transaction: bool,
+    pub(crate) changes: Vec<Change>,
+}
+
+impl Applied {
+    /// The changes of one table whose keys begin so.
+    pub(crate) fn of<'a>(&'a self, table: Table, prefix: &'a str) -> impl Iterator<Item = &'a Change> {
+        self.changes
+            .iter()
+            .filter(move |change| change.place.table == table && change.place.key.starts_with(prefix))
+    }
+}
+
+/// Whether a write adds to what is counted, or takes it back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Direction {
+    Take,
+    GiveBack,
+}
+
+/// A request, and all that came of it.
+pub(crate) struct Ledger {
+    pub(crate) id: u64,
+    pub(crate) call: Call,
+    pub(crate) begun: i64,
+    pub(crate) begun_seq: u64,
+    pub(crate) applied: Vec<Applied>,
+    /// Where an attempt to write met trouble: it may have taken effect or not, late
+    /// or twice.
+    pub(crate) troubled: BTreeSet<(Place, Direction)>,
+    /// Texts that it had a carrier take, or may have had.
+    pub(crate) handed: u32,
+    /// A carrier said no to it.
+    pub(crate) refused_by_carrier: bool,
+    pub(crate) answer: Option<Answer>,
+}
+
+impl Ledger {
+    /// All that it changed, in order.
+    pub(crate) fn changes(&self) -> impl Iterator<Item = &Change> {
+        self.applied.iter().flat_map(|applied| &applied.changes)
+    }
+
+    pub(crate) fn is_troubled(&self, place: &Place) -> bool {
+        [Direction::Take, Direction::GiveBack].iter().any(|of| self.is_troubled_in(place, *of))
+    }
+
+    pub(crate) fn is_troubled_in(&self, place: &Place, direction: Direction) -> bool {
+        self.troubled.contains(&(place.clone(), direction))
+    }
+
+    pub(crate) fn committed(&self) -> bool {
+        self.applied.iter().any(|applied| applied.is_transaction)
+    }
+}
+
+/// A code that was made live.
+#[derive(Clone, Debug)]
+pub(crate) struct Challenge {
+    pub(crate) place: Place,
+    pub(crate) request: Option<u64>,
+    pub(crate) sent_at: i64,
+    pub(crate) purpose: String,
+    pub(crate) hash: String,
+    /// To whom and what was texted, once a carrier had it.
+    pub(crate) texted: Option<(String, String)>,
+    pub(crate) is_spent: bool,
+    pub(crate) compared: u32,
+}
+
+/// A session that was begun.
+#[derive(Clone, Debug)]
+pub(crate) struct Begun {
+    pub(crate) request: u64,
+    pub(crate) user: String,
+}
+
+/// A text that a carrier had.
+#[derive(Clone, Debug)]
+pub(crate) struct Handed {
+    pub(crate) at: i64,
+    pub(crate) request: u64,
+    pub(crate) phone: String,
+    /// The challenge, where it held a code.
+    pub(crate) challenge: Option<String>,
+}
+
+/// What must never be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Violation {
+    /// The rule, as one word.
+    pub(crate) rule: &'static str,
+    /// What was seen.
+    pub(crate) seen: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.rule, self.seen)
+    }
+}
+
+/// The limits and lists that a run is under.
+#[derive(Clone, Debug)]
+pub(crate) struct Rules {
+    pub(crate) cooldown: i64,
+    pub(crate) per_phone_hour: usize,
+    pub(crate) per_phone_day: usize,
+    pub(crate) guesses_per_day: usize,
+    pub(crate) max_attempts: u32,
+    pub(crate) texts_per_day: usize,
+    pub(crate) codes_per_address: usize,
+    pub(crate) invite_guesses: usize,
+    pub(crate) grace: i64,
+    pub(crate) requires_challenge: bool,
+    pub(crate) testers: BTreeMap<String, String>,
+    pub(crate) admins: BTreeSet<String>,
+}
+
+/// All that is so.
+pub(crate) struct Truth {
+    pub(crate) rules: Rules,
+    pepper: Pepper,
+    seq: u64,
+    history: BTreeMap<Place, Vec<Version>>,
+    pub(crate) ledgers: BTreeMap<u64, Ledger>,
+    pub(crate) challenges: BTreeMap<String, Challenge>,
+    pub(crate) sessions: BTreeMap<String, Begun>,
+    pub(crate) handed: Vec<Handed>,
+    /// When each generation of a session was replaced, and by which token.
+    pub(crate) replaced_at: BTreeMap<(String, u32), i64>,
+    pub(crate) successors: BTreeMap<(String, u32), String>,
+    pub(crate) owner_of_invite: BTreeMap<String, String>,
+    /// Which users entered each invite code.
+    pub(crate) activations: BTreeMap<String, u32>,
+    pub(crate) sign_ups: i64,
+    pub(crate) referrals: i64,
+    pub(crate) admins_made: BTreeMap<String, u32>,
+    /// When guesses at the codes of a phone's item were compared and wrong.
+    pub(crate) wrong_guesses: BTreeMap<Place, Vec<i64>>,
+    pub(crate) wrong_invites: BTreeMap<String, Vec<i64>>,
+    pub(crate) found: Option<Violation>,
+    trace: u64,
+    diary: Option<String>,
+}
+
+impl Truth {
+    /// Before anything happened. `peppers`: every entry that any instance will
+    /// know.
+    pub(crate) fn new(rules: Rules, peppers: &str, keeps_diary: bool) -> Self {
+        Self {
+            rules,
+            pepper: Pepper::new(&Secret::parse(peppers).expect("entries")),
+            seq: 0,
+            history: BTreeMap::new(),
+            ledgers: BTreeMap::new(),
+            challenges: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            handed: Vec::new(),
+            replaced_at: BTreeMap::new(),
+            successors: BTreeMap::new(),
+            owner_of_invite: BTreeMap::new(),
+            activations: BTreeMap::new(),
+            sign_ups: 0,
+            referrals: 0,
+            admins_made: BTreeMap::new(),
+            wrong_guesses: BTreeMap::new(),
+            wrong_invites: BTreeMap::new(),
+            found: None,
+            trace: 0,
+            diary: keeps_diary.then(String::new),
+        }
+    }
+
+    /// Remembers that a rule was broken; the first is what counts.
+    pub(crate) fn violated(&mut self, rule: &'static str, seen: impl Into<String>) {
+        if self.found.is_none() {
+            let violation = Violation { rule, seen: seen.into() };
+            self.note(violation.at_last(), || format!("    !! {violation}"));
+            self.found = Some(violation);
+        }
+    }
+
+    /// Writes a line into the trace, and into the diary where one is kept.
+    pub(crate) fn note(&mut self, traced: u64, line: impl FnOnce() -> String) {
+        self.trace = world::mix(&[self.trace, traced]);
+        if let Some(diary) = &mut self.diary {
+            let _ = writeln!(diary, "{}", line());
+        }
+    }
+
+    /// What two runs of one seed have alike.
+    pub(crate) const fn trace(&self) -> u64 {
+        self.trace
+    }
+
+    /// What happened, in words.
+    pub(crate) fn diary(&self) -> &str {
+        self.diary.as_deref().unwrap_or_default()
+    }
+
+    /// How many writes were applied so far.
+    pub(crate) const fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// A request arrives.
+    pub(crate) fn begin(&mut self, id: u64, call: Call, at: i64) {
+        self.note(world::digest(&call.path), || format!("    {id} > {call}"));
+        let ledger = Ledger {
+            id,
+            call,
+            begun: at,
+            begun_seq: self.seq,
+            applied: Vec::new(),
+            troubled: BTreeSet::new(),
+            handed: 0,
+            refused_by_carrier: false,
+            answer: None,
+        };
+        self.ledgers.insert(id, ledger);
+    }
+
+    /// A write to `places` of a request met trouble.
+    pub(crate) fn trouble(&mut self, request: Option<u64>, places: &[Place], direction: Direction) {
+        let Some(ledger) = request.and_then(|id| self.ledgers.get_mut(&id)) else { return };
+        ledger.troubled.extend(places.iter().map(|place| (place.clone(), direction)));
+    }
+
+    /// Records what took effect: the places as they are now.
+    pub(crate) fn record(
+        &mut self,
+        at: i64,
+        request: Option<u64>,
+        is_transaction: bool,
+        now: Vec<(Place, Option<Item>)>,
+    ) -> Applied {
+        self.seq += 1;
+        let changes: Vec<_> = now
+            .into_iter()
+            .map(|(place, after)| {
+                let versions = self.history.entry(place.clone()).or_default();
+                let before = versions.last().and_then(|version| version.item.clone());
+                versions.push(Version { seq: self.seq, at, item: after.clone(), by: request });
+                Change { place, before, after }
+            })
+            .collect();
+        let applied = Applied { at, request, is_transaction, changes };
+        if let Some(ledger) = request.and_then(|id| self.ledgers.get_mut(&id)) {
+            ledger.applied.push(applied.clone());
+        }
+        applied
+    }
+
+    /// An item as it is.
+    pub(crate) fn item(&self, place: &Place) -> Option<&Value> {
+        self.history.get(place)?.last()?.item.as_deref()
+    }
+
+    /// An item as it was after the write `seq`.
+    pub(crate) fn item_at(&self, place: &Place, seq: u64) -> Option<&Value> {
+        let versions = self.history.get(place)?;
+        let behind = versions.partition_point(|version| version.seq <= seq);
+        versions.get(behind.checked_sub(1)?)?.item.as_deref()
+    }
+
+    /// All items of a table whose keys begin so.
+    pub(crate) fn items<'a>(
+        &'a self,
+        table: Table,
+        prefix: &'a str,
+    ) -> impl Iterator<Item = (&'a Place, &'a Value)> {
+        self.history
+            .range(Place::new(table, prefix)..)
+            .take_while(move |(place, _)| place.table == table && place.key.starts_with(prefix))
+            .filter_map(|(place, versions)| Some((place, versions.last()?.item.as_deref()?)))
+    }
+
+    /// Every item with where it is.
+    pub(crate) fn everything(&self) -> impl Iterator<Item = (&Place, &Value)> {
+        Table::ALL.into_iter().flat_map(|table| self.items(table, ""))
+    }
+
+    /// All that was written to a place after the write `seq`.
+    pub(crate) fn since(&self, place: &Place, seq: u64) -> &[Version] {
+        let Some(versions) = self.history.get(place) else { return &[] };
+        &versions[versions.partition_point(|version| version.seq <= seq)..]
+    }
+
+    /// Whether somebody else wrote to a place since a request began.
+    pub(crate) fn others_wrote(&self, ledger: &Ledger, place: &Place) -> bool {
+        self.since(place, ledger.begun_seq).iter().any(|version| version.by != Some(ledger.id))
+    }
+
+    /// The moments since a request began at which one of these places changed,
+    /// and the one at which it began, as numbers of writes.
+    pub(crate) fn moments(&self, ledger: &Ledger, places: &[Place]) -> Vec<u64> {
+        let changes = places.iter().flat_map(|place| self.since(place, ledger.begun_seq));
+        let mut moments: Vec<_> =
+            [ledger.begun_seq].into_iter().chain(changes.map(|version| version.seq)).collect();
+        moments.sort_unstable();
+        moments.dedup();
+        moments
+    }
+
+    /// What an item was at some time since a request began.
+    pub(crate) fn versions<'a>(
+        &'a self,
+        ledger: &Ledger,
+        place: &'a Place,
+    ) -> impl Iterator<Item = Option<&'a Value>> {
+        let first = self.item_at(place, ledger.begun_seq);
+        [first].into_iter().chain(
+            self.since(place, ledger.begun_seq).iter().map(|version| version.item.as_deref()),
+        )
+    }
+
+    /// Whether a session was on after the write `seq`, at the time `now`.
+    pub(crate) fn is_on(&self, user: &str, session: &str, seq: u64, now: i64) -> bool {
+        let Some(item) = self.item_at(&Place::user(user), seq) else { return false };
+        let Some(slot) = self.item_at(&Place::session(user, session), seq) else { return false };
+        let epoch = session.split('-').nth(1).and_then(|epoch| epoch.parse::<i64>().ok());
+        text(item, "status") == Some("active")
+            && epoch == Some(number(item, "epoch"))
+            && text(slot, "id") == Some(session)
+            && number(slot, "expires_at").min(number(slot, "refresh_until")) > now
+    }
+
+    /// The keys under which what belongs to a phone's codes is stored: one for each
+    /// entry of the pepper secret.
+    pub(crate) fn code_places(&self, phone: &str) -> Vec<Place> {
+        let entries = self.pepper.entries().iter();
+        entries
+            .map(|entry| Place::new(Table::Codes, format!("phone#{}", entry.key("phone", phone))))
+            .collect()
+    }
+
+    pub(crate) const fn pepper(&self) -> &Pepper {
+        &self.pepper
+    }
+}
+
+impl Violation {
+    fn at_last(&self) -> u64 {
+        world::digest(self.rule)
+    }
+}
