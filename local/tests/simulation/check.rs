@@ -432,13 +432,13 @@ fn deletions(truth: &mut Truth, applied: &Applied) -> Verdict {
 }
 
 /// A carrier has a text.
-pub(crate) fn handed(truth: &mut Truth, at: i64, request: u64, phone: &str, message: &str) {
-    if let Err(violation) = text_is_allowed(truth, at, request, phone, message) {
+pub(crate) fn handed(truth: &mut Truth, request: u64, phone: &str, message: &str) {
+    if let Err(violation) = text_is_allowed(truth, request, phone, message) {
         truth.violated(violation.rule, violation.seen);
     }
 }
 
-fn text_is_allowed(truth: &mut Truth, at: i64, request: u64, phone: &str, message: &str) -> Verdict {
+fn text_is_allowed(truth: &mut Truth, request: u64, phone: &str, message: &str) -> Verdict {
     rule!(!truth.rules.testers.contains_key(phone), "tester_texted", "{phone}");
     let Some(ledger) = truth.ledgers.get_mut(&request) else { return Ok(()) };
     ledger.handed += 1;
@@ -465,7 +465,7 @@ fn text_is_allowed(truth: &mut Truth, at: i64, request: u64, phone: &str, messag
         }
         challenge = Some(id);
     }
-    truth.handed.push(Handed { at, request, phone: phone.to_owned(), challenge: challenge.clone() });
+    truth.handed.push(Handed { request, phone: phone.to_owned(), challenge: challenge.clone() });
     if let Some(id) = challenge {
         phone_limits(truth, &truth.challenges[&id].place)?;
         address_limit(truth, request)?;

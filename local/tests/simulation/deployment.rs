@@ -148,9 +148,9 @@ impl Deployment {
             let answering = async move {
                 let response = router.oneshot(request).await.unwrap();
                 let (parts, body) = response.into_parts();
-                let bytes = body.collect().await.unwrap().to_bytes().to_vec();
+                let bytes = body.collect().await.unwrap().to_bytes();
                 let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-                let answer = Answer { status: parts.status.as_u16(), headers: parts.headers, bytes, body };
+                let answer = Answer { status: parts.status.as_u16(), headers: parts.headers, body };
                 this.answered(id, &answer);
                 answer
             };

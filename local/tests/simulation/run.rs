@@ -44,7 +44,8 @@ pub(crate) fn run(story: &Story, keeps_diary: bool) -> Outcome {
 async fn play(story: &Story, keeps_diary: bool) -> Outcome {
     fastrand::seed(story.seed);
     let clock = VirtualClock::begin();
-    let truth = Truth::new(rules(story), ALL_ENTRIES, keeps_diary);
+    let mut truth = Truth::new(rules(story), ALL_ENTRIES, keeps_diary);
+    truth.except.clone_from(&story.except);
     let engine = Engine::in_memory().expect("an engine in memory");
     let beneath = Beneath::new(engine, clock, story.weather.clone(), story.seed, truth);
     let mut vars = vec![

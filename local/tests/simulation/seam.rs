@@ -402,7 +402,7 @@ impl Seam {
                         ledger.refused_by_carrier = true;
                     }
                 }
-                _ => check::handed(&mut truth, beneath.clock.millis(), scope.id(), &phone, &message),
+                _ => check::handed(&mut truth, scope.id(), &phone, &message),
             }
         }
         match trouble {

@@ -198,6 +198,8 @@ pub(crate) struct Story {
     pub(crate) people: u8,
     pub(crate) instances: u8,
     pub(crate) steps: Vec<Step>,
+    /// Rules that may be broken.
+    pub(crate) except: Vec<String>,
 }
 
 impl Story {
@@ -219,7 +221,7 @@ impl Story {
                 Step { at, who, action, nonce }
             })
             .collect();
-        Self { seed, weather, vars, people, instances, steps }
+        Self { seed, weather, vars, people, instances, steps, except: Vec::new() }
     }
 
     /// The same with other steps.
