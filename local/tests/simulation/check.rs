@@ -59,8 +59,8 @@ fn ledger<'a>(truth: &'a Truth, applied: &Applied) -> Option<&'a Ledger> {
 
 /// Only instances that start write without a request, and they publish keys.
 fn attributed(_: &mut Truth, applied: &Applied) -> Verdict {
-    let all_keys = applied.changes.iter().all(|change| change.place.key == "keyset");
-    rule!(applied.request.is_some() || all_keys, "unattributed", "{:?}", applied.changes[0].place);
+    let other = applied.changes.iter().find(|change| change.place.key != "keyset");
+    rule!(applied.request.is_some() || other.is_none(), "unattributed", "{other:?}");
     Ok(())
 }
 
@@ -418,8 +418,8 @@ fn deletions(truth: &mut Truth, applied: &Applied) -> Verdict {
                 "{phone} in {}",
                 place.key
             );
-            // Friends know who invited them; a remembered request ends by itself.
-            let is_others = ["edge#", "user#", "request#"].iter().any(|of| place.key.starts_with(of));
+            // Friends know who invited them; what is remembered of a request ends by itself.
+            let is_others = ["edge#", "user#"].iter().any(|of| place.key.starts_with(of)) || place.table == Table::Codes;
             rule!(
                 is_others || !(place.key.contains(id) || words.contains(id)),
                 "user_left_behind",
@@ -444,39 +444,59 @@ fn text_is_allowed(truth: &mut Truth, request: u64, phone: &str, message: &str) 
     ledger.handed += 1;
     let code: String = message.chars().take_while(char::is_ascii_digit).collect();
     let has_code = ledger.call.route == "POST /v1/auth/code";
-    let mut challenge = None;
-    if has_code {
-        let places = truth.code_places(phone);
-        let purpose = |of: &str| match of.split_once(' ') {
-            Some((_, user)) => Purpose::ChangePhone(UserId(user.to_owned())),
-            None => Purpose::SignIn,
-        };
-        let of_request = truth.challenges.iter().find(|(_, challenge)| {
-            challenge.request == Some(request)
-                && places.contains(&challenge.place)
-                && is_hash(truth, &challenge.hash, phone, &purpose(&challenge.purpose), &code)
-        });
-        let Some(id) = of_request.map(|(id, _)| id.clone()) else {
-            return Err(Violation { rule: "text_of_no_code", seen: format!("{request}: {message:?}") });
-        };
-        if let Some(challenge) = truth.challenges.get_mut(&id) {
-            rule!(challenge.texted.is_none(), "texted_twice", "{id}");
-            challenge.texted = Some((phone.to_owned(), code));
-        }
-        challenge = Some(id);
-    }
-    truth.handed.push(Handed { request, phone: phone.to_owned(), challenge: challenge.clone() });
-    if let Some(id) = challenge {
-        phone_limits(truth, &truth.challenges[&id].place)?;
-        address_limit(truth, request)?;
-    }
+    let places = truth.code_places(phone);
+    let (challenge, counted) = if has_code {
+        let (id, counted) = code_texted(truth, request, phone, &code, &places)?;
+        (Some(id), counted)
+    } else {
+        (None, notice_counted(truth, request, &places)?)
+    };
+    truth.handed.push(Handed { request, phone: phone.to_owned(), challenge, counted: counted.clone() });
+    phone_limits(truth, &counted.0)?;
+    address_limit(truth, request)?;
     day_limit(truth, request)
+}
+
+/// The challenge whose code was texted, which this request made live; where and when
+/// it was counted.
+fn code_texted(
+    truth: &mut Truth,
+    request: u64,
+    phone: &str,
+    code: &str,
+    places: &[Place],
+) -> Result<(String, (Place, i64)), Violation> {
+    let purpose = |of: &str| match of.split_once(' ') {
+        Some((_, user)) => Purpose::ChangePhone(UserId(user.to_owned())),
+        None => Purpose::SignIn,
+    };
+    let of_request = truth.challenges.iter().find(|(_, challenge)| {
+        challenge.request == Some(request)
+            && places.contains(&challenge.place)
+            && is_hash(truth, &challenge.hash, phone, &purpose(&challenge.purpose), code)
+    });
+    let Some(id) = of_request.map(|(id, _)| id.clone()) else {
+        return Err(Violation { rule: "text_of_no_code", seen: format!("{request}: {code} to {phone}") });
+    };
+    let challenge = truth.challenges.get_mut(&id).expect("it was just found");
+    rule!(challenge.texted.is_none(), "texted_twice", "{id}");
+    challenge.texted = Some((phone.to_owned(), code.to_owned()));
+    let counted = (challenge.place.clone(), challenge.sent_at);
+    Ok((id, counted))
+}
+
+/// Where and when a text without a code was counted for its phone.
+fn notice_counted(truth: &Truth, request: u64, places: &[Place]) -> Result<(Place, i64), Violation> {
+    let changes = truth.ledgers.get(&request).into_iter().flat_map(Ledger::changes);
+    let mut counts = changes.filter(|change| places.contains(&change.place) && change.grown("t1") > 0);
+    let counted = counts.next().map(|change| (change.place.clone(), number(change.after(), "t1")));
+    counted.ok_or_else(|| Violation { rule: "notice_not_counted", seen: format!("of request {request}") })
 }
 
 /// Cooldown, five an hour, ten a day: in any window, not of a clock.
 fn phone_limits(truth: &Truth, place: &Place) -> Verdict {
-    let texted = truth.challenges.values().filter(|of| of.place == *place && of.texted.is_some());
-    let mut times: Vec<_> = texted.map(|challenge| challenge.sent_at).collect();
+    let texted = truth.handed.iter().filter(|handed| handed.counted.0 == *place);
+    let mut times: Vec<_> = texted.map(|handed| handed.counted.1).collect();
     times.sort_unstable();
     let rules = &truth.rules;
     for (rule, most, window) in [
@@ -493,9 +513,9 @@ fn phone_limits(truth: &Truth, place: &Place) -> Verdict {
 fn address_limit(truth: &Truth, request: u64) -> Verdict {
     let most = truth.rules.codes_per_address;
     let of = |handed: &Handed| {
-        let challenge = truth.challenges.get(handed.challenge.as_ref()?)?;
+        handed.challenge.as_ref()?;
         let ip = truth.ledgers.get(&handed.request)?.call.ip.clone();
-        Some((ip, challenge.sent_at.div_euclid(HOUR)))
+        Some((ip, handed.counted.1.div_euclid(HOUR)))
     };
     let Some(last) = truth.handed.last().and_then(of) else { return Ok(()) };
     let texts = truth.handed.iter().filter(|handed| of(handed).as_ref() == Some(&last)).count();

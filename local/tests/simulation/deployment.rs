@@ -25,7 +25,11 @@ use crate::world::{self, ChanceOfRequests, REQUEST, Scope};
 
 /// Both secrets, step by step as docs/rotating-secrets.md has it, but for the last:
 /// what the old entry made is still out when a run ends.
-const ENTRIES: [&str; 3] = ["the-first-entry", "the-first-entry,the-second-entry", "the-second-entry,the-first-entry"];
+const ENTRIES: [&str; 3] = [
+    "the-first-entry-of-a-run",
+    "the-first-entry-of-a-run,the-second-entry-of-a-run",
+    "the-second-entry-of-a-run,the-first-entry-of-a-run",
+];
 
 /// All entries that an instance may ever know.
 pub(crate) const ALL_ENTRIES: &str = ENTRIES[1];

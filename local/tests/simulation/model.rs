@@ -11,6 +11,9 @@ use crate::truth::{Direction, Ledger, Place, Table, Truth, live_code, number, te
 
 const DAY: i64 = 86_400_000;
 
+/// For how many seconds after its end a token is good, for clocks that differ.
+const LEEWAY: i64 = 60;
+
 /// Whether no window holds more than `most` of these times, which are in order.
 pub(crate) fn fits(times: &[i64], most: usize, window: i64) -> bool {
     most == 0 || times.iter().zip(times.iter().skip(most)).all(|(first, one_more)| one_more - first >= window)
@@ -116,7 +119,7 @@ fn admitted(truth: &Truth, ledger: &Ledger, answer: &Answer, now: i64) -> Verdic
     }
     if answer.is_success() {
         rule!(was_ever_on(truth, ledger, &caller), "let_in", "its session was over");
-        rule!(caller.ends_at * 1_000 > ledger.begun, "let_in", "its token was over");
+        rule!((caller.ends_at + LEEWAY) * 1_000 > ledger.begun, "let_in", "its token was over");
     }
     match answer.code() {
         "session_ended" | "account_banned" | "user_not_found" if ledger.call.subject() == Some(caller.user.clone()) => {

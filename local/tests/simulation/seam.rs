@@ -222,6 +222,9 @@ impl Beneath {
 
     /// The items of places as they are.
     fn read(&self, places: Vec<Place>) -> Vec<(Place, Option<Item>)> {
+        if places.is_empty() {
+            return Vec::new();
+        }
         let mut asked = BTreeMap::<_, Vec<Value>>::new();
         for place in &places {
             asked.entry(place.table.name()).or_default().push(key_of(place));
@@ -406,7 +409,10 @@ impl Seam {
             }
         }
         match trouble {
-            Some(Trouble::CarrierUnreached) => return Err(ConnectorError::io("nobody is there".into())),
+            Some(Trouble::CarrierUnreached) => {
+                let nobody = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+                return Err(ConnectorError::io(nobody.into()));
+            }
             Some(Trouble::CarrierSilent) => pending().await,
             _ => sleep(back).await,
         }

@@ -209,6 +209,8 @@ pub(crate) struct Handed {
     pub(crate) phone: String,
     /// The challenge, where it held a code.
     pub(crate) challenge: Option<String>,
+    /// Where and as of when it was counted for its phone.
+    pub(crate) counted: (Place, i64),
 }
 
 /// What must never be.
