@@ -453,8 +453,11 @@ fn text_is_allowed(truth: &mut Truth, request: u64, phone: &str, message: &str) 
     };
     truth.handed.push(Handed { request, phone: phone.to_owned(), challenge, counted: counted.clone() });
     phone_limits(truth, &counted.0)?;
-    address_limit(truth, request)?;
-    day_limit(truth, request)
+    let (of_address, of_day) = (truth.rules.codes_per_address, truth.rules.texts_per_day);
+    if has_code {
+        counter_limit(truth, request, "codes#", of_address, true)?;
+    }
+    counter_limit(truth, request, "texts#", of_day, false)
 }
 
 /// The challenge whose code was texted, which this request made live; where and when
@@ -509,42 +512,30 @@ fn phone_limits(truth: &Truth, place: &Place) -> Verdict {
     Ok(())
 }
 
-/// So many codes of an address in an hour of the clock.
-fn address_limit(truth: &Truth, request: u64) -> Verdict {
-    let most = truth.rules.codes_per_address;
-    let of = |handed: &Handed| {
-        handed.challenge.as_ref()?;
-        let ip = truth.ledgers.get(&handed.request)?.call.ip.clone();
-        Some((ip, handed.counted.1.div_euclid(HOUR)))
-    };
-    let Some(last) = truth.handed.last().and_then(of) else { return Ok(()) };
-    let texts = truth.handed.iter().filter(|handed| of(handed).as_ref() == Some(&last)).count();
-    rule!(most == 0 || texts <= most, "address_limit", "{request}: {texts} of {most} from {}", last.0);
-    Ok(())
+/// The counter that a request took one of: an hour's of an address, or a day's.
+fn taken<'a>(truth: &'a Truth, request: u64, kind: &str) -> Option<&'a Place> {
+    let changes = truth.ledgers.get(&request)?.changes();
+    let taken = changes.filter(|change| change.place.key.starts_with(kind) && change.grown("n") > 0);
+    taken.last().map(|change| &change.place)
 }
 
-/// So many texts in a day, and each of them counted.
-fn day_limit(truth: &Truth, request: u64) -> Verdict {
-    let most = truth.rules.texts_per_day;
+/// So many texts for one counter, and each of them counted.
+fn counter_limit(truth: &Truth, request: u64, kind: &'static str, most: usize, of_codes: bool) -> Verdict {
     if most == 0 {
         return Ok(());
     }
-    let day = |request: u64| {
-        let changes = truth.ledgers.get(&request)?.changes();
-        let taken = changes.filter(|change| change.place.key.starts_with("texts#") && change.grown("n") > 0);
-        taken.last().map(|change| change.place.clone())
+    let Some(counter) = taken(truth, request, kind) else {
+        return Err(Violation { rule: "text_not_counted", seen: format!("{kind} of request {request}") });
     };
-    let Some(today) = day(request) else {
-        return Err(Violation { rule: "text_not_counted", seen: format!("of request {request}") });
-    };
-    let texts = truth.handed.iter().filter(|handed| day(handed.request).as_ref() == Some(&today)).count();
-    rule!(texts <= most, "day_limit", "{texts} of {most} in {}", today.key);
-    let counted = truth.item(&today).map_or(0, |item| number(item, "n"));
+    let texts = truth.handed.iter().filter(|handed| !of_codes || handed.challenge.is_some());
+    let texts = texts.filter(|handed| taken(truth, handed.request, kind) == Some(counter)).count();
+    rule!(texts <= most, "too_many_texts", "{texts} of {most} in {}", counter.key);
+    let counted = truth.item(counter).map_or(0, |item| number(item, "n"));
     rule!(
         i64::try_from(texts).is_ok_and(|texts| texts <= counted),
         "texts_not_counted",
         "{texts} texts, {counted} counted in {}",
-        today.key
+        counter.key
     );
     Ok(())
 }

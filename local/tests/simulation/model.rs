@@ -35,7 +35,7 @@ fn judged(truth: &mut Truth, ledger: &Ledger, answer: &Answer, now: i64) -> Verd
     well_formed(answer)?;
     admitted(truth, ledger, answer, now)?;
     if !answer.is_success() {
-        undone(ledger, answer)?;
+        undone(truth, ledger, answer)?;
     }
     entered_once(ledger, answer)?;
     match ledger.call.route {
@@ -145,7 +145,7 @@ const OPEN: [&str; 4] =
 
 /// What is refused takes nothing, and `unavailable` changed nothing: whatever was
 /// counted on the way is given back, unless that itself met trouble.
-fn undone(ledger: &Ledger, answer: &Answer) -> Verdict {
+fn undone(truth: &Truth, ledger: &Ledger, answer: &Answer) -> Verdict {
     if answer.code() == "outcome_unknown" {
         return Ok(());
     }
@@ -169,7 +169,7 @@ fn undone(ledger: &Ledger, answer: &Answer) -> Verdict {
                 let taken: i64 = changes.iter().map(|change| change.grown("n")).sum();
                 rule!(taken == 0, "refusal_takes", "{} grew by {taken}", place.key);
             }
-            (Table::Codes, "phone") => code_is_given_back(ledger, answer, place)?,
+            (Table::Codes, "phone") => code_is_given_back(truth, ledger, answer, place)?,
             // Addresses and invite codes are counted whatever comes of it; a key is
             // remembered; the guard may learn.
             (Table::Codes, _) => {}
@@ -186,7 +186,7 @@ fn undone(ledger: &Ledger, answer: &Answer) -> Verdict {
 
 /// A code that was made live for a refused request is live no more, and a guess that
 /// was not compared counts no more.
-fn code_is_given_back(ledger: &Ledger, answer: &Answer, place: &Place) -> Verdict {
+fn code_is_given_back(truth: &Truth, ledger: &Ledger, answer: &Answer, place: &Place) -> Verdict {
     let changes = || ledger.changes().filter(|change| change.place == *place);
     let id = |item: &Value| live_code(Some(item)).and_then(|live| text(live, "challenge_id")).map(str::to_owned);
     let issued = changes().filter_map(|change| {
@@ -202,7 +202,10 @@ fn code_is_given_back(ledger: &Ledger, answer: &Answer, place: &Place) -> Verdic
         rule!(is_back || is_restored, "refusal_takes", "the code {code} stays live");
     }
     let compared = matches!(answer.code(), "invalid_code" | "account_banned" | "phone_taken" | "session_ended");
-    if !compared {
+    // With its code a guess is gone, too.
+    let last = changes().last().and_then(|change| id(change.after()));
+    let is_there = last.is_some() && truth.item(place).and_then(id) == last;
+    if !compared && is_there {
         let guesses = counted_guesses(ledger, place);
         rule!(guesses == 0, "guess_kept", "{guesses} guesses stay counted at {}", place.key);
     }
