@@ -70,7 +70,7 @@ fn nothing_late(truth: &mut Truth, applied: &Applied) -> Verdict {
     let Some(ledger) = ledger(truth, applied) else { return Ok(()) };
     let Some(answer) = &ledger.answer else { return Ok(()) };
     let is_refusal = answer.status >= 400 && answer.code() != "outcome_unknown";
-    rule!(!(is_refusal && applied.is_transaction), "late_effect", "{} {} -> {answer}", ledger.id, ledger.call);
+    rule!(!(is_refusal && applied.is_deed()), "late_effect", "{} {} -> {answer}", ledger.id, ledger.call);
     let is_kept = applied.changes.iter().any(|change| change.place.table == Table::Users);
     rule!(
         !(answer.code() == "unavailable" && is_kept),
@@ -445,14 +445,14 @@ fn text_is_allowed(truth: &mut Truth, request: u64, phone: &str, message: &str) 
     let code: String = message.chars().take_while(char::is_ascii_digit).collect();
     let has_code = ledger.call.route == "POST /v1/auth/code";
     let places = truth.code_places(phone);
-    let (challenge, counted) = if has_code {
-        let (id, counted) = code_texted(truth, request, phone, &code, &places)?;
-        (Some(id), counted)
+    let (challenge, counted_at) = if has_code {
+        let (id, counted_at) = code_texted(truth, request, phone, &code, &places)?;
+        (Some(id), counted_at)
     } else {
         (None, notice_counted(truth, request, &places)?)
     };
-    truth.handed.push(Handed { request, phone: phone.to_owned(), challenge, counted: counted.clone() });
-    phone_limits(truth, &counted.0)?;
+    truth.handed.push(Handed { request, phone: phone.to_owned(), challenge, counted_at });
+    phone_limits(truth, phone)?;
     let (of_address, of_day) = (truth.rules.codes_per_address, truth.rules.texts_per_day);
     if has_code {
         counter_limit(truth, request, "codes#", of_address, true)?;
@@ -460,7 +460,7 @@ fn text_is_allowed(truth: &mut Truth, request: u64, phone: &str, message: &str) 
     counter_limit(truth, request, "texts#", of_day, false)
 }
 
-/// The challenge whose code was texted, which this request made live; where and when
+/// The challenge whose code was texted, which this request made live; and as of when
 /// it was counted.
 fn code_texted(
     truth: &mut Truth,
@@ -468,7 +468,7 @@ fn code_texted(
     phone: &str,
     code: &str,
     places: &[Place],
-) -> Result<(String, (Place, i64)), Violation> {
+) -> Result<(String, i64), Violation> {
     let purpose = |of: &str| match of.split_once(' ') {
         Some((_, user)) => Purpose::ChangePhone(UserId(user.to_owned())),
         None => Purpose::SignIn,
@@ -484,22 +484,22 @@ fn code_texted(
     let challenge = truth.challenges.get_mut(&id).expect("it was just found");
     rule!(challenge.texted.is_none(), "texted_twice", "{id}");
     challenge.texted = Some((phone.to_owned(), code.to_owned()));
-    let counted = (challenge.place.clone(), challenge.sent_at);
-    Ok((id, counted))
+    let counted_at = challenge.sent_at;
+    Ok((id, counted_at))
 }
 
-/// Where and when a text without a code was counted for its phone.
-fn notice_counted(truth: &Truth, request: u64, places: &[Place]) -> Result<(Place, i64), Violation> {
+/// As of when a text without a code was counted for its phone.
+fn notice_counted(truth: &Truth, request: u64, places: &[Place]) -> Result<i64, Violation> {
     let changes = truth.ledgers.get(&request).into_iter().flat_map(Ledger::changes);
     let mut counts = changes.filter(|change| places.contains(&change.place) && change.grown("t1") > 0);
-    let counted = counts.next().map(|change| (change.place.clone(), number(change.after(), "t1")));
+    let counted = counts.next().map(|change| number(change.after(), "t1"));
     counted.ok_or_else(|| Violation { rule: "notice_not_counted", seen: format!("of request {request}") })
 }
 
 /// Cooldown, five an hour, ten a day: in any window, not of a clock.
-fn phone_limits(truth: &Truth, place: &Place) -> Verdict {
-    let texted = truth.handed.iter().filter(|handed| handed.counted.0 == *place);
-    let mut times: Vec<_> = texted.map(|handed| handed.counted.1).collect();
+fn phone_limits(truth: &Truth, phone: &str) -> Verdict {
+    let texted = truth.handed.iter().filter(|handed| handed.phone == phone);
+    let mut times: Vec<_> = texted.map(|handed| handed.counted_at).collect();
     times.sort_unstable();
     let rules = &truth.rules;
     for (rule, most, window) in [
@@ -507,7 +507,7 @@ fn phone_limits(truth: &Truth, place: &Place) -> Verdict {
         ("per hour", rules.per_phone_hour, HOUR),
         ("per day", rules.per_phone_day, DAY),
     ] {
-        rule!(model::fits(&times, most, window), "phone_limit", "{rule}: {} at {times:?}", place.key);
+        rule!(model::fits(&times, most, window), "phone_limit", "{rule}: {phone} at {times:?}");
     }
     Ok(())
 }

@@ -193,13 +193,12 @@ fn code_is_given_back(truth: &Truth, ledger: &Ledger, answer: &Answer, place: &P
         let (before, after) = (id(change.before()), id(change.after()));
         if before == after { None } else { after }
     });
-    for code in issued {
+    let is_own = |code: &String| truth.challenges.get(code).is_some_and(|of| of.request == Some(ledger.id));
+    for code in issued.filter(is_own) {
         let is_back = changes().any(|change| {
             id(change.before()).as_ref() == Some(&code) && id(change.after()).as_ref() != Some(&code)
         });
-        // Giving it back brings the one before to life again.
-        let is_restored = changes().next().is_some_and(|first| id(first.before()).as_ref() == Some(&code));
-        rule!(is_back || is_restored, "refusal_takes", "the code {code} stays live");
+        rule!(is_back, "refusal_takes", "the code {code} stays live");
     }
     let compared = matches!(answer.code(), "invalid_code" | "account_banned" | "phone_taken" | "session_ended");
     // With its code a guess is gone, too.
@@ -306,9 +305,9 @@ fn guess_is_counted(truth: &mut Truth, ledger: &Ledger, answer: &Answer) -> Verd
         let after = live_code(change.after.as_deref())?;
         let before = live_code(change.before.as_deref())?;
         (number(after, "attempts") > number(before, "attempts"))
-            .then(|| (change.place.clone(), text(after, "challenge_id").unwrap_or_default().to_owned()))
+            .then(|| text(after, "challenge_id").unwrap_or_default().to_owned())
     });
-    let Some((place, id)) = counted else {
+    let Some(id) = counted else {
         rule!(false, "compared_uncounted", "a guess was compared that was not counted");
         return Ok(());
     };
@@ -318,12 +317,12 @@ fn guess_is_counted(truth: &mut Truth, ledger: &Ledger, answer: &Answer) -> Verd
         rule!(most == 0 || challenge.compared <= most, "compared", "{} of {most} at {id}", challenge.compared);
     }
     if is_wrong {
-        let times = truth.wrong_guesses.entry(place.clone()).or_default();
+        let times = truth.wrong_guesses.entry(phone.to_owned()).or_default();
         times.push(ledger.begun);
         times.sort_unstable();
         // When it was counted is known to the second that a request takes at most.
         let window = DAY - 30_000;
-        rule!(fits(times, truth.rules.guesses_per_day, window), "wrong_guesses", "{times:?} at {}", place.key);
+        rule!(fits(times, truth.rules.guesses_per_day, window), "wrong_guesses", "{times:?} at {phone}");
     }
     Ok(())
 }

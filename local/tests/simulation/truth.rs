@@ -130,6 +130,13 @@ pub(crate) struct Applied {
 }
 
 impl Applied {
+    /// Whether it did something for good. While the pepper is rotated the item of a
+    /// phone moves, which changes nothing that it says.
+    pub(crate) fn is_deed(&self) -> bool {
+        let moves = |change: &Change| change.place.table == Table::Codes && change.place.key.starts_with("phone#");
+        self.is_transaction && !self.changes.iter().all(moves)
+    }
+
     /// The changes of one table whose keys begin so.
     pub(crate) fn of<'a>(&'a self, table: Table, prefix: &'a str) -> impl Iterator<Item = &'a Change> {
         self.changes
@@ -177,7 +184,7 @@ impl Ledger {
     }
 
     pub(crate) fn committed(&self) -> bool {
-        self.applied.iter().any(|applied| applied.is_transaction)
+        self.applied.iter().any(Applied::is_deed)
     }
 }
 
@@ -209,8 +216,8 @@ pub(crate) struct Handed {
     pub(crate) phone: String,
     /// The challenge, where it held a code.
     pub(crate) challenge: Option<String>,
-    /// Where and as of when it was counted for its phone.
-    pub(crate) counted: (Place, i64),
+    /// As of when it was counted for its phone.
+    pub(crate) counted_at: i64,
 }
 
 /// What must never be.
@@ -264,8 +271,8 @@ pub(crate) struct Truth {
     pub(crate) sign_ups: i64,
     pub(crate) referrals: i64,
     pub(crate) admins_made: BTreeMap<String, u32>,
-    /// When guesses at the codes of a phone's item were compared and wrong.
-    pub(crate) wrong_guesses: BTreeMap<Place, Vec<i64>>,
+    /// When guesses at the codes of a phone were compared and wrong.
+    pub(crate) wrong_guesses: BTreeMap<String, Vec<i64>>,
     pub(crate) wrong_invites: BTreeMap<String, Vec<i64>>,
     pub(crate) found: Option<Violation>,
     pub(crate) except: Vec<String>,
