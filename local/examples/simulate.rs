@@ -50,6 +50,7 @@ static PRESENT: Mutex<u64> = Mutex::new(0);
 
 /// Simulates the whole API: people, instances, a database and carriers that fail.
 #[derive(Parser)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 struct Arguments {
     /// One seed alone: its whole story is told if a rule is broken.
     #[arg(long)]
@@ -96,7 +97,7 @@ fn main() -> ExitCode {
     }));
     let first = if arguments.fresh { fresh() } else { arguments.seed.unwrap_or(arguments.from) };
     let began = Instant::now();
-    let (mut steps, mut requests, mut writes) = (0, 0, 0);
+    let (mut steps, mut requests, mut writes, mut trace) = (0, 0, 0, 0);
     let mut answers = BTreeMap::<String, u32>::new();
     let seeds = if arguments.seed.is_some() { 1 } else { arguments.seeds };
     if !arguments.brief {
@@ -112,6 +113,7 @@ fn main() -> ExitCode {
         steps += outcome.steps as u64;
         requests += outcome.requests;
         writes += outcome.writes;
+        trace = world::mix(&[trace, outcome.trace]);
         for (answer, times) in outcome.answers {
             *answers.entry(answer).or_default() += times;
         }
@@ -132,7 +134,9 @@ fn main() -> ExitCode {
         }
     }
     let took = began.elapsed().as_secs_f64();
-    println!("{steps} steps, {requests} requests, {writes} writes in {took:.1} s: no rule is broken");
+    println!(
+        "{steps} steps, {requests} requests, {writes} writes in {took:.1} s: no rule is broken; trace {trace:016x}"
+    );
     ExitCode::SUCCESS
 }
 

@@ -76,20 +76,13 @@ impl Call {
     /// The request that the router takes.
     pub(crate) fn request(&self) -> Request<Body> {
         let method = self.route.split(' ').next().unwrap_or_default();
-        let mut request =
-            Request::builder().method(method).uri(&self.path).header("host", "api.example.com");
-        let body = match &self.json {
-            Some(json) => {
-                request = request.header(CONTENT_TYPE, "application/json");
-                json.to_string().into_bytes()
-            }
-            None => {
-                if !self.bytes.is_empty() {
-                    request = request.header(CONTENT_TYPE, "image/png");
-                }
-                self.bytes.clone()
-            }
-        };
+        let mut request = Request::builder().method(method).uri(&self.path).header("host", "api.example.com");
+        let body =
+            self.json.as_ref().map_or_else(|| self.bytes.clone(), |json| json.to_string().into_bytes());
+        if !body.is_empty() {
+            let is_json = self.json.is_some();
+            request = request.header(CONTENT_TYPE, if is_json { "application/json" } else { "image/png" });
+        }
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
         }
@@ -152,7 +145,8 @@ impl Caller {
     /// Reads an access token without checking it.
     pub(crate) fn of_token(token: &str) -> Option<Self> {
         use base64::Engine as _;
-        let claims = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+        let claims =
+            base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
         let claims: Value = serde_json::from_slice(&claims).ok()?;
         Some(Self {
             user: claims["sub"].as_str()?.to_owned(),

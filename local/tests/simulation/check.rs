@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use crate::model;
 use crate::truth::{
-    Applied, Begun, Challenge, Change, Handed, Ledger, Place, Table, Truth, Violation, live_code, number, text,
+    Applied, Begun, Challenge, Change, Handed, Ledger, Place, Table, Truth, Violation, live_code, number,
+    text,
 };
 
 /// That a rule holds, or how it was broken.
@@ -233,7 +234,8 @@ fn users(truth: &mut Truth, applied: &Applied) -> Verdict {
             continue;
         }
         let id = text(after, "id").unwrap_or_default();
-        let (phone, role) = (text(after, "phone").unwrap_or_default(), text(after, "role").unwrap_or_default());
+        let (phone, role) =
+            (text(after, "phone").unwrap_or_default(), text(after, "role").unwrap_or_default());
         rule!(
             role == "user" || !truth.rules.testers.contains_key(phone),
             "tester_with_role",
@@ -244,7 +246,7 @@ fn users(truth: &mut Truth, applied: &Applied) -> Verdict {
         let code = text(after, "invite_code").unwrap_or_default();
         rule!(owner(Place::invite(code)) == Some(id), "invite_not_owned", "{code} of {id}");
         if change.before.is_none() {
-            let has_session = applied.of(Table::Sessions, "").any(|session| begins(session));
+            let has_session = applied.of(Table::Sessions, "").any(begins);
             rule!(has_session, "user_without_session", "{id}");
             let is_admin = role == "admin" && truth.rules.admins.contains(phone);
             rule!(role == "user" || is_admin, "role_from_nowhere", "{id} is {role}");
@@ -282,8 +284,7 @@ fn staff_only(truth: &Truth, applied: &Applied, id: &str, name: &str) -> Verdict
         return Err(Violation { rule: "role_from_nowhere", seen: format!("{name} of {id}") });
     };
     let place = Place::user(&caller.user);
-    let was_admin =
-        truth.versions(ledger, &place).flatten().any(|item| text(item, "role") == Some("admin"));
+    let was_admin = truth.versions(ledger, &place).flatten().any(|item| text(item, "role") == Some("admin"));
     rule!(
         was_admin && caller.user != id,
         "role_by_whom",
@@ -393,7 +394,9 @@ fn sums(truth: &mut Truth, applied: &Applied) -> Verdict {
         let counted: i64 = truth.items(Table::Users, &shards).map(|(_, shard)| number(shard, "n")).sum();
         rule!(i64::try_from(edges) == Ok(counted), "referrals_count", "{user}: {counted} for {edges}");
     }
-    if applied.of(Table::Codes, "made#").next().is_some() || applied.of(Table::Users, "user#").next().is_some() {
+    if applied.of(Table::Codes, "made#").next().is_some()
+        || applied.of(Table::Users, "user#").next().is_some()
+    {
         let sum = |name: &str| -> i64 {
             truth.items(Table::Codes, "made#").map(|(_, item)| number(item, name)).sum()
         };
@@ -419,7 +422,8 @@ fn deletions(truth: &mut Truth, applied: &Applied) -> Verdict {
                 place.key
             );
             // Friends know who invited them; what is remembered of a request ends by itself.
-            let is_others = ["edge#", "user#"].iter().any(|of| place.key.starts_with(of)) || place.table == Table::Codes;
+            let is_others =
+                ["edge#", "user#"].iter().any(|of| place.key.starts_with(of)) || place.table == Table::Codes;
             rule!(
                 is_others || !(place.key.contains(id) || words.contains(id)),
                 "user_left_behind",
@@ -524,18 +528,18 @@ fn counter_limit(truth: &Truth, request: u64, kind: &'static str, most: usize, o
     if most == 0 {
         return Ok(());
     }
-    let Some(counter) = taken(truth, request, kind) else {
+    let Some(place) = taken(truth, request, kind) else {
         return Err(Violation { rule: "text_not_counted", seen: format!("{kind} of request {request}") });
     };
     let texts = truth.handed.iter().filter(|handed| !of_codes || handed.challenge.is_some());
-    let texts = texts.filter(|handed| taken(truth, handed.request, kind) == Some(counter)).count();
-    rule!(texts <= most, "too_many_texts", "{texts} of {most} in {}", counter.key);
-    let counted = truth.item(counter).map_or(0, |item| number(item, "n"));
+    let texts = texts.filter(|handed| taken(truth, handed.request, kind) == Some(place)).count();
+    rule!(texts <= most, "too_many_texts", "{texts} of {most} in {}", place.key);
+    let counted = truth.item(place).map_or(0, |item| number(item, "n"));
     rule!(
         i64::try_from(texts).is_ok_and(|texts| texts <= counted),
         "texts_not_counted",
         "{texts} texts, {counted} counted in {}",
-        counter.key
+        place.key
     );
     Ok(())
 }

@@ -5,9 +5,43 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::run::run;
-use crate::stories::{Action, ROUTES, Story};
+use crate::stories::{Action, Story};
 use crate::weather::Weather;
 use crate::{dynamo, model, report, shrink};
+
+/// What each route of the API is asked by: an action of a story.
+const ROUTES: &[(&str, &str)] = &[
+    ("POST /v1/auth/code", "Ask"),
+    ("POST /v1/auth/token", "Enter"),
+    ("POST /v1/auth/refresh", "Refresh"),
+    ("POST /v1/auth/logout", "SignOut"),
+    ("GET /v1/users/{user_id}/sessions", "SeeSessions"),
+    ("DELETE /v1/users/{user_id}/sessions/{session_id}", "Revoke"),
+    ("GET /v1/users/{user_id}", "See"),
+    ("PATCH /v1/users/{user_id}", "Change"),
+    ("DELETE /v1/users/{user_id}", "Delete"),
+    ("PUT /v1/users/me/phone", "Move"),
+    ("PUT /v1/users/me/avatar", "Upload"),
+    ("GET /v1/avatars/{avatar_id}", "SeeAvatar"),
+    ("PUT /v1/users/me/referrer", "EnterInvite"),
+    ("GET /v1/users/{user_id}/referrals", "SeeReferrals"),
+    ("PATCH /v1/users/{user_id}/invite", "Manage"),
+    ("GET /v1/users", "List"),
+    ("GET /v1/stats", "SeeStats"),
+    ("GET /.well-known/jwks.json", "Fetch"),
+    ("GET /.well-known/openid-configuration", "Fetch"),
+    ("GET /.well-known/apple-app-site-association", "Fetch"),
+    ("GET /.well-known/assetlinks.json", "Fetch"),
+    ("GET /health", "Fetch"),
+    ("GET /openapi.json", "Fetch"),
+    ("GET /docs", "Fetch"),
+    ("GET /docs/{version}/{file}", "Fetch"),
+    ("GET /swagger", "Fetch"),
+    ("GET /redoc", "Fetch"),
+    ("GET /admin", "Fetch"),
+    ("GET /admin/{version}/{file}", "Fetch"),
+    ("GET /i/{invite_code}", "Fetch"),
+];
 
 #[test]
 fn a_seed_is_one_run() {
@@ -99,9 +133,7 @@ fn what_the_real_dynamodb_refuses_is_refused() {
     let mut long = update("one");
     long["UpdateExpression"] = "x".repeat(4_097).into();
     assert!(dynamo::refusal("UpdateItem", &long).unwrap().contains("4097 bytes"));
-    let put = |size: usize| {
-        json!({ "TableName": "UsersTable", "Item": { "pk": { "S": "one" }, "a": { "S": "x".repeat(size) } } })
-    };
+    let put = |size: usize| json!({ "TableName": "UsersTable", "Item": { "pk": { "S": "one" }, "a": { "S": "x".repeat(size) } } });
     assert_eq!(dynamo::refusal("PutItem", &put(409_594)), None);
     assert!(dynamo::refusal("PutItem", &put(409_595)).unwrap().contains("409601 bytes"));
     let query = json!({

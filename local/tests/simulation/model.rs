@@ -38,6 +38,7 @@ fn judged(truth: &mut Truth, ledger: &Ledger, answer: &Answer, now: i64) -> Verd
         undone(truth, ledger, answer)?;
     }
     entered_once(ledger, answer)?;
+    read_once_admitted(truth, ledger, answer)?;
     match ledger.call.route {
         "POST /v1/auth/code" => asked_for_code(truth, ledger, answer),
         "POST /v1/auth/token" => {
@@ -109,7 +110,8 @@ fn admitted(truth: &Truth, ledger: &Ledger, answer: &Answer, now: i64) -> Verdic
         return Ok(());
     }
     let Some(caller) = ledger.call.caller() else {
-        let is_known = ledger.call.token.is_none() || matches!(answer.code(), "invalid_token" | "outcome_unknown");
+        let is_known =
+            ledger.call.token.is_none() || matches!(answer.code(), "invalid_token" | "outcome_unknown");
         let is_open = OPEN.contains(&ledger.call.route);
         rule!(is_known || is_open || answer.status >= 400, "let_in", "without a token");
         return Ok(());
@@ -122,7 +124,9 @@ fn admitted(truth: &Truth, ledger: &Ledger, answer: &Answer, now: i64) -> Verdic
         rule!((caller.ends_at + LEEWAY) * 1_000 > ledger.begun, "let_in", "its token was over");
     }
     match answer.code() {
-        "session_ended" | "account_banned" | "user_not_found" if ledger.call.subject() == Some(caller.user.clone()) => {
+        "session_ended" | "account_banned" | "user_not_found"
+            if ledger.call.subject() == Some(caller.user.clone()) =>
+        {
             // What the request did itself may have ended it.
             let own = ledger.changes().any(|change| of_caller(&caller).contains(&change.place));
             rule!(
@@ -188,7 +192,8 @@ fn undone(truth: &Truth, ledger: &Ledger, answer: &Answer) -> Verdict {
 /// was not compared counts no more.
 fn code_is_given_back(truth: &Truth, ledger: &Ledger, answer: &Answer, place: &Place) -> Verdict {
     let changes = || ledger.changes().filter(|change| change.place == *place);
-    let id = |item: &Value| live_code(Some(item)).and_then(|live| text(live, "challenge_id")).map(str::to_owned);
+    let id =
+        |item: &Value| live_code(Some(item)).and_then(|live| text(live, "challenge_id")).map(str::to_owned);
     let issued = changes().filter_map(|change| {
         let (before, after) = (id(change.before()), id(change.after()));
         if before == after { None } else { after }
@@ -200,7 +205,8 @@ fn code_is_given_back(truth: &Truth, ledger: &Ledger, answer: &Answer, place: &P
         });
         rule!(is_back, "refusal_takes", "the code {code} stays live");
     }
-    let compared = matches!(answer.code(), "invalid_code" | "account_banned" | "phone_taken" | "session_ended");
+    let compared =
+        matches!(answer.code(), "invalid_code" | "account_banned" | "phone_taken" | "session_ended");
     // With its code a guess is gone, too.
     let last = changes().last().and_then(|change| id(change.after()));
     let is_there = last.is_some() && truth.item(place).and_then(id) == last;
@@ -221,6 +227,22 @@ fn counted_guesses(ledger: &Ledger, place: &Place) -> i64 {
             is_same.then(|| number(after, "attempts") - number(before, "attempts"))
         })
         .sum()
+}
+
+/// Nobody has much read who is not let in.
+fn read_once_admitted(truth: &mut Truth, ledger: &Ledger, answer: &Answer) -> Verdict {
+    let is_refused = matches!(answer.status, 401 | 403);
+    let mut is_for_nobody = false;
+    for asking in &mut truth.much_read {
+        if asking.contains(&ledger.id) && !is_refused {
+            asking.clear();
+        } else if asking.remove(&ledger.id) {
+            is_for_nobody |= asking.is_empty();
+        }
+    }
+    truth.much_read.retain(|asking| !asking.is_empty());
+    rule!(!is_for_nobody, "read_before_admitted", "the numbers of all days");
+    Ok(())
 }
 
 /// Codes that are entered are counted once, and only where they were spent.
@@ -280,9 +302,7 @@ fn limit_is_met(truth: &Truth, ledger: &Ledger, answer: &Answer, phone: &str) ->
             full(item, &format!("t{}", rules.per_phone_hour), 3_600_000)
                 || full(item, &format!("t{}", rules.per_phone_day), DAY)
         }),
-        "too_many_guesses" => {
-            versions.any(|item| full(item, &format!("g{}", rules.guesses_per_day), DAY))
-        }
+        "too_many_guesses" => versions.any(|item| full(item, &format!("g{}", rules.guesses_per_day), DAY)),
         _ => true,
     };
     rule!(is_met, "limit_not_met", "at {phone}");
@@ -314,7 +334,12 @@ fn guess_is_counted(truth: &mut Truth, ledger: &Ledger, answer: &Answer) -> Verd
     let most = truth.rules.max_attempts;
     if let Some(challenge) = truth.challenges.get_mut(&id) {
         challenge.compared += 1;
-        rule!(most == 0 || challenge.compared <= most, "compared", "{} of {most} at {id}", challenge.compared);
+        rule!(
+            most == 0 || challenge.compared <= most,
+            "compared",
+            "{} of {most} at {id}",
+            challenge.compared
+        );
     }
     if is_wrong {
         let times = truth.wrong_guesses.entry(phone.to_owned()).or_default();
@@ -389,7 +414,9 @@ fn right_code_is_taken(truth: &Truth, ledger: &Ledger, phone: &str, now: i64) ->
 }
 
 fn moved(truth: &Truth, ledger: &Ledger, answer: &Answer) -> Verdict {
-    let (Some(caller), Some(phone)) = (ledger.call.caller(), ledger.call.field("phone")) else { return Ok(()) };
+    let (Some(caller), Some(phone)) = (ledger.call.caller(), ledger.call.field("phone")) else {
+        return Ok(());
+    };
     if answer.is_success() {
         let place = Place::phone(phone);
         let is_theirs = truth
@@ -483,7 +510,8 @@ fn signed_out(truth: &Truth, ledger: &Ledger, answer: &Answer, now: i64) -> Verd
         let prefix = format!("{user}/");
         let slots: Vec<_> = truth.items(Table::Sessions, &prefix).map(|(place, _)| place.clone()).collect();
         for place in slots {
-            let Some(before) = truth.item_at(&place, ledger.begun_seq).and_then(|item| text(item, "id")) else {
+            let Some(before) = truth.item_at(&place, ledger.begun_seq).and_then(|item| text(item, "id"))
+            else {
                 continue;
             };
             let is_kept = scope == "others" && before == session;
@@ -547,7 +575,8 @@ fn entered_invite(truth: &mut Truth, ledger: &Ledger, answer: &Answer) -> Verdic
     let typed = ledger.call.field("invite_code").unwrap_or_default().to_ascii_uppercase();
     let activated = |item: &Value| text(item, "activated_invite_code").map(str::to_owned);
     if answer.is_success() {
-        let has_it = truth.versions(ledger, &place).flatten().any(|item| activated(item) == Some(typed.clone()));
+        let has_it =
+            truth.versions(ledger, &place).flatten().any(|item| activated(item) == Some(typed.clone()));
         rule!(has_it, "not_activated", "{typed}");
     }
     if answer.code() == "invite_already_activated" {
@@ -568,7 +597,8 @@ fn wrong_invites_are_counted(truth: &mut Truth, ledger: &Ledger, user: &str) -> 
     times.push(ledger.begun);
     let today = ledger.begun.div_euclid(DAY);
     // A request may begin before midnight and be counted after.
-    let tries = times.iter().filter(|at| at.div_euclid(DAY) == today && (*at + 30_000).div_euclid(DAY) == today);
+    let tries =
+        times.iter().filter(|at| at.div_euclid(DAY) == today && (*at + 30_000).div_euclid(DAY) == today);
     let (tries, most) = (tries.count(), truth.rules.invite_guesses);
     rule!(most == 0 || tries <= most, "wrong_invites", "{tries} of {most} by {phone}");
     Ok(())

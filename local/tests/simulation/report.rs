@@ -25,7 +25,12 @@ pub(crate) fn tell(story: &Story, violation: &Violation) -> String {
         story.seed,
         story.steps.len()
     );
-    let _ = writeln!(told, "the shortest story that was found, {} of {} steps:", short.steps.len(), story.steps.len());
+    let _ = writeln!(
+        told,
+        "the shortest story that was found, {} of {} steps:",
+        short.steps.len(),
+        story.steps.len()
+    );
     let _ = writeln!(told, "{:?} {:?}", short.weather, short.vars);
     told.push_str(&again.diary);
     if let Some(violation) = again.violation {

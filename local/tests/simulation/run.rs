@@ -16,7 +16,7 @@ use crate::truth::{Rules, Truth, Violation};
 use crate::world::{self, VirtualClock};
 
 /// How long a run waits, at its end, for what is still under way.
-const REST: Duration = Duration::from_secs(600);
+const REST: Duration = Duration::from_mins(10);
 
 /// How a run ended.
 pub(crate) struct Outcome {
@@ -66,7 +66,9 @@ async fn play(story: &Story, keeps_diary: bool) -> Outcome {
         }
         steps += 1;
         beneath.sweep();
-        beneath.truth().note(world::mix(&[step.nonce]), || format!("  {} #{} {:?}", step.at, step.who, step.action));
+        beneath
+            .truth()
+            .note(world::mix(&[step.nonce]), || format!("  {} #{} {:?}", step.at, step.who, step.action));
         while doing.try_join_next().is_some() {}
         if matches!(step.action, Action::Crash { .. } | Action::Rotate) {
             town.act(*step).await;
@@ -82,9 +84,10 @@ async fn play(story: &Story, keeps_diary: bool) -> Outcome {
     let mut truth = beneath.truth();
     let mut answers = BTreeMap::new();
     for ledger in truth.ledgers.values() {
-        let answer = ledger.answer.as_ref().map_or_else(|| "none".to_owned(), |answer| {
-            format!("{} {} {}", ledger.call.route, answer.status, answer.code())
-        });
+        let answer = ledger.answer.as_ref().map_or_else(
+            || "none".to_owned(),
+            |answer| format!("{} {} {}", ledger.call.route, answer.status, answer.code()),
+        );
         *answers.entry(answer).or_default() += 1;
     }
     Outcome {

@@ -98,8 +98,7 @@ impl Beneath {
         };
         let now = self.clock.millis();
         let mut truth = self.truth();
-        let is_over =
-            |item: &Value| item.get("ttl").is_some() && (number(item, "ttl") + late) * 1_000 <= now;
+        let is_over = |item: &Value| item.get("ttl").is_some() && (number(item, "ttl") + late) * 1_000 <= now;
         let over: Vec<_> =
             truth.everything().filter(|(_, item)| is_over(item)).map(|(place, _)| place.clone()).collect();
         for place in over {
@@ -111,7 +110,13 @@ impl Beneath {
     }
 
     /// A request arrives at the table.
-    fn arrive(&self, operation: &str, input: &Value, trouble: Option<Trouble>, request: Option<u64>) -> Reply {
+    fn arrive(
+        &self,
+        operation: &str,
+        input: &Value,
+        trouble: Option<Trouble>,
+        request: Option<u64>,
+    ) -> Reply {
         let reply = self.answer(operation, input, trouble, request);
         let status = if let Reply::Answer(status, _) = &reply { *status } else { 0 };
         let now = self.clock.elapsed();
@@ -124,7 +129,13 @@ impl Beneath {
         reply
     }
 
-    fn answer(&self, operation: &str, input: &Value, trouble: Option<Trouble>, request: Option<u64>) -> Reply {
+    fn answer(
+        &self,
+        operation: &str,
+        input: &Value,
+        trouble: Option<Trouble>,
+        request: Option<u64>,
+    ) -> Reply {
         match trouble {
             Some(Trouble::LostBefore) => return Reply::Lost,
             Some(Trouble::Throttled) => return throttled(operation, input),
@@ -136,6 +147,9 @@ impl Beneath {
         if let Some(refusal) = dynamo::refusal(operation, input) {
             self.truth().violated("dynamodb_refuses", format!("{operation}: {refusal}"));
             return refused("ValidationException");
+        }
+        if operation == "BatchGetItem" && summary(operation, input).starts_with("made#") {
+            self.truth().reads_numbers();
         }
         let reply = match operation {
             "TransactWriteItems" => self.transact(input, request),
@@ -336,13 +350,11 @@ impl Seam {
     ) -> Result<HttpResponse, ConnectorError> {
         let Self { beneath, starting } = self;
         let weather = if starting.load(Ordering::SeqCst) { Weather::calm() } else { beneath.weather.clone() };
-        let mut chance = match &scope {
-            Some(scope) => scope.next_chance(),
-            None => {
-                let asked = world::digest(&input.to_string());
-                world::rng(&[beneath.seed, beneath.clock.elapsed(), asked])
-            }
+        let of_nobody = || {
+            let asked = world::digest(&input.to_string());
+            world::rng(&[beneath.seed, beneath.clock.elapsed(), asked])
         };
+        let mut chance = scope.as_ref().map_or_else(of_nobody, Scope::next_chance);
         let request = scope.as_ref().map(Scope::id);
         let is_write = matches!(&*operation, "PutItem" | "UpdateItem" | "DeleteItem" | "TransactWriteItems");
         let trouble = if is_write {
@@ -423,7 +435,9 @@ impl Seam {
 /// What a carrier answers.
 fn carrier(trouble: Option<Trouble>, chance: &mut StdRng) -> HttpResponse {
     let error = |code: &str, words: &str| {
-        format!("<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{words}</Message></Error></ErrorResponse>")
+        format!(
+            "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{words}</Message></Error></ErrorResponse>"
+        )
     };
     let (status, body) = match trouble {
         Some(Trouble::CarrierRefuses) => {

@@ -73,6 +73,15 @@ pub(crate) enum Picture {
     Broken,
 }
 
+/// What somebody does at the moment at which they sign in on another device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Meeting {
+    Move { phone: u8 },
+    Delete,
+    SignOut,
+    EnterInvite { of: u8 },
+}
+
 /// Which page of a list is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Page {
@@ -87,79 +96,125 @@ pub(crate) enum Page {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     /// Asks for a code, waits for the text, enters the code: as an app does.
-    SignIn { phone: u8, invite: Option<Invite> },
+    SignIn {
+        phone: u8,
+        invite: Option<Invite>,
+    },
     /// Asks for a code.
-    Ask { phone: u8, keyed: bool },
+    Ask {
+        phone: u8,
+        keyed: bool,
+    },
     /// Enters a code.
-    Enter { phone: u8, guess: Guess, invite: Option<Invite>, keyed: bool, challenge: bool },
+    Enter {
+        phone: u8,
+        guess: Guess,
+        invite: Option<Invite>,
+        keyed: bool,
+        challenge: bool,
+    },
     /// Enters a code many times at once.
-    Flood { phone: u8, times: u8, right: bool },
+    Flood {
+        phone: u8,
+        times: u8,
+        right: bool,
+    },
     /// Sends a request with a key that was used before: the same, or another body.
-    Repeat { by: u8, other_body: bool },
+    Repeat {
+        by: u8,
+        other_body: bool,
+    },
     /// Trades a refresh token: the newest, or one of before.
-    Refresh { back: u8, twice: bool },
-    SignOut { scope: Scope, by_refresh: Option<u8> },
+    Refresh {
+        back: u8,
+        twice: bool,
+    },
+    SignOut {
+        scope: Scope,
+        by_refresh: Option<u8>,
+    },
     /// Asks for a code that proves another phone.
-    AskMove { phone: u8 },
+    AskMove {
+        phone: u8,
+    },
     /// Moves the account to another phone.
-    Move { phone: u8, guess: Guess },
+    Move {
+        phone: u8,
+        guess: Guess,
+    },
     /// Both, as an app does.
-    MoveWhole { phone: u8 },
-    Delete { whom: u8 },
-    EnterInvite { invite: Invite },
-    Manage { whom: u8, terms: Terms },
-    SetRole { whom: u8, role: u8 },
-    SetStatus { whom: u8, banned: bool },
-    Change { field: Field },
-    Upload { picture: Picture },
+    MoveWhole {
+        phone: u8,
+    },
+    /// Signs in on another device and does something else at once.
+    Meet {
+        meeting: Meeting,
+        after: u8,
+    },
+    /// Everybody enters one invite code at once, while an admin limits it.
+    Rush {
+        of: u8,
+        most: u8,
+    },
+    Delete {
+        whom: u8,
+    },
+    EnterInvite {
+        invite: Invite,
+    },
+    Manage {
+        whom: u8,
+        terms: Terms,
+    },
+    SetRole {
+        whom: u8,
+        role: u8,
+    },
+    SetStatus {
+        whom: u8,
+        banned: bool,
+    },
+    Change {
+        field: Field,
+    },
+    Upload {
+        picture: Picture,
+    },
     RemoveAvatar,
-    SeeAvatar { of: u8 },
-    See { whom: u8 },
-    SeeSessions { whom: u8 },
-    Revoke { whom: u8, nth: u8 },
-    SeeReferrals { whom: u8, page: Page },
-    List { by: u8, page: Page },
-    SeeStats { days: u8 },
-    Fetch { nth: u8 },
+    SeeAvatar {
+        of: u8,
+    },
+    See {
+        whom: u8,
+    },
+    SeeSessions {
+        whom: u8,
+    },
+    Revoke {
+        whom: u8,
+        nth: u8,
+    },
+    SeeReferrals {
+        whom: u8,
+        page: Page,
+    },
+    List {
+        by: u8,
+        page: Page,
+    },
+    SeeStats {
+        days: u8,
+    },
+    Fetch {
+        nth: u8,
+    },
     /// An instance dies between two of its requests to a table.
-    Crash { instance: u8 },
+    Crash {
+        instance: u8,
+    },
     /// The next step of rotating both secrets.
     Rotate,
 }
-
-/// What each route of the API is asked by: an action of a story.
-pub(crate) const ROUTES: &[(&str, &str)] = &[
-    ("POST /v1/auth/code", "Ask"),
-    ("POST /v1/auth/token", "Enter"),
-    ("POST /v1/auth/refresh", "Refresh"),
-    ("POST /v1/auth/logout", "SignOut"),
-    ("GET /v1/users/{user_id}/sessions", "SeeSessions"),
-    ("DELETE /v1/users/{user_id}/sessions/{session_id}", "Revoke"),
-    ("GET /v1/users/{user_id}", "See"),
-    ("PATCH /v1/users/{user_id}", "Change"),
-    ("DELETE /v1/users/{user_id}", "Delete"),
-    ("PUT /v1/users/me/phone", "Move"),
-    ("PUT /v1/users/me/avatar", "Upload"),
-    ("GET /v1/avatars/{avatar_id}", "SeeAvatar"),
-    ("PUT /v1/users/me/referrer", "EnterInvite"),
-    ("GET /v1/users/{user_id}/referrals", "SeeReferrals"),
-    ("PATCH /v1/users/{user_id}/invite", "Manage"),
-    ("GET /v1/users", "List"),
-    ("GET /v1/stats", "SeeStats"),
-    ("GET /.well-known/jwks.json", "Fetch"),
-    ("GET /.well-known/openid-configuration", "Fetch"),
-    ("GET /.well-known/apple-app-site-association", "Fetch"),
-    ("GET /.well-known/assetlinks.json", "Fetch"),
-    ("GET /health", "Fetch"),
-    ("GET /openapi.json", "Fetch"),
-    ("GET /docs", "Fetch"),
-    ("GET /docs/{version}/{file}", "Fetch"),
-    ("GET /swagger", "Fetch"),
-    ("GET /redoc", "Fetch"),
-    ("GET /admin", "Fetch"),
-    ("GET /admin/{version}/{file}", "Fetch"),
-    ("GET /i/{invite_code}", "Fetch"),
-];
 
 /// What is fetched without any data behind it: route and path.
 pub(crate) const FETCHED: &[(&str, &str)] = &[
@@ -242,7 +297,11 @@ fn pause(pace: f64, rng: &mut StdRng) -> u64 {
         _ => 40_000_000,
     };
     let millis: f64 = f64::from(rng.random_range(0..most)) * pace;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a pause is short and not negative")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a pause is short and not negative"
+    )]
     let millis = millis as u64;
     millis
 }
@@ -321,6 +380,15 @@ fn guess(rng: &mut StdRng) -> Guess {
     }
 }
 
+fn meeting(draw: &Draw, rng: &mut StdRng) -> Meeting {
+    match rng.random_range(0..6) {
+        0..3 => Meeting::Move { phone: draw.other_phone(rng) },
+        3 => Meeting::Delete,
+        4 => Meeting::SignOut,
+        _ => Meeting::EnterInvite { of: draw.person(rng) },
+    }
+}
+
 fn page(rng: &mut StdRng) -> Page {
     [Page::First, Page::First, Page::Next, Page::Nonsense, Page::Long][rng.random_range(0..5)]
 }
@@ -374,9 +442,9 @@ const KINDS: &[(u32, Kind)] = &[
     (4, |draw, rng| Action::AskMove { phone: draw.other_phone(rng) }),
     (5, |draw, rng| Action::Move { phone: draw.other_phone(rng), guess: guess(rng) }),
     (10, |draw, rng| Action::MoveWhole { phone: draw.other_phone(rng) }),
-    (6, |draw, rng| Action::Delete {
-        whom: if rng.random_bool(0.8) { draw.who } else { draw.person(rng) },
-    }),
+    (10, |draw, rng| Action::Meet { meeting: meeting(draw, rng), after: rng.random_range(0..60) }),
+    (4, |draw, rng| Action::Rush { of: draw.person(rng), most: rng.random_range(1..4) }),
+    (6, |draw, rng| Action::Delete { whom: if rng.random_bool(0.8) { draw.who } else { draw.person(rng) } }),
     (14, |draw, rng| Action::EnterInvite { invite: draw.invite(rng) }),
     (12, |draw, rng| Action::Manage { whom: draw.person(rng), terms: terms(rng) }),
     (6, |draw, rng| Action::SetRole { whom: draw.person(rng), role: rng.random_range(0..3) }),
@@ -397,7 +465,7 @@ const KINDS: &[(u32, Kind)] = &[
     (3, |_, rng| Action::SeeStats { days: [1, 30, 90][rng.random_range(0..3)] }),
     (2, |_, rng| Action::Fetch { nth: rng.random_range(0..64) }),
     (3, |_, rng| Action::Crash { instance: rng.random_range(0..3) }),
-    (1, |_, _| Action::Rotate),
+    (2, |_, _| Action::Rotate),
 ];
 
 impl Plan {

@@ -11,7 +11,9 @@ use tokio::time::sleep;
 
 use crate::call::{Answer, Call, Caller};
 use crate::deployment::Deployment;
-use crate::stories::{ADMIN, Action, FETCHED, Field, Guess, Invite, Page, Picture, SPARE, Scope, Step, TESTER, Terms};
+use crate::stories::{
+    ADMIN, Action, FETCHED, Field, Guess, Invite, Meeting, Page, Picture, SPARE, Scope, Step, TESTER, Terms,
+};
 use crate::world;
 
 /// The test number and its code.
@@ -40,6 +42,8 @@ struct Person {
     keyed: Vec<Call>,
     invite_code: Option<String>,
     user: Option<String>,
+    /// The phone of the account, as far as is known.
+    home: Option<u8>,
     avatar: Option<String>,
     cursors: BTreeMap<&'static str, String>,
 }
@@ -99,13 +103,23 @@ impl Town {
         self.people().get(usize::from(of))?.invite_code.clone()
     }
 
+    /// Who is signed in, and with which token.
+    fn tokens(&self) -> Vec<(u8, String)> {
+        let people = self.people();
+        let devices = (0..).zip(people.iter()).map(|(who, person)| (who, person.devices.last()));
+        devices.filter_map(|(who, device)| Some((who, device?.access.clone()))).collect()
+    }
+
+    fn index_of(&self, phone: Option<&str>) -> Option<u8> {
+        (0..).zip(&self.phones).find(|(_, of)| Some(of.as_str()) == phone).map(|(index, _)| index)
+    }
+
     fn user(&self, of: u8) -> Option<String> {
         self.people().get(usize::from(of))?.user.clone()
     }
 }
 
 impl Doing<'_> {
-    #[expect(clippy::too_many_lines, reason = "a line or two for each action")]
     async fn act(&mut self) {
         match self.step.action {
             Action::SignIn { phone, invite } => self.sign_in(phone, invite).await,
@@ -135,6 +149,8 @@ impl Doing<'_> {
                     self.go(phone, Guess::Right).await;
                 }
             }
+            Action::Meet { meeting, after } => self.meet(meeting, after).await,
+            Action::Rush { of, most } => self.rush(of, most).await,
             Action::Delete { whom } => {
                 let call = self.about("DELETE /v1/users/{user_id}", whom);
                 self.send_own(call).await;
@@ -236,7 +252,8 @@ impl Doing<'_> {
     /// Sends it with the token of the newest device; trades that for another where it
     /// is over, and repeats once.
     async fn send_own(&mut self, call: Option<Call>) -> Option<Answer> {
-        let (call, token) = (call?, self.token()?);
+        let call = call?;
+        let token = self.signed_in_token().await?;
         let answer = self.send_carefully(call.clone().by(Some(&token))).await?;
         if answer.code() != "invalid_token" {
             return Some(answer);
@@ -244,6 +261,20 @@ impl Doing<'_> {
         self.refresh(0, false).await;
         let token = self.token()?;
         self.send_carefully(call.by(Some(&token))).await
+    }
+
+    /// The token of the newest device; of a new one, where there is none.
+    async fn signed_in_token(&mut self) -> Option<String> {
+        if self.token().is_none() {
+            let home = self.home();
+            self.sign_in(home, None).await;
+        }
+        self.token()
+    }
+
+    /// The phone of one's account.
+    fn home(&self) -> u8 {
+        self.me(|me| me.home).unwrap_or(self.step.who)
     }
 
     async fn sign_in(&mut self, phone: u8, invite: Option<Invite>) {
@@ -291,7 +322,8 @@ impl Doing<'_> {
     }
 
     fn entering(&self, phone: u8, guess: Guess, invite: Option<Invite>, challenge: bool) -> Option<Call> {
-        let mut body = json!({ "phone": self.town.phone(phone), "code": self.code(phone, guess)?, "device": "Phone" });
+        let mut body =
+            json!({ "phone": self.town.phone(phone), "code": self.code(phone, guess)?, "device": "Phone" });
         let id = self.me(|me| me.challenges.get(&phone).cloned());
         if let Some(id) = id.filter(|_| challenge) {
             body["challenge_id"] = id.into();
@@ -316,7 +348,9 @@ impl Doing<'_> {
         else {
             return;
         };
+        let home = self.town.index_of(answer.body["user"]["phone"].as_str());
         self.me(|me| {
+            me.home = home;
             me.user = text(&answer.body["user"]["id"]);
             me.invite_code = text(&answer.body["user"]["invite_code"]);
             me.devices.push(Device { access, refresh: vec![refresh] });
@@ -330,7 +364,8 @@ impl Doing<'_> {
         let mut all = tokio::task::JoinSet::new();
         for nth in 0..u64::from(times) {
             let nonce = world::mix(&[self.step.nonce, 8, nth]);
-            let (deployment, call) = (Arc::clone(&self.town.deployment), Call { ip: self.address(), ..call.clone() });
+            let (deployment, call) =
+                (Arc::clone(&self.town.deployment), Call { ip: self.address(), ..call.clone() });
             all.spawn(async move { deployment.send(call, nonce).await });
         }
         while let Some(answer) = all.join_next().await {
@@ -393,15 +428,12 @@ impl Doing<'_> {
             Scope::Global => "global",
         };
         let call = Call::to("POST /v1/auth/logout");
-        let call = match by_refresh {
-            Some(back) => {
-                let Some(token) = self.refresh_token(back) else { return };
-                call.with(json!({ "scope": scope, "refresh_token": token }))
-            }
-            None => {
-                let Some(token) = self.token() else { return };
-                call.with(json!({ "scope": scope })).by(Some(&token))
-            }
+        let call = if let Some(back) = by_refresh {
+            let Some(token) = self.refresh_token(back) else { return };
+            call.with(json!({ "scope": scope, "refresh_token": token }))
+        } else {
+            let Some(token) = self.token() else { return };
+            call.with(json!({ "scope": scope })).by(Some(&token))
         };
         self.send_carefully(call).await;
     }
@@ -412,7 +444,79 @@ impl Doing<'_> {
         if let Some(id) = self.me(|me| me.challenges.get(&phone).cloned()) {
             body["challenge_id"] = id.into();
         }
-        self.send_own(Some(Call::to("PUT /v1/users/me/phone").with(body))).await;
+        let answer = self.send_own(Some(Call::to("PUT /v1/users/me/phone").with(body))).await;
+        if answer.is_some_and(|answer| answer.is_success()) {
+            self.me(|me| me.home = Some(phone));
+        }
+    }
+
+    async fn meet(&mut self, meeting: Meeting, after: u8) {
+        let Some(token) = self.signed_in_token().await else { return };
+        let home = self.home();
+        if let Meeting::Move { phone } = meeting {
+            let call = self.asking(phone, "change_phone").by(Some(&token));
+            self.ask(phone, call).await;
+        }
+        let call = self.asking(home, "sign_in");
+        self.ask(home, call).await;
+        self.read_text().await;
+        let Some(entering) = self.entering(home, Guess::Right, None, true) else { return };
+        let Some(other) = self.met(meeting) else { return };
+        let (one, two) = (world::mix(&[self.step.nonce, 12]), world::mix(&[self.step.nonce, 13]));
+        let entering = Call { ip: self.address(), ..entering };
+        let other = Call { ip: self.address(), ..other.by(Some(&token)) };
+        let deployment = &self.town.deployment;
+        let (signed_in, done) = tokio::join!(deployment.send(entering, one), async {
+            sleep(Duration::from_millis(after.into())).await;
+            deployment.send(other, two).await
+        });
+        if let Some(answer) = signed_in {
+            self.signed_in(&answer);
+        }
+        if let (Meeting::Move { phone }, Some(answer)) = (meeting, done)
+            && answer.is_success()
+        {
+            self.me(|me| me.home = Some(phone));
+        }
+    }
+
+    /// What is done at the moment of a sign-in.
+    fn met(&self, meeting: Meeting) -> Option<Call> {
+        Some(match meeting {
+            Meeting::Move { phone } => {
+                let body = json!({
+                    "phone": self.town.phone(phone),
+                    "code": self.code(phone, Guess::Right)?,
+                    "challenge_id": self.me(|me| me.challenges.get(&phone).cloned())?,
+                });
+                Call::to("PUT /v1/users/me/phone").with(body)
+            }
+            Meeting::Delete => Call::about("DELETE /v1/users/{user_id}", "me"),
+            Meeting::SignOut => Call::to("POST /v1/auth/logout").with(json!({ "scope": "global" })),
+            Meeting::EnterInvite { of } => {
+                let body = json!({ "invite_code": self.town.invite_code(of)? });
+                Call::to("PUT /v1/users/me/referrer").with(body)
+            }
+        })
+    }
+
+    async fn rush(&mut self, of: u8, most: u8) {
+        let (Some(code), Some(owner)) = (self.town.invite_code(of), self.town.user(of)) else { return };
+        let mut all = tokio::task::JoinSet::new();
+        for (who, token) in self.town.tokens() {
+            let entering = Call::to("PUT /v1/users/me/referrer").with(json!({ "invite_code": code }));
+            let terms = json!({ "max_uses": most });
+            let limiting = Call::about("PATCH /v1/users/{user_id}/invite", &owner).with(terms);
+            let call = if who == ADMIN { limiting } else { entering };
+            let nonce = world::mix(&[self.step.nonce, 14, who.into()]);
+            let (deployment, ip) = (Arc::clone(&self.town.deployment), self.address());
+            let wait = world::rng(&[nonce, 15]).random_range(0..40);
+            all.spawn(async move {
+                sleep(Duration::from_millis(wait)).await;
+                deployment.send(Call { ip, ..call.by(Some(&token)) }, nonce).await
+            });
+        }
+        while all.join_next().await.is_some() {}
     }
 
     async fn manage(&mut self, whom: u8, terms: Terms) {
@@ -427,10 +531,10 @@ impl Doing<'_> {
         };
         let call = self.about("PATCH /v1/users/{user_id}/invite", whom).map(|call| call.with(body));
         let Some(answer) = self.send_own(call).await else { return };
-        if let Some(code) = answer.body["invite_code"].as_str() {
-            if let Some(person) = self.town.people().get_mut(usize::from(whom)) {
-                person.invite_code = Some(code.to_owned());
-            }
+        if let Some(code) = answer.body["invite_code"].as_str()
+            && let Some(person) = self.town.people().get_mut(usize::from(whom))
+        {
+            person.invite_code = Some(code.to_owned());
         }
     }
 
@@ -474,7 +578,10 @@ impl Doing<'_> {
             Page::First => None,
             Page::Next => self.me(|me| me.cursors.get(list).cloned()),
             Page::Nonsense => Some("bm9uc2Vuc2U".to_owned()),
-            Page::Long => Some(long_cursor(list, call.subject().as_deref().or(self.town.user(self.step.who).as_deref()))),
+            Page::Long => Some(long_cursor(
+                list,
+                call.subject().as_deref().or(self.town.user(self.step.who).as_deref()),
+            )),
         };
         let cursor = cursor.map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
         let path = format!("{}?{query}{cursor}", call.path);
@@ -537,12 +644,12 @@ impl Call {
 /// A cursor that nobody gave, of thousands of bytes.
 fn long_cursor(list: &str, user: Option<&str>) -> String {
     use base64::Engine as _;
-    let name = match (list, user) {
-        ("referrals", Some(user)) => format!("referrals/{user}"),
-        _ => "users//".to_owned(),
+    let position = format!("1795224352000#{}", "x".repeat(3_000));
+    let text = match (list, user) {
+        ("referrals", Some(user)) => format!("referrals/{user}\n{position}"),
+        _ => format!("users//\n2026-11/{position}"),
     };
-    let position = format!("{name} 0001795224352000#{}", "x".repeat(3_000));
-    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(position)
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text)
 }
 
 fn file(picture: Picture) -> &'static [u8] {

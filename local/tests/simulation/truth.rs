@@ -133,7 +133,8 @@ impl Applied {
     /// Whether it did something for good. While the pepper is rotated the item of a
     /// phone moves, which changes nothing that it says.
     pub(crate) fn is_deed(&self) -> bool {
-        let moves = |change: &Change| change.place.table == Table::Codes && change.place.key.starts_with("phone#");
+        let moves =
+            |change: &Change| change.place.table == Table::Codes && change.place.key.starts_with("phone#");
         self.is_transaction && !self.changes.iter().all(moves)
     }
 
@@ -274,6 +275,9 @@ pub(crate) struct Truth {
     /// When guesses at the codes of a phone were compared and wrong.
     pub(crate) wrong_guesses: BTreeMap<String, Vec<i64>>,
     pub(crate) wrong_invites: BTreeMap<String, Vec<i64>>,
+    /// For each time that much was read, who can have asked for it and is not let in
+    /// yet.
+    pub(crate) much_read: Vec<BTreeSet<u64>>,
     pub(crate) found: Option<Violation>,
     pub(crate) except: Vec<String>,
     trace: u64,
@@ -302,6 +306,7 @@ impl Truth {
             admins_made: BTreeMap::new(),
             wrong_guesses: BTreeMap::new(),
             wrong_invites: BTreeMap::new(),
+            much_read: Vec::new(),
             found: None,
             except: Vec::new(),
             trace: 0,
@@ -362,6 +367,13 @@ impl Truth {
     pub(crate) fn trouble(&mut self, request: Option<u64>, places: &[Place], direction: Direction) {
         let Some(ledger) = request.and_then(|id| self.ledgers.get_mut(&id)) else { return };
         ledger.troubled.extend(places.iter().map(|place| (place.clone(), direction)));
+    }
+
+    /// The numbers of many days are read, for one of those who asked for them.
+    pub(crate) fn reads_numbers(&mut self) {
+        let asking = self.ledgers.values().filter(|ledger| ledger.answer.is_none());
+        let asking = asking.filter(|ledger| ledger.call.route == "GET /v1/stats").map(|ledger| ledger.id);
+        self.much_read.push(asking.collect());
     }
 
     /// Records what took effect: the places as they are now.
@@ -447,9 +459,9 @@ impl Truth {
         place: &'a Place,
     ) -> impl Iterator<Item = Option<&'a Value>> {
         let first = self.item_at(place, ledger.begun_seq);
-        [first].into_iter().chain(
-            self.since(place, ledger.begun_seq).iter().map(|version| version.item.as_deref()),
-        )
+        [first]
+            .into_iter()
+            .chain(self.since(place, ledger.begun_seq).iter().map(|version| version.item.as_deref()))
     }
 
     /// Whether a session was on after the write `seq`, at the time `now`.

@@ -58,14 +58,8 @@ impl Trouble {
         Self::AnswerLost,
     ];
 
-    const OF_READS: [Self; 6] = [
-        Self::LostBefore,
-        Self::LostAfter,
-        Self::Throttled,
-        Self::BrokenBefore,
-        Self::Partly,
-        Self::Stale,
-    ];
+    const OF_READS: [Self; 6] =
+        [Self::LostBefore, Self::LostAfter, Self::Throttled, Self::BrokenBefore, Self::Partly, Self::Stale];
 
     const OF_WRITES: [Self; 6] = [
         Self::LostBefore,
