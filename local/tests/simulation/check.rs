@@ -494,7 +494,9 @@ fn code_texted(
 
 /// As of when a text without a code was counted for its phone.
 fn notice_counted(truth: &Truth, request: u64, places: &[Place]) -> Result<i64, Violation> {
-    let changes = truth.ledgers.get(&request).into_iter().flat_map(Ledger::changes);
+    // An item that moves to another key takes its times along.
+    let applied = truth.ledgers.get(&request).into_iter().flat_map(|ledger| &ledger.applied);
+    let changes = applied.filter(|applied| !applied.is_transaction).flat_map(|applied| &applied.changes);
     let mut counts = changes.filter(|change| places.contains(&change.place) && change.grown("t1") > 0);
     let counted = counts.next().map(|change| number(change.after(), "t1"));
     counted.ok_or_else(|| Violation { rule: "notice_not_counted", seen: format!("of request {request}") })
