@@ -354,7 +354,7 @@ fn guess_is_counted(truth: &mut Truth, ledger: &Ledger, answer: &Answer) -> Verd
 
 /// A 200 promises a session of whoever has the phone, for a code that was texted
 /// there; the same again only to the same request.
-fn exchanged(truth: &Truth, ledger: &Ledger, answer: &Answer, now: i64) -> Verdict {
+fn exchanged(truth: &mut Truth, ledger: &Ledger, answer: &Answer, now: i64) -> Verdict {
     let phone = ledger.call.field("phone").unwrap_or_default();
     if !answer.is_success() {
         if answer.code() == "invalid_code" {
@@ -366,7 +366,7 @@ fn exchanged(truth: &Truth, ledger: &Ledger, answer: &Answer, now: i64) -> Verdi
         rule!(false, "tokens", "no access token");
         return Ok(());
     };
-    let Some(begun) = truth.sessions.get(&caller.session) else {
+    let Some(begun) = truth.sessions.get(&caller.session).cloned() else {
         rule!(false, "tokens", "of a session that never began");
         return Ok(());
     };
@@ -375,6 +375,9 @@ fn exchanged(truth: &Truth, ledger: &Ledger, answer: &Answer, now: i64) -> Verdi
     rule!(was_ever_on(truth, ledger, &caller), "tokens", "of a session that was over");
     if begun.request == ledger.id {
         rule!(answer.body["user"]["phone"] == phone, "tokens", "of another phone");
+        if answer.body["invite_error"] == "invite_code_not_found" {
+            return wrong_invite_is_counted(truth, ledger, phone);
+        }
         return Ok(());
     }
     let first = truth.ledgers.get(&begun.request);
@@ -584,22 +587,25 @@ fn entered_invite(truth: &mut Truth, ledger: &Ledger, answer: &Answer) -> Verdic
         rule!(has_one, "not_activated", "none");
     }
     if answer.code() == "invite_code_not_found" {
-        return wrong_invites_are_counted(truth, ledger, &caller.user);
+        let item = truth.item_at(&place, ledger.begun_seq);
+        let phone = item.and_then(|item| text(item, "phone")).map(str::to_owned);
+        return phone.map_or(Ok(()), |phone| wrong_invite_is_counted(truth, ledger, &phone));
     }
     Ok(())
 }
 
-/// So many wrong invite codes a day for one phone, whatever account it has.
-fn wrong_invites_are_counted(truth: &mut Truth, ledger: &Ledger, user: &str) -> Verdict {
-    let Some(item) = truth.item_at(&Place::user(user), ledger.begun_seq) else { return Ok(()) };
-    let phone = text(item, "phone").unwrap_or_default().to_owned();
-    let times = truth.wrong_invites.entry(phone.clone()).or_default();
-    times.push(ledger.begun);
-    let today = ledger.begun.div_euclid(DAY);
-    // A request may begin before midnight and be counted after.
-    let tries =
-        times.iter().filter(|at| at.div_euclid(DAY) == today && (*at + 30_000).div_euclid(DAY) == today);
-    let (tries, most) = (tries.count(), truth.rules.invite_guesses);
+/// So many wrong invite codes a day for one phone, whatever account it has. Each is
+/// counted under the phone, hashed with the entry of the pepper that is in use.
+fn wrong_invite_is_counted(truth: &mut Truth, ledger: &Ledger, phone: &str) -> Verdict {
+    let counters = ledger.changes().filter(|change| change.place.key.starts_with("invites#"));
+    let Some(counter) = counters.last().map(|change| change.place.key.clone()) else {
+        let most = truth.rules.invite_guesses;
+        rule!(most == 0, "wrong_invites", "one of {phone} is not counted");
+        return Ok(());
+    };
+    let tries = truth.wrong_invites.entry((phone.to_owned(), counter)).or_default();
+    *tries += 1;
+    let (tries, most) = (*tries, truth.rules.invite_guesses);
     rule!(most == 0 || tries <= most, "wrong_invites", "{tries} of {most} by {phone}");
     Ok(())
 }

@@ -274,7 +274,9 @@ pub(crate) struct Truth {
     pub(crate) admins_made: BTreeMap<String, u32>,
     /// When guesses at the codes of a phone were compared and wrong.
     pub(crate) wrong_guesses: BTreeMap<String, Vec<i64>>,
-    pub(crate) wrong_invites: BTreeMap<String, Vec<i64>>,
+    /// How many wrong invite codes were answered, by phone and by where they are
+    /// counted.
+    pub(crate) wrong_invites: BTreeMap<(String, String), usize>,
     /// For each time that much was read, who can have asked for it and is not let in
     /// yet.
     pub(crate) much_read: Vec<BTreeSet<u64>>,
