@@ -45,8 +45,9 @@ use clap::Parser;
 
 use crate::stories::Story;
 
-/// The seed that is being run, for whoever must know why the process ended.
-static PRESENT: Mutex<u64> = Mutex::new(0);
+/// The seed that is being run, and how many steps were before, for whoever must know
+/// why the process ended.
+static PRESENT: Mutex<(u64, u64)> = Mutex::new((0, 0));
 
 /// Simulates the whole API: people, instances, a database and carriers that fail.
 #[derive(Parser)]
@@ -90,13 +91,17 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let hook = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        println!("in seed {}:", PRESENT.lock().unwrap());
-        hook(panic);
-    }));
     let first = if arguments.fresh { fresh() } else { arguments.seed.unwrap_or(arguments.from) };
     let began = Instant::now();
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let (seed, steps) = *PRESENT.lock().unwrap();
+        println!("in seed {seed}:");
+        if cfg!(panic = "abort") {
+            say_briefly("panic", seed, first, steps, began);
+        }
+        hook(panic);
+    }));
     let (mut steps, mut requests, mut writes, mut trace) = (0, 0, 0, 0);
     let mut answers = BTreeMap::<String, u32>::new();
     let seeds = if arguments.seed.is_some() { 1 } else { arguments.seeds };
@@ -107,7 +112,7 @@ fn main() -> ExitCode {
         if steps >= arguments.steps || began.elapsed() >= Duration::from_secs(arguments.seconds) {
             break;
         }
-        *PRESENT.lock().unwrap() = seed;
+        *PRESENT.lock().unwrap() = (seed, steps);
         let story = Story { except: arguments.except.clone(), ..Story::draw(seed, arguments.length) };
         let outcome = run::run(&story, arguments.diary);
         steps += outcome.steps as u64;
@@ -119,9 +124,8 @@ fn main() -> ExitCode {
         }
         print!("{}", outcome.diary);
         if let Some(violation) = outcome.violation {
-            let (seeds, took) = (seed - first + 1, began.elapsed().as_secs_f64());
             if arguments.brief {
-                println!("found\t{}\t{seed}\t{seeds}\t{steps}\t{took:.1}", violation.rule);
+                say_briefly(violation.rule, seed, first, steps, began);
             } else {
                 println!("{}", report::tell(&story, &violation));
             }
@@ -138,6 +142,11 @@ fn main() -> ExitCode {
         "{steps} steps, {requests} requests, {writes} writes in {took:.1} s: no rule is broken; trace {trace:016x}"
     );
     ExitCode::SUCCESS
+}
+
+fn say_briefly(rule: &str, seed: u64, first: u64, steps: u64, began: Instant) {
+    let (seeds, took) = (seed - first + 1, began.elapsed().as_secs_f64());
+    println!("found\t{rule}\t{seed}\t{seeds}\t{steps}\t{took:.1}");
 }
 
 /// A seed that nobody ran before.
