@@ -1,8 +1,8 @@
 //! Runs the simulation for as long as one likes; docs/testing.md tells more.
 //!
 //! ```sh
-//! cargo run --release -p latchkey-local --example simulate -- --steps 1000000
-//! cargo run --release -p latchkey-local --example simulate -- --seed 42
+//! cargo run --profile bench -p latchkey-local --example simulate -- --steps 1000000
+//! cargo run -p latchkey-local --example simulate -- --seed 42
 //! ```
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "this is a test with a command line")]

@@ -21,7 +21,7 @@ pub(crate) fn tell(story: &Story, violation: &Violation) -> String {
     let _ = writeln!(told, "seed {} breaks a rule: {violation}", story.seed);
     let _ = writeln!(
         told,
-        "again: cargo run --release -p latchkey-local --example simulate -- --seed {} --length {}",
+        "again: cargo run -p latchkey-local --example simulate -- --seed {} --length {}",
         story.seed,
         story.steps.len()
     );

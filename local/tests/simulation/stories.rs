@@ -7,9 +7,9 @@ use rand::rngs::StdRng;
 use crate::weather::Weather;
 use crate::world;
 
-/// Who plays: the first is an admin, the second a test number.
+/// Who plays: the first is an admin, the fifth a test number.
 pub(crate) const ADMIN: u8 = 0;
-pub(crate) const TESTER: u8 = 1;
+pub(crate) const TESTER: u8 = 4;
 
 /// How many phones nobody begins with.
 pub(crate) const SPARE: u8 = 2;
@@ -352,10 +352,10 @@ impl Draw {
 
     /// Mostly another.
     fn other_phone(&self, rng: &mut StdRng) -> u8 {
-        if rng.random_bool(0.6) {
-            self.people + rng.random_range(0..SPARE)
-        } else {
-            rng.random_range(0..self.people + SPARE)
+        match rng.random_range(0..10) {
+            0..6 => self.people + rng.random_range(0..SPARE),
+            6..8 => TESTER,
+            _ => rng.random_range(0..self.people + SPARE),
         }
     }
 
