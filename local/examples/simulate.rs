@@ -13,6 +13,8 @@ mod call;
 mod check;
 #[path = "../tests/simulation/deployment.rs"]
 mod deployment;
+#[path = "../tests/simulation/described.rs"]
+mod described;
 #[path = "../tests/simulation/dynamo.rs"]
 mod dynamo;
 #[path = "../tests/simulation/model.rs"]

@@ -44,6 +44,7 @@ pub(crate) fn applied(truth: &mut Truth, applied: &Applied) {
         phones,
         invites,
         activations,
+        keys,
         counters,
         sums,
         deletions,
@@ -364,9 +365,30 @@ fn activations(truth: &mut Truth, applied: &Applied) -> Verdict {
     Ok(())
 }
 
+/// A key that came with one body is not taken over by another while it is remembered.
+fn keys(_: &mut Truth, applied: &Applied) -> Verdict {
+    for change in applied.of(Table::Codes, "request#") {
+        let (before, after) = (change.before(), change.after());
+        let is_alive = number(before, "expires_at") > applied.at;
+        rule!(
+            !is_alive || text(before, "request_body") == text(after, "request_body"),
+            "key_taken_over",
+            "{}",
+            change.place.key
+        );
+    }
+    Ok(())
+}
+
 /// No counter passes its limit or falls below nothing.
 fn counters(truth: &mut Truth, applied: &Applied) -> Verdict {
-    let limits = [("texts#", truth.rules.texts_per_day), ("codes#", truth.rules.codes_per_address)];
+    let rules = &truth.rules;
+    let limits = [
+        ("texts#", rules.texts_per_day),
+        ("codes#", rules.codes_per_address),
+        ("guesses#", rules.guesses_per_address),
+        ("invites#", rules.invite_guesses),
+    ];
     for (prefix, most) in limits {
         for change in applied.of(Table::Codes, prefix) {
             let (n, most) = (number(change.after(), "n"), i64::try_from(most).unwrap_or(i64::MAX));

@@ -6,6 +6,7 @@
 mod call;
 mod check;
 mod deployment;
+mod described;
 mod dynamo;
 mod model;
 mod report;

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::call::{Answer, Caller, read_refresh};
 use crate::check::{self, Verdict, rule};
+use crate::described;
 use crate::truth::{Direction, Ledger, Place, Table, Truth, live_code, number, text};
 
 const DAY: i64 = 86_400_000;
@@ -33,6 +34,7 @@ pub(crate) fn judge(truth: &mut Truth, id: u64, answer: &Answer, now: i64) {
 
 fn judged(truth: &mut Truth, ledger: &Ledger, answer: &Answer, now: i64) -> Verdict {
     well_formed(answer)?;
+    described::check(&ledger.call, answer)?;
     admitted(truth, ledger, answer, now)?;
     if !answer.is_success() {
         undone(truth, ledger, answer)?;
@@ -54,7 +56,11 @@ fn judged(truth: &mut Truth, ledger: &Ledger, answer: &Answer, now: i64) -> Verd
         "DELETE /v1/users/{user_id}" => deleted(truth, ledger, answer),
         "DELETE /v1/users/{user_id}/sessions/{session_id}" => revoked(truth, ledger, answer, now),
         "PATCH /v1/users/{user_id}" => patched(truth, ledger, answer),
-        "GET /v1/users/{user_id}" => shown(truth, ledger, answer),
+        "GET /v1/users/{user_id}" => {
+            referrals_are_counted(truth, ledger, answer)?;
+            shown(truth, ledger, answer)
+        }
+        "GET /v1/users/{user_id}/sessions" => sessions_are_shown(truth, ledger, answer, now),
         "PUT /v1/users/me/referrer" => entered_invite(truth, ledger, answer),
         "PATCH /v1/users/{user_id}/invite" => managed(truth, ledger, answer),
         "PUT /v1/users/me/avatar" => pictured(truth, ledger, answer),
@@ -277,9 +283,34 @@ fn asked_for_code(truth: &Truth, ledger: &Ledger, answer: &Answer) -> Verdict {
     let is_texted = challenge.texted.as_ref().is_some_and(|(to, _)| to == phone);
     rule!(is_tester || is_texted, "never_texted", "no carrier has the code of {id}");
     rule!(ledger.handed <= 1, "texted_twice", "{} texts", ledger.handed);
+    not_texted_again(truth, ledger)?;
     if challenge.request != Some(ledger.id) {
         let first = challenge.request.and_then(|id| truth.ledgers.get(&id));
         rule!(first.is_some_and(|first| is_same_request(first, ledger)), "challenge_of_another", "{id}");
+    }
+    Ok(())
+}
+
+/// Who repeats a request that was answered is not texted again, as long as its code is
+/// the live one.
+fn not_texted_again(truth: &Truth, ledger: &Ledger) -> Verdict {
+    if ledger.handed == 0 {
+        return Ok(());
+    }
+    let phone = ledger.call.field("phone").unwrap_or_default();
+    for place in truth.code_places(phone) {
+        let Some(live) = live_code(truth.item_at(&place, ledger.begun_seq)) else { continue };
+        let first = text(live, "challenge_id").and_then(|id| truth.challenges.get(id)?.request);
+        let Some(first) = first.and_then(|id| truth.ledgers.get(&id)) else { continue };
+        let is_answered = first.answer.as_ref().is_some_and(Answer::is_success);
+        let is_over = number(live, "expires_at") <= ledger.begun + 30_000;
+        let is_known = !first.troubled.iter().any(|(of, _)| *of == place);
+        rule!(
+            !(is_same_request(first, ledger) && is_answered && is_known) || is_over,
+            "texted_again",
+            "request {} was answered",
+            first.id
+        );
     }
     Ok(())
 }
@@ -331,6 +362,10 @@ fn guess_is_counted(truth: &mut Truth, ledger: &Ledger, answer: &Answer) -> Verd
         rule!(false, "compared_uncounted", "a guess was compared that was not counted");
         return Ok(());
     };
+    let is_counted =
+        ledger.changes().any(|change| change.place.key.starts_with("guesses#") && change.grown("n") > 0);
+    let is_limited = truth.rules.guesses_per_address > 0;
+    rule!(!is_limited || is_counted, "compared_uncounted", "not counted for its address");
     let most = truth.rules.max_attempts;
     if let Some(challenge) = truth.challenges.get_mut(&id) {
         challenge.compared += 1;
@@ -357,6 +392,7 @@ fn guess_is_counted(truth: &mut Truth, ledger: &Ledger, answer: &Answer) -> Verd
 fn exchanged(truth: &mut Truth, ledger: &Ledger, answer: &Answer, now: i64) -> Verdict {
     let phone = ledger.call.field("phone").unwrap_or_default();
     if !answer.is_success() {
+        answered_again(truth, ledger, answer, now)?;
         if answer.code() == "invalid_code" {
             return right_code_is_taken(truth, ledger, phone, now);
         }
@@ -386,6 +422,29 @@ fn exchanged(truth: &mut Truth, ledger: &Ledger, answer: &Answer, now: i64) -> V
         "tokens_of_another",
         "the session is of request {}",
         begun.request
+    );
+    Ok(())
+}
+
+/// Who repeats a sign-in that was answered gets the same session, as long as it is on.
+fn answered_again(truth: &Truth, ledger: &Ledger, answer: &Answer, now: i64) -> Verdict {
+    let is_late = |first: &Ledger| first.begun + truth.rules.code_ttl * 1_000 <= now;
+    let first = truth.ledgers.values().find(|first| {
+        first.committed()
+            && first.id != ledger.id
+            && is_same_request(first, ledger)
+            && first.answer.as_ref().is_some_and(Answer::is_success)
+            && !is_late(first)
+    });
+    let began = first.and_then(|first| first.answer.as_ref()?.body["access_token"].as_str());
+    let Some(caller) = began.and_then(Caller::of_token) else { return Ok(()) };
+    // A rotated pepper hashes the key anew, and forgets it so.
+    let is_remembered = ledger.changes().any(|change| change.before()["began"].is_object());
+    rule!(
+        answer.status == 503 || !is_remembered || !was_always_on(truth, ledger, &caller, now),
+        "not_answered_again",
+        "{} is on",
+        caller.session
     );
     Ok(())
 }
@@ -569,6 +628,37 @@ fn shown(truth: &Truth, ledger: &Ledger, answer: &Answer) -> Verdict {
             .all(|name| text(item, name) == answer.body[name].as_str())
     };
     rule!(truth.versions(ledger, &place).flatten().any(is_it), "not_shown", "{}", answer.body);
+    Ok(())
+}
+
+/// A profile's count of referrals is how many there are.
+fn referrals_are_counted(truth: &Truth, ledger: &Ledger, answer: &Answer) -> Verdict {
+    let Some(user) = ledger.call.subject().filter(|_| answer.is_success()) else { return Ok(()) };
+    let shards: Vec<_> = (0..8).map(|n| Place::new(Table::Users, format!("refs#{user}#{n}"))).collect();
+    if truth.moments(ledger, &shards).len() > 1 {
+        return Ok(());
+    }
+    let edges = truth.edges_of(&user, ledger.begun_seq);
+    rule!(answer.body["referrals_count"] == edges, "referrals_shown", "{edges} are there");
+    Ok(())
+}
+
+/// A list of devices has all sessions that were on all the time, and none that was
+/// over.
+fn sessions_are_shown(truth: &Truth, ledger: &Ledger, answer: &Answer, now: i64) -> Verdict {
+    let Some(user) = ledger.call.subject().filter(|_| answer.is_success()) else { return Ok(()) };
+    let shown = answer.body["items"].as_array().into_iter().flatten();
+    let shown: Vec<_> = shown.filter_map(|item| item["id"].as_str()).collect();
+    let of = |id: &str| Caller { user: user.clone(), session: id.to_owned(), ends_at: i64::MAX };
+    for id in &shown {
+        rule!(was_ever_on(truth, ledger, &of(id)), "sessions_shown", "{id} was over");
+    }
+    let prefix = format!("{user}/");
+    for (_, item) in truth.items(Table::Sessions, &prefix) {
+        let id = text(item, "id").unwrap_or_default();
+        let is_missing = !shown.contains(&id) && was_always_on(truth, ledger, &of(id), now);
+        rule!(!is_missing, "sessions_shown", "{id} is on");
+    }
     Ok(())
 }
 

@@ -115,6 +115,8 @@ fn rules(story: &Story) -> Rules {
         max_attempts: number("MAX_ATTEMPTS", 5),
         texts_per_day: number("TEXTS_PER_DAY", 10_000) as usize,
         codes_per_address: number("CODES_PER_IP_HOUR", 60) as usize,
+        guesses_per_address: number("GUESSES_PER_IP_HOUR", 60) as usize,
+        code_ttl: number("CODE_TTL", 300).into(),
         invite_guesses: number("INVITE_GUESSES_PER_DAY", 20) as usize,
         grace: number("REFRESH_GRACE", 30).into(),
         requires_challenge: value("REQUIRE_CHALLENGE") == Some("true"),

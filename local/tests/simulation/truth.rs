@@ -246,8 +246,10 @@ pub(crate) struct Rules {
     pub(crate) max_attempts: u32,
     pub(crate) texts_per_day: usize,
     pub(crate) codes_per_address: usize,
+    pub(crate) guesses_per_address: usize,
     pub(crate) invite_guesses: usize,
     pub(crate) grace: i64,
+    pub(crate) code_ttl: i64,
     pub(crate) requires_challenge: bool,
     pub(crate) testers: BTreeMap<String, String>,
     pub(crate) admins: BTreeSet<String>,
@@ -452,6 +454,16 @@ impl Truth {
         moments.sort_unstable();
         moments.dedup();
         moments
+    }
+
+    /// How many edges name a user as the referrer, after the write `seq`.
+    pub(crate) fn edges_of(&self, user: &str, seq: u64) -> usize {
+        let edges = self.history.range(Place::new(Table::Users, "edge#")..);
+        edges
+            .take_while(|(place, _)| place.key.starts_with("edge#"))
+            .filter_map(|(place, _)| self.item_at(place, seq))
+            .filter(|edge| text(edge, "referrer_id") == Some(user))
+            .count()
     }
 
     /// What an item was at some time since a request began.
