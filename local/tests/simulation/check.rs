@@ -71,7 +71,9 @@ fn attributed(_: &mut Truth, applied: &Applied) -> Verdict {
 fn nothing_late(truth: &mut Truth, applied: &Applied) -> Verdict {
     let Some(ledger) = ledger(truth, applied) else { return Ok(()) };
     let Some(answer) = &ledger.answer else { return Ok(()) };
-    let is_refusal = answer.status >= 400 && answer.code() != "outcome_unknown";
+    // A refresh token that was stolen ends its session, with its device.
+    let ends = matches!(ledger.call.route, "POST /v1/auth/refresh" | "POST /v1/auth/logout");
+    let is_refusal = answer.status >= 400 && answer.code() != "outcome_unknown" && !ends;
     rule!(!(is_refusal && applied.is_deed()), "late_effect", "{} {} -> {answer}", ledger.id, ledger.call);
     let is_kept = applied.changes.iter().any(|change| change.place.table == Table::Users);
     rule!(
@@ -86,7 +88,7 @@ fn nothing_late(truth: &mut Truth, applied: &Applied) -> Verdict {
 
 /// Codes are registered as they become live; none is compared too often.
 fn codes(truth: &mut Truth, applied: &Applied) -> Verdict {
-    for change in applied.of(Table::Codes, "phone#") {
+    for change in applied.changes.iter().filter(|change| change.place.is_register()) {
         let Some(live) = live_code(change.after.as_deref()) else { continue };
         let id = text(live, "challenge_id").unwrap_or_default();
         if !truth.challenges.contains_key(id) {
@@ -471,30 +473,32 @@ fn text_is_allowed(truth: &mut Truth, request: u64, phone: &str, message: &str) 
     let code: String = message.chars().take_while(char::is_ascii_digit).collect();
     let has_code = ledger.call.route == "POST /v1/auth/code";
     let places = truth.code_places(phone);
-    let (challenge, counted_at) = if has_code {
-        let (id, counted_at) = code_texted(truth, request, phone, &code, &places)?;
-        (Some(id), counted_at)
+    let (challenge, (counted_at, is_known)) = if has_code {
+        let (id, counted) = code_texted(truth, request, phone, &code, &places)?;
+        (Some(id), counted)
     } else {
-        (None, notice_counted(truth, request, &places)?)
+        (None, (notice_counted(truth, request, &places)?, false))
     };
-    truth.handed.push(Handed { request, phone: phone.to_owned(), challenge, counted_at });
-    phone_limits(truth, phone)?;
+    truth.handed.push(Handed { request, phone: phone.to_owned(), challenge, counted_at, is_known });
+    phone_limits(truth, phone, is_known)?;
     let (of_address, of_day) = (truth.rules.codes_per_address, truth.rules.texts_per_day);
-    if has_code {
+    if has_code && !is_known {
         counter_limit(truth, request, "codes#", of_address, true)?;
+        let of_strangers = truth.rules.texts_of_strangers;
+        counter_limit(truth, request, "texts#", of_strangers.min(of_day), true)?;
     }
     counter_limit(truth, request, "texts#", of_day, false)
 }
 
 /// The challenge whose code was texted, which this request made live; and as of when
-/// it was counted.
+/// it was counted, and in which register.
 fn code_texted(
     truth: &mut Truth,
     request: u64,
     phone: &str,
     code: &str,
     places: &[Place],
-) -> Result<(String, i64), Violation> {
+) -> Result<(String, (i64, bool)), Violation> {
     let purpose = |of: &str| match of.split_once(' ') {
         Some((_, user)) => Purpose::ChangePhone(UserId(user.to_owned())),
         None => Purpose::SignIn,
@@ -510,8 +514,8 @@ fn code_texted(
     let challenge = truth.challenges.get_mut(&id).expect("it was just found");
     rule!(challenge.texted.is_none(), "texted_twice", "{id}");
     challenge.texted = Some((phone.to_owned(), code.to_owned()));
-    let counted_at = challenge.sent_at;
-    Ok((id, counted_at))
+    let counted = (challenge.sent_at, challenge.place.is_of_known());
+    Ok((id, counted))
 }
 
 /// As of when a text without a code was counted for its phone.
@@ -525,8 +529,8 @@ fn notice_counted(truth: &Truth, request: u64, places: &[Place]) -> Result<i64, 
 }
 
 /// Cooldown, five an hour, ten a day: in any window, not of a clock.
-fn phone_limits(truth: &Truth, phone: &str) -> Verdict {
-    let texted = truth.handed.iter().filter(|handed| handed.phone == phone);
+fn phone_limits(truth: &Truth, phone: &str, is_known: bool) -> Verdict {
+    let texted = truth.handed.iter().filter(|handed| handed.phone == phone && handed.is_known == is_known);
     let mut times: Vec<_> = texted.map(|handed| handed.counted_at).collect();
     times.sort_unstable();
     let rules = &truth.rules;
@@ -548,14 +552,21 @@ fn taken<'a>(truth: &'a Truth, request: u64, kind: &str) -> Option<&'a Place> {
 }
 
 /// So many texts for one counter, and each of them counted.
-fn counter_limit(truth: &Truth, request: u64, kind: &'static str, most: usize, of_codes: bool) -> Verdict {
+fn counter_limit(
+    truth: &Truth,
+    request: u64,
+    kind: &'static str,
+    most: usize,
+    of_strangers: bool,
+) -> Verdict {
     if most == 0 {
         return Ok(());
     }
     let Some(place) = taken(truth, request, kind) else {
         return Err(Violation { rule: "text_not_counted", seen: format!("{kind} of request {request}") });
     };
-    let texts = truth.handed.iter().filter(|handed| !of_codes || handed.challenge.is_some());
+    let counts = |handed: &&Handed| !of_strangers || (handed.challenge.is_some() && !handed.is_known);
+    let texts = truth.handed.iter().filter(counts);
     let texts = texts.filter(|handed| taken(truth, handed.request, kind) == Some(place)).count();
     rule!(texts <= most, "too_many_texts", "{texts} of {most} in {}", place.key);
     let counted = truth.item(place).map_or(0, |item| number(item, "n"));

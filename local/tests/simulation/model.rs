@@ -159,8 +159,11 @@ fn undone(truth: &Truth, ledger: &Ledger, answer: &Answer) -> Verdict {
     if answer.code() == "outcome_unknown" {
         return Ok(());
     }
-    rule!(!ledger.committed(), "done_and_refused", "a transaction of it took effect");
     let is_unavailable = answer.code() == "unavailable";
+    // A refresh token that was stolen ends its session, with its device.
+    let may_end = matches!(ledger.call.route, "POST /v1/auth/refresh" | "POST /v1/auth/logout");
+    let may_end = may_end && !is_unavailable;
+    rule!(may_end || !ledger.committed(), "done_and_refused", "a transaction of it took effect");
     let excused = |place: &Place| {
         if is_unavailable {
             ledger.is_troubled_in(place, Direction::GiveBack)
@@ -179,16 +182,11 @@ fn undone(truth: &Truth, ledger: &Ledger, answer: &Answer) -> Verdict {
                 let taken: i64 = changes.iter().map(|change| change.grown("n")).sum();
                 rule!(taken == 0, "refusal_takes", "{} grew by {taken}", place.key);
             }
-            (Table::Codes, "phone") => code_is_given_back(truth, ledger, answer, place)?,
+            (Table::Codes, "phone" | "known") => code_is_given_back(truth, ledger, answer, place)?,
             // Addresses and invite codes are counted whatever comes of it; a key is
             // remembered; the guard may learn.
             (Table::Codes, _) => {}
-            // A refresh token that was stolen ends its session.
-            (Table::Sessions, _) => {
-                let ends = matches!(ledger.call.route, "POST /v1/auth/refresh" | "POST /v1/auth/logout");
-                rule!(ends && !is_unavailable, "refusal_takes", "{} changed", place.key);
-            }
-            (Table::Users, _) => rule!(false, "refusal_takes", "{} changed", place.key),
+            (Table::Sessions | Table::Users, _) => rule!(may_end, "refusal_takes", "{} changed", place.key),
         }
     }
     Ok(())
@@ -323,7 +321,11 @@ fn is_same_request(one: &Ledger, other: &Ledger) -> bool {
 
 /// A limit of a phone is told only where it was met.
 fn limit_is_met(truth: &Truth, ledger: &Ledger, answer: &Answer, phone: &str) -> Verdict {
-    let places = truth.code_places(phone);
+    let mut places = truth.code_places(phone);
+    if comes_from_known_device(truth, ledger, phone) {
+        // Whatever strangers did is nothing to it.
+        places.retain(Place::is_of_known);
+    }
     let mut versions = places.iter().flat_map(|place| truth.versions(ledger, place)).flatten();
     let full = |item: &Value, name: &str, window: i64| number(item, name) > ledger.begun - window;
     let rules = &truth.rules;
@@ -338,6 +340,24 @@ fn limit_is_met(truth: &Truth, ledger: &Ledger, answer: &Answer, phone: &str) ->
     };
     rule!(is_met, "limit_not_met", "at {phone}");
     Ok(())
+}
+
+/// Whether a request carries a device token of whoever has the phone, and did so all
+/// the time.
+fn comes_from_known_device(truth: &Truth, ledger: &Ledger, phone: &str) -> bool {
+    let Some(token) = ledger.call.field("device_token") else { return false };
+    let mut parts = token.split('.').skip(1);
+    let (Some(user), Some(device)) = (parts.next(), parts.next()) else { return false };
+    let is_sign_in = ledger.call.field("purpose").is_none_or(|purpose| purpose == "sign_in");
+    let place = Place::user(user);
+    let is_listed = |item: Option<&Value>| {
+        item.is_some_and(|item| {
+            text(item, "phone") == Some(phone)
+                && text(item, "status") == Some("active")
+                && item["devices"].to_string().contains(device)
+        })
+    };
+    is_sign_in && ledger.call.field("challenge_id").is_none() && truth.versions(ledger, &place).all(is_listed)
 }
 
 /// Of all guesses at one code no more than `MAX_ATTEMPTS` are compared, and of wrong
@@ -356,15 +376,16 @@ fn guess_is_counted(truth: &mut Truth, ledger: &Ledger, answer: &Answer) -> Verd
         let after = live_code(change.after.as_deref())?;
         let before = live_code(change.before.as_deref())?;
         (number(after, "attempts") > number(before, "attempts"))
-            .then(|| text(after, "challenge_id").unwrap_or_default().to_owned())
+            .then(|| (text(after, "challenge_id").unwrap_or_default().to_owned(), change.place.is_of_known()))
     });
-    let Some(id) = counted else {
+    let Some((id, is_known)) = counted else {
         rule!(false, "compared_uncounted", "a guess was compared that was not counted");
         return Ok(());
     };
     let is_counted =
         ledger.changes().any(|change| change.place.key.starts_with("guesses#") && change.grown("n") > 0);
     let is_limited = truth.rules.guesses_per_address > 0;
+    let is_limited = is_limited && ledger.call.field("device_token").is_none();
     rule!(!is_limited || is_counted, "compared_uncounted", "not counted for its address");
     let most = truth.rules.max_attempts;
     if let Some(challenge) = truth.challenges.get_mut(&id) {
@@ -377,7 +398,7 @@ fn guess_is_counted(truth: &mut Truth, ledger: &Ledger, answer: &Answer) -> Verd
         );
     }
     if is_wrong {
-        let times = truth.wrong_guesses.entry(phone.to_owned()).or_default();
+        let times = truth.wrong_guesses.entry((phone.to_owned(), is_known)).or_default();
         times.push(ledger.begun);
         times.sort_unstable();
         // When it was counted is known to the second that a request takes at most.
@@ -463,10 +484,14 @@ fn right_code_is_taken(truth: &Truth, ledger: &Ledger, phone: &str, now: i64) ->
         let hash = live["code_hash"]["B"].as_str().unwrap_or_default();
         let challenge = ledger.call.field("challenge_id");
         let attempts = u32::try_from(number(live, "attempts")).unwrap_or_default();
+        // Without a challenge it is a stranger's register that is looked into.
+        let is_plain = !truth.rules.requires_challenge
+            && !place.is_of_known()
+            && ledger.call.field("device_token").is_none();
         let is_good = check::is_hash(truth, hash, phone, &Purpose::SignIn, typed)
             && text(live, "purpose") == Some("sign_in")
             && number(live, "expires_at") > now
-            && challenge.map_or(!truth.rules.requires_challenge, |id| text(live, "challenge_id") == Some(id))
+            && challenge.map_or(is_plain, |id| text(live, "challenge_id") == Some(id))
             && (truth.rules.max_attempts == 0 || attempts < truth.rules.max_attempts)
             && !truth.others_wrote(ledger, place)
             && !ledger.is_troubled(place);
@@ -558,7 +583,9 @@ fn signed_out(truth: &Truth, ledger: &Ledger, answer: &Answer, now: i64) -> Verd
     if is_old && scope != "local" {
         // Whoever holds a token of long ago may be a thief: it ends its own session and
         // no other.
-        let others = ledger.changes().any(|change| change.place != Place::session(&user, &session));
+        let own = [Place::user(&user), Place::session(&user, &session)];
+        let others =
+            ledger.changes().any(|change| !own.contains(&change.place) || change.grown("epoch") != 0);
         rule!(!others, "signed_out_by_old_token", "{scope}");
     }
     if !answer.is_success() || is_old {

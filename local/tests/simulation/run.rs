@@ -107,6 +107,9 @@ fn rules(story: &Story) -> Rules {
     let number = |name: &str, default: u32| {
         value(name).map_or(default, |value| value.parse().expect("a number of a story"))
     };
+    let texts = number("TEXTS_PER_DAY", 10_000);
+    // `TEXTS_RESERVED` percent are kept for known devices.
+    let texts_of_strangers = texts - texts * 30 / 100;
     Rules {
         cooldown: number("RESEND_COOLDOWN", 60).into(),
         per_phone_hour: number("CODES_PER_PHONE_HOUR", 5) as usize,
@@ -114,6 +117,7 @@ fn rules(story: &Story) -> Rules {
         guesses_per_day: number("GUESSES_PER_PHONE_DAY", 10) as usize,
         max_attempts: number("MAX_ATTEMPTS", 5),
         texts_per_day: number("TEXTS_PER_DAY", 10_000) as usize,
+        texts_of_strangers: texts_of_strangers as usize,
         codes_per_address: number("CODES_PER_IP_HOUR", 60) as usize,
         guesses_per_address: number("GUESSES_PER_IP_HOUR", 60) as usize,
         code_ttl: number("CODE_TTL", 300).into(),

@@ -44,6 +44,8 @@ struct Person {
     user: Option<String>,
     /// The phone of the account, as far as is known.
     home: Option<u8>,
+    /// What each of the phones is known by here.
+    device_tokens: BTreeMap<u8, String>,
     avatar: Option<String>,
     cursors: BTreeMap<&'static str, String>,
 }
@@ -296,7 +298,10 @@ impl Doing<'_> {
     }
 
     fn asking(&self, phone: u8, purpose: &str) -> Call {
-        let body = json!({ "phone": self.town.phone(phone), "purpose": purpose });
+        let mut body = json!({ "phone": self.town.phone(phone), "purpose": purpose });
+        if let Some(token) = self.device_token(phone).filter(|_| purpose == "sign_in") {
+            body["device_token"] = token.into();
+        }
         Call::to("POST /v1/auth/code").with(body)
     }
 
@@ -328,6 +333,9 @@ impl Doing<'_> {
         if let Some(id) = id.filter(|_| challenge) {
             body["challenge_id"] = id.into();
         }
+        if let Some(token) = self.device_token(phone) {
+            body["device_token"] = token.into();
+        }
         if let Some(code) = invite.and_then(|invite| self.invite(invite)) {
             body["invite_code"] = code.into();
         }
@@ -351,6 +359,9 @@ impl Doing<'_> {
         let home = self.town.index_of(answer.body["user"]["phone"].as_str());
         self.me(|me| {
             me.home = home;
+            if let (Some(home), Some(token)) = (home, text(&answer.body["device_token"])) {
+                me.device_tokens.insert(home, token);
+            }
             me.user = text(&answer.body["user"]["id"]);
             me.invite_code = text(&answer.body["user"]["invite_code"]);
             me.devices.push(Device { access, refresh: vec![refresh] });
@@ -445,9 +456,24 @@ impl Doing<'_> {
             body["challenge_id"] = id.into();
         }
         let answer = self.send_own(Some(Call::to("PUT /v1/users/me/phone").with(body))).await;
-        if answer.is_some_and(|answer| answer.is_success()) {
-            self.me(|me| me.home = Some(phone));
+        if let Some(answer) = answer.filter(Answer::is_success) {
+            self.moved(phone, &answer);
         }
+    }
+
+    fn moved(&self, phone: u8, answer: &Answer) {
+        self.me(|me| {
+            me.home = Some(phone);
+            if let Some(token) = answer.body["device_token"].as_str() {
+                me.device_tokens.insert(phone, token.to_owned());
+            }
+        });
+    }
+
+    /// What a phone is known by; one step in four is done on another device.
+    fn device_token(&self, phone: u8) -> Option<String> {
+        let token = self.me(|me| me.device_tokens.get(&phone).cloned());
+        token.filter(|_| !self.step.nonce.is_multiple_of(4))
     }
 
     async fn meet(&mut self, meeting: Meeting, after: u8) {
@@ -476,7 +502,7 @@ impl Doing<'_> {
         if let (Meeting::Move { phone }, Some(answer)) = (meeting, done)
             && answer.is_success()
         {
-            self.me(|me| me.home = Some(phone));
+            self.moved(phone, &answer);
         }
     }
 

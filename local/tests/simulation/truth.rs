@@ -50,6 +50,17 @@ impl Place {
         Self { table, key: key.into() }
     }
 
+    /// Whether it holds codes, texts and guesses of a phone.
+    pub(crate) fn is_register(&self) -> bool {
+        let kind = self.key.split('#').next().unwrap_or_default();
+        self.table == Table::Codes && REGISTERS.contains(&kind)
+    }
+
+    /// Whether it is the register of known devices.
+    pub(crate) fn is_of_known(&self) -> bool {
+        self.is_register() && self.key.starts_with(REGISTERS[1])
+    }
+
     pub(crate) fn user(id: &str) -> Self {
         Self::new(Table::Users, format!("user#{id}"))
     }
@@ -87,6 +98,9 @@ pub(crate) fn live_code(item: Option<&Value>) -> Option<&Value> {
     let live = &item?["live_code"]["M"];
     live["challenge_id"]["S"].is_string().then_some(live)
 }
+
+/// The two registers of a phone: how their items' keys begin.
+const REGISTERS: [&str; 2] = ["phone", "known"];
 
 /// What an item was from one write on.
 #[derive(Clone, Debug)]
@@ -133,8 +147,7 @@ impl Applied {
     /// Whether it did something for good. While the pepper is rotated the item of a
     /// phone moves, which changes nothing that it says.
     pub(crate) fn is_deed(&self) -> bool {
-        let moves =
-            |change: &Change| change.place.table == Table::Codes && change.place.key.starts_with("phone#");
+        let moves = |change: &Change| change.place.is_register();
         self.is_transaction && !self.changes.iter().all(moves)
     }
 
@@ -217,8 +230,9 @@ pub(crate) struct Handed {
     pub(crate) phone: String,
     /// The challenge, where it held a code.
     pub(crate) challenge: Option<String>,
-    /// As of when it was counted for its phone.
+    /// As of when it was counted for its phone, in which of the two registers.
     pub(crate) counted_at: i64,
+    pub(crate) is_known: bool,
 }
 
 /// What must never be.
@@ -245,6 +259,8 @@ pub(crate) struct Rules {
     pub(crate) guesses_per_day: usize,
     pub(crate) max_attempts: u32,
     pub(crate) texts_per_day: usize,
+    /// How many of them are not kept for known devices.
+    pub(crate) texts_of_strangers: usize,
     pub(crate) codes_per_address: usize,
     pub(crate) guesses_per_address: usize,
     pub(crate) invite_guesses: usize,
@@ -275,7 +291,7 @@ pub(crate) struct Truth {
     pub(crate) referrals: i64,
     pub(crate) admins_made: BTreeMap<String, u32>,
     /// When guesses at the codes of a phone were compared and wrong.
-    pub(crate) wrong_guesses: BTreeMap<String, Vec<i64>>,
+    pub(crate) wrong_guesses: BTreeMap<(String, bool), Vec<i64>>,
     /// How many wrong invite codes were answered, by phone and by where they are
     /// counted.
     pub(crate) wrong_invites: BTreeMap<(String, String), usize>,
@@ -489,13 +505,12 @@ impl Truth {
             && number(slot, "expires_at").min(number(slot, "refresh_until")) > now
     }
 
-    /// The keys under which what belongs to a phone's codes is stored: one for each
-    /// entry of the pepper secret.
+    /// The keys under which what belongs to a phone's codes is stored: for each entry of
+    /// the pepper secret one for strangers and one for known devices.
     pub(crate) fn code_places(&self, phone: &str) -> Vec<Place> {
         let entries = self.pepper.entries().iter();
-        entries
-            .map(|entry| Place::new(Table::Codes, format!("phone#{}", entry.key("phone", phone))))
-            .collect()
+        let place = |kind: &str, key: String| Place::new(Table::Codes, format!("{kind}#{key}"));
+        entries.flat_map(|entry| REGISTERS.map(|kind| place(kind, entry.key(kind, phone)))).collect()
     }
 
     pub(crate) const fn pepper(&self) -> &Pepper {
