@@ -206,7 +206,15 @@ fn entered(write: Write, code: &InviteCode, referrer: &UserId) -> Write {
 
 /// With these devices listed, if those are still that were seen.
 fn listing(write: Write, seen: &User, devices: &Devices) -> Write {
-    let write = write.if_still("devices", (!seen.devices.is_empty()).then(|| listed(&seen.devices)));
+    let write = if seen.devices.is_empty() {
+        // Whoever's last device was taken from the list has an empty one.
+        write
+            .named("devices")
+            .only_if("attribute_not_exists(#devices) OR #devices = :no_devices")
+            .value(":no_devices", listed(&seen.devices))
+    } else {
+        write.if_equal("devices", listed(&seen.devices))
+    };
     if devices.is_empty() { write.remove("#devices") } else { write.assign("devices", listed(devices)) }
 }
 
