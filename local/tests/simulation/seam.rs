@@ -124,7 +124,9 @@ impl Beneath {
         self.truth().note(traced, || {
             let trouble = trouble.map(|trouble| format!(" ({trouble:?})")).unwrap_or_default();
             let by = request.map_or_else(|| "-".to_owned(), |id| id.to_string());
-            format!("      {now} {by} {operation} {} -> {status}{trouble}", summary(operation, input))
+            let asked = summary(operation, input);
+            let why = if let Reply::Answer(400, body) = &reply { why(input, body) } else { String::new() };
+            format!("      {now} {by} {operation} {asked} -> {status}{trouble}{why}")
         });
         reply
     }
@@ -552,6 +554,20 @@ fn form_field(form: &str, name: &str) -> String {
     let fields = form.split('&').filter_map(|field| field.split_once('='));
     let value = fields.filter(|(of, _)| *of == name).map(|(_, value)| value.replace('+', " ")).next();
     percent_decode_str(&value.unwrap_or_default()).decode_utf8_lossy().into_owned()
+}
+
+/// Why a request was refused, for a diary.
+fn why(input: &Value, body: &str) -> String {
+    let body: Value = serde_json::from_str(body).unwrap_or_default();
+    let Some(reasons) = body["CancellationReasons"].as_array() else {
+        return format!(
+            " {}",
+            body["__type"].as_str().unwrap_or_default().rsplit('#').next().unwrap_or_default()
+        );
+    };
+    let parts = dynamo::parts(input).zip(reasons).filter(|(_, reason)| reason["Code"] != "None");
+    let parts = parts.map(|((_, part), reason)| format!("{} {}", dynamo::target(part).1, reason["Code"]));
+    format!(" {}", parts.collect::<Vec<_>>().join(", "))
 }
 
 /// What a request is about, for a diary.
