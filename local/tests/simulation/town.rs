@@ -122,6 +122,7 @@ impl Town {
 }
 
 impl Doing<'_> {
+    #[expect(clippy::too_many_lines, reason = "a line or two for each action")]
     async fn act(&mut self) {
         match self.step.action {
             Action::SignIn { phone, invite } => self.sign_in(phone, invite).await,
