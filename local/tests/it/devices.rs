@@ -365,3 +365,19 @@ async fn devices_that_sign_in_at_once_are_all_known() {
         }
     }
 }
+
+/// Whose last device was taken from the list has an empty one, and signs in as before.
+#[tokio::test]
+async fn whose_last_device_was_revoked_signs_in_again() {
+    let app = App::with(&[("REVEAL_CODE", "true")]).await;
+    let owner = sign_in(&app, &phone(1)).await;
+    app.refresh(&owner.refresh).await.ok(200);
+    app.clock.advance(31);
+    app.refresh(&owner.refresh).await.problem(401, "invalid_refresh_token");
+    for _ in 0..2 {
+        app.clock.advance(60);
+        let again = sign_in(&app, &phone(1)).await;
+        assert!(is_known(&app, &again).await);
+        app.clock.advance(60);
+    }
+}
