@@ -595,7 +595,9 @@ fn signed_out(truth: &Truth, ledger: &Ledger, answer: &Answer, now: i64) -> Verd
     if scope == "local" {
         rule!(!is_on(&session), "still_signed_in", "{session}");
     }
-    if scope != "local" {
+    // Whoever was out before gets a 204, too, and does nothing for those who are in.
+    let was_on = truth.is_on(&user, &session, ledger.begun_seq, ledger.begun);
+    if scope != "local" && was_on {
         let prefix = format!("{user}/");
         let slots: Vec<_> = truth.items(Table::Sessions, &prefix).map(|(place, _)| place.clone()).collect();
         for place in slots {
