@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::run::run;
 use crate::stories::{Action, Story};
 use crate::weather::Weather;
-use crate::{dynamo, model, report, shrink};
+use crate::{dynamo, model, shrink};
 
 /// What each route of the API is asked by: an action of a story.
 const ROUTES: &[(&str, &str)] = &[
