@@ -124,6 +124,10 @@ pub(crate) enum Action {
         by: u8,
         other_body: bool,
     },
+    /// Sends another body under a key at the moment at which the key is forgotten.
+    RepeatLate {
+        by: u8,
+    },
     /// Trades a refresh token: the newest, or one of before.
     Refresh {
         back: u8,
@@ -431,6 +435,7 @@ const KINDS: &[(u32, Kind)] = &[
         right: rng.random_bool(0.5),
     }),
     (12, |draw, rng| Action::Repeat { by: draw.person(rng), other_body: rng.random_bool(0.5) }),
+    (6, |draw, rng| Action::RepeatLate { by: draw.person(rng) }),
     (20, |_, rng| Action::Refresh {
         back: [0, 0, 0, 0, 1, 1, 2, 3][rng.random_range(0..8)],
         twice: rng.random_bool(0.2),

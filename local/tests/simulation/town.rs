@@ -39,7 +39,7 @@ struct Person {
     /// The challenges that were asked for, by phone.
     challenges: BTreeMap<u8, String>,
     /// The last requests that carried a key.
-    keyed: Vec<Call>,
+    keyed: Vec<(u64, Call)>,
     invite_code: Option<String>,
     user: Option<String>,
     /// The phone of the account, as far as is known.
@@ -138,6 +138,7 @@ impl Doing<'_> {
             }
             Action::Flood { phone, times, right } => self.flood(phone, times, right).await,
             Action::Repeat { by, other_body } => self.repeat(by, other_body).await,
+            Action::RepeatLate { by } => self.repeat_late(by).await,
             Action::Refresh { back, twice } => self.refresh(back, twice).await,
             Action::SignOut { scope, by_refresh } => self.sign_out(scope, by_refresh).await,
             Action::AskMove { phone } => {
@@ -391,7 +392,7 @@ impl Doing<'_> {
     /// oneself, whoever that was.
     async fn repeat(&mut self, by: u8, other_body: bool) {
         let before = self.town.people().get(usize::from(by)).and_then(|person| person.keyed.last().cloned());
-        let Some(mut call) = before else { return };
+        let Some((_, mut call)) = before else { return };
         if other_body && let Some(body) = &mut call.json {
             if body.get("code").is_some() {
                 body["code"] = "0000".into();
@@ -401,6 +402,30 @@ impl Doing<'_> {
         }
         if call.token.is_some() {
             call.token = self.token();
+        }
+        if let Some(answer) = self.send(call).await {
+            self.signed_in(&answer);
+        }
+    }
+
+    /// Waits until a key of a sign-in is about to be forgotten, and sends another code
+    /// under it.
+    async fn repeat_late(&mut self, by: u8) {
+        let is_sign_in = |(_, call): &&(u64, Call)| call.route == "POST /v1/auth/token";
+        let people = |town: &Town| {
+            let people = town.people();
+            people.get(usize::from(by))?.keyed.iter().rev().find(is_sign_in).cloned()
+        };
+        let Some((at, mut call)) = people(self.town) else { return };
+        let beneath = &self.town.deployment.beneath;
+        let life = u64::try_from(beneath.truth().rules.code_ttl).unwrap_or_default() * 1_000;
+        let late = 2_000.0_f64.powf(world::rng(&[self.step.nonce, 16]).random());
+        let end = Duration::from_millis(at + life) + Duration::from_secs_f64(late / 1_000.0);
+        let now = Duration::from_millis(beneath.clock.elapsed());
+        let Some(wait) = end.checked_sub(now) else { return };
+        sleep(wait).await;
+        if let Some(body) = &mut call.json {
+            body["code"] = "0000".into();
         }
         if let Some(answer) = self.send(call).await {
             self.signed_in(&answer);
@@ -652,7 +677,8 @@ impl Doing<'_> {
 
     fn remember(&self, call: &Call) {
         if call.key.is_some() {
-            self.me(|me| me.keyed.push(call.clone()));
+            let now = self.town.deployment.beneath.clock.elapsed();
+            self.me(|me| me.keyed.push((now, call.clone())));
         }
     }
 
