@@ -6,6 +6,7 @@ pub mod bearer;
 pub mod code;
 pub mod device;
 pub mod device_token;
+pub mod credit;
 pub mod invite;
 pub mod invite_code;
 pub mod limits;
