@@ -130,6 +130,8 @@ const PLANS: [Plan; 28] = [
 const HOME: usize = 0;
 const NEIGHBOUR: usize = 1;
 const DEAR: usize = 12;
+/// GE: 400 blocks in 10 ranges.
+const SMALL_HOME: usize = 4;
 
 /// A block of numbers, and what the guards call its places.
 struct Block {
@@ -153,8 +155,8 @@ struct World {
 }
 
 impl World {
-    fn new() -> Self {
-        let home: Region = PLANS[HOME].region.parse().unwrap();
+    fn new(home: usize) -> Self {
+        let home: Region = PLANS[home].region.parse().unwrap();
         let credit = Credit::of(TEXTS_PER_DAY, PER_PHONE[1].most, Some(home));
         let mut world = Self {
             blocks: Vec::new(),
@@ -575,6 +577,8 @@ struct Scenario {
     trouble: Option<Trouble>,
     launch: Option<Launch>,
     affected: Vec<usize>,
+    /// All people are of this one.
+    only: Option<usize>,
 }
 
 /// One who wants to sign in.
@@ -750,7 +754,8 @@ impl Run<'_> {
             if at >= (from + over) as f64 {
                 return;
             }
-            let country = if launch.is_some() { HOME } else { self.country() };
+            let usual = if launch.is_some() { Some(HOME) } else { None };
+            let country = self.scenario.only.or(usual).unwrap_or_else(|| self.country());
             let block = self.world.random_block(country, &mut self.rng);
             let asked_at = at as i64;
             let person = Person {
@@ -1025,6 +1030,28 @@ const SCENARIOS: [Named; 12] = [
     }),
 ];
 
+/// With all people in a country of 4 million numbers.
+const SMALL: [Named; 3] = [
+    ("0s nobody attacks", |_, _| Scenario { only: Some(SMALL_HOME), ..quiet(1) }),
+    ("8s carrier outage, 2 h, 5 % entered", |_, _| Scenario {
+        trouble: Some(Trouble {
+            country: SMALL_HOME,
+            from: DAY + 15 * HOUR,
+            to: DAY + 17 * HOUR,
+            entered: 50,
+        }),
+        from: DAY + 15 * HOUR,
+        only: Some(SMALL_HOME),
+        ..quiet(1)
+    }),
+    ("9s launch, +6,000 texts in an hour, 45 % entered", |_, _| Scenario {
+        launch: Some(Launch { from: DAY + 12 * HOUR, to: DAY + 13 * HOUR, texts: 6_000, entered: 450 }),
+        from: DAY + 12 * HOUR,
+        only: Some(SMALL_HOME),
+        ..quiet(1)
+    }),
+];
+
 const FLOODS: [Named; 3] = [
     ("a neighbour, any number", |_, _| {
         attacked(vec![NEIGHBOUR], Targets::Country(NEIGHBOUR), DAY, 24, 60_000, 0, 50_000)
@@ -1047,6 +1074,7 @@ fn quiet(days: i64) -> Scenario {
         trouble: None,
         launch: None,
         affected: Vec::new(),
+        only: None,
     }
 }
 
@@ -1171,10 +1199,12 @@ fn per_request(units: Units) -> String {
 }
 
 fn main() {
-    let world = World::new();
+    let world = World::new(HOME);
     let all = worst_of(&world, &SCENARIOS, &KINDS, WITHOUT_PROOFS);
     let half = worst_of(&world, &SCENARIOS, &[Kind::Credit], 500);
     let floods = worst_of(&world, &FLOODS, &[Kind::Fixed, Kind::Today, Kind::Credit], WITHOUT_PROOFS);
+
+    let small = worst_of(&World::new(SMALL_HOME), &SMALL, &[Kind::Credit], WITHOUT_PROOFS);
 
     println!("Of an attack's texts, those that leave, and of all people, those refused, in %:\n");
     println!("| scenario | no guard | fixed limits | the guard of before | earned credit |");
@@ -1197,6 +1227,12 @@ fn main() {
             four(worst.stepped_up),
             four(worst.delayed)
         );
+    }
+
+    for ((name, _), worst) in SMALL.iter().zip(&small) {
+        let worst = &worst[0];
+        let cells = [four(worst.refused), String::new(), four(worst.stepped_up), four(worst.delayed)];
+        println!("| {name} | {} |", cells.join(" | "));
     }
 
     println!(

@@ -152,9 +152,9 @@ impl Credit {
     pub fn of(texts_per_day: u32, person: u32, home: Option<Region>) -> Self {
         let most = (texts_per_day / 10).max(100);
         Self {
-            block: Stock { start: person, most: 2 * person, earns: 2 },
+            block: Stock { start: person + 1, most: 2 * person, earns: 2 },
             proved: Stock { start: 2, most: 4, earns: 2 },
-            range: Stock { start: 2 * person, most: 4 * person, earns: 2 },
+            range: Stock { start: 3 * person, most: 4 * person, earns: 2 },
             country: Stock { start: (texts_per_day / 400).max(3 * SHARDS), most, earns: 3 },
             home,
             texts_per_block: (texts_per_day / 200).max(4 * person),
@@ -243,21 +243,24 @@ impl Credit {
     }
 
     /// What is left after a text's code was entered, counted once a phone and
-    /// day. Where a proof took nothing, it gives one less.
+    /// day. That of a proof's text gives the range nothing, so that who enters
+    /// some codes earns no way around proofs, and the country one less than it
+    /// would, since it took nothing there.
     #[must_use]
     pub const fn entered(&self, mut accounts: Accounts, means: Means) -> Accounts {
         let Accounts { block, range, country } = &mut accounts;
-        let (of_range, of_country) = (self.stock(Width::Range), self.stock(Width::Country));
-        let took = match means {
-            Means::Request => 1,
-            Means::Proof => 0,
-        };
+        let of_country = self.stock(Width::Country);
         match means {
-            Means::Request => block.left = self.block.earned(block.left, self.block.earns),
-            Means::Proof => block.proved = self.proved.earned(block.proved, self.proved.earns),
+            Means::Request => {
+                block.left = self.block.earned(block.left, self.block.earns);
+                range.left = self.range.earned(range.left, self.range.earns);
+                country.left = of_country.earned(country.left, of_country.earns);
+            }
+            Means::Proof => {
+                block.proved = self.proved.earned(block.proved, self.proved.earns);
+                country.left = of_country.earned(country.left, of_country.earns - 1);
+            }
         }
-        range.left = of_range.earned(range.left, of_range.earns + took - 1);
-        country.left = of_country.earned(country.left, of_country.earns + took - 1);
         accounts
     }
 
@@ -331,10 +334,10 @@ pub enum Asker {
 }
 
 impl Ceiling {
-    /// The parts of a ceiling: a fifth for known devices, and of the rest at
-    /// most half for places that are short.
+    /// The parts of a ceiling: three twentieths for known devices, and of the
+    /// rest at most half for places that are short.
     pub const fn of(texts_per_day: u32) -> Self {
-        let strangers = texts_per_day - texts_per_day / 5;
+        let strangers = texts_per_day - texts_per_day / 20 * 3;
         Self { all: texts_per_day, strangers, proved: strangers / 2 }
     }
 
@@ -424,7 +427,7 @@ mod tests {
         let [block, range, home] = credit.places(&phone("+79001234567"));
         let [.., abroad] = credit.places(&phone("+77011234567"));
         let left = |place| credit.opening(place).left;
-        assert_eq!([left(&block), left(&range), left(&home), left(&abroad)], [5, 10, 125, 3]);
+        assert_eq!([left(&block), left(&range), left(&home), left(&abroad)], [6, 15, 125, 3]);
         assert_eq!([&block, &range, &home].map(|place| credit.opening(place).proved), [2, 0, 0]);
     }
 
@@ -457,11 +460,12 @@ mod tests {
     }
 
     #[test]
-    fn one_person_as_unlucky_as_a_phone_may_be_in_an_hour_is_never_stepped_up() {
+    fn a_person_as_unlucky_as_a_phone_may_be_in_an_hour_and_another_are_not_stepped_up() {
         let credit = credit();
-        let mut accounts = accounts(5, 10, 3);
-        accounts.country.left = 5;
-        for _ in 0..5 {
+        let [block, range, country] =
+            credit.places(&phone("+79001234567")).map(|place| credit.opening(&place));
+        let mut accounts = Accounts { block, range, country };
+        for _ in 0..6 {
             assert_eq!(credit.judge(&accounts, Means::Request), Answer::Open);
             accounts = credit.sent(accounts, Means::Request);
         }
@@ -481,11 +485,11 @@ mod tests {
     }
 
     #[test]
-    fn what_a_proof_took_nothing_from_gets_one_less() {
+    fn a_proofs_code_gives_its_block_back_the_range_nothing_and_the_country_one_less() {
         let credit = credit();
         let left = credit.entered(credit.sent(accounts(0, 0, 0), Means::Proof), Means::Proof);
         assert_eq!((left.block.left, left.block.proved), (0, 3));
-        assert_eq!((left.range.left, left.country.left), (1, 2));
+        assert_eq!((left.range.left, left.country.left), (0, 2));
     }
 
     #[test]
@@ -530,7 +534,7 @@ mod tests {
             credit().days_after(spent).collect::<Vec<_>>()
         };
         for (times, closed, left, proved) in
-            [(0, 0, 2, 1), (1, 1, 1, 1), (2, 3, 1, 1), (3, 6, 1, 1), (40, 6, 1, 1)]
+            [(0, 0, 3, 1), (1, 1, 1, 1), (2, 3, 1, 1), (3, 6, 1, 1), (40, 6, 1, 1)]
         {
             let days = days(times);
             assert_eq!(days.len(), 7);
@@ -575,15 +579,15 @@ mod tests {
     #[test]
     fn the_ceiling_keeps_a_part_for_known_devices_and_one_for_places_that_are_not_short() {
         let ceiling = Ceiling::of(10_000);
-        assert_eq!(ceiling, Ceiling { all: 10_000, strangers: 8_000, proved: 4_000 });
+        assert_eq!(ceiling, Ceiling { all: 10_000, strangers: 8_500, proved: 4_250 });
         let (request, proof) = (Asker::Stranger(Means::Request), Asker::Stranger(Means::Proof));
         let take =
             |all, strangers, proved, asker| ceiling.take(Taken { all, strangers, proved }, asker).is_some();
         assert!(take(9_999, 0, 0, Asker::Known) && !take(10_000, 0, 0, Asker::Known));
-        assert!(take(9_999, 7_999, 0, request) && !take(10_000, 7_999, 0, request));
-        assert!(!take(8_000, 8_000, 0, request) && take(8_000, 8_000, 0, Asker::Known));
-        assert!(take(3_999, 3_999, 3_999, proof) && !take(4_000, 4_000, 4_000, proof));
-        assert!(take(4_000, 4_000, 4_000, request));
+        assert!(take(9_999, 8_499, 0, request) && !take(10_000, 8_499, 0, request));
+        assert!(!take(8_500, 8_500, 0, request) && take(8_500, 8_500, 0, Asker::Known));
+        assert!(take(4_249, 4_249, 4_249, proof) && !take(4_250, 4_250, 4_250, proof));
+        assert!(take(4_250, 4_250, 4_250, request));
     }
 
     #[test]
@@ -604,6 +608,6 @@ mod tests {
     #[test]
     fn proofs_grow_harder_with_what_they_took() {
         let hardness = |proved| Ceiling::of(10_000).hardness(Taken { all: 0, strangers: 0, proved });
-        assert_eq!([0, 999, 1_000, 2_000, 3_000, 4_000].map(hardness), [1, 1, 2, 4, 8, 16]);
+        assert_eq!([0, 1_062, 1_063, 2_125, 3_188, 4_250].map(hardness), [1, 1, 2, 4, 8, 16]);
     }
 }
