@@ -488,11 +488,15 @@ impl<'a> Guard<'a> {
                 let ids = self.ids(block, shard);
                 let accounts = self.accounts(ids);
                 self.store(ids, self.world.credit.entered(accounts, means));
-                let key = (ids[2], self.day + 1);
-                let opening = || self.world.credit.opening(&self.world.places[ids[2]]);
-                let next_day = self.to_come.get(&key).copied().unwrap_or_else(opening);
-                self.to_come.insert(key, self.world.credit.carried(next_day));
-                self.units.written += 4;
+                for id in ids {
+                    let place = &self.world.places[id];
+                    let next_day = self
+                        .to_come
+                        .entry((id, self.day + 1))
+                        .or_insert_with(|| self.world.credit.opening(place));
+                    *next_day = self.world.credit.carried(place.width, *next_day);
+                }
+                self.units.written += 6;
             }
             _ => {}
         }
@@ -954,7 +958,7 @@ fn add(to: &mut Units, before: Units, after: Units) {
 /// A scenario's name, and how it is made with a seed.
 type Named = (&'static str, fn(&World, &mut StdRng) -> Scenario);
 
-const SCENARIOS: [Named; 12] = [
+const SCENARIOS: [Named; 13] = [
     ("0 nobody attacks", |_, _| quiet(1)),
     ("1 burst: 1,000 a minute for 4 h, 24 adjacent blocks", |world, rng| {
         let (country, blocks) = adjacent(world, 24, rng);
@@ -994,6 +998,10 @@ const SCENARIOS: [Named; 12] = [
     ("5b the same, 60 % entered", |world, rng| {
         let (country, blocks) = adjacent(world, 24, rng);
         attacked(vec![country], Targets::Blocks(blocks), DAY + 8 * HOUR, 12, 3_600, 600, 5_000)
+    }),
+    ("5c the same, 40 % entered, 7 days", |world, rng| {
+        let (country, blocks) = adjacent(world, 24, rng);
+        attacked(vec![country], Targets::Blocks(blocks), DAY + 8 * HOUR, 168, 3_600, 400, 5_000)
     }),
     ("6 diluted: 300 an hour at home, 200 blocks, 7 days", |world, rng| {
         let blocks =

@@ -152,9 +152,9 @@ impl Credit {
     pub fn of(texts_per_day: u32, person: u32, home: Option<Region>) -> Self {
         let most = (texts_per_day / 10).max(100);
         Self {
-            block: Stock { start: person + 1, most: 2 * person, earns: 2 },
-            proved: Stock { start: 2, most: 4, earns: 2 },
-            range: Stock { start: 3 * person, most: 4 * person, earns: 2 },
+            block: Stock { start: person + 1, most: 4 * person, earns: 2 },
+            proved: Stock { start: 2, most: 2 * person, earns: 2 },
+            range: Stock { start: 3 * person, most: (texts_per_day / 50).max(4 * person), earns: 2 },
             country: Stock { start: (texts_per_day / 400).max(3 * SHARDS), most, earns: 3 },
             home,
             texts_per_block: (texts_per_day / 200).max(4 * person),
@@ -264,13 +264,15 @@ impl Credit {
         accounts
     }
 
-    /// What the country's next day has after a code was entered on this one, so
-    /// that midnight begins nothing anew for those who have many people.
+    /// What the next day of a place has after a code was entered on this one,
+    /// so that places with many people begin no day as if nobody knew them.
     #[must_use]
-    pub const fn carried(&self, mut next_day: Account) -> Account {
-        let stock = self.stock(Width::Country);
-        if next_day.left < stock.most / 2 {
+    pub const fn carried(&self, width: Width, mut next_day: Account) -> Account {
+        if next_day.left < self.stock(width).most {
             next_day.left += 1;
+            if matches!(width, Width::Block) {
+                next_day.proved += 1;
+            }
         }
         next_day
     }
@@ -478,10 +480,10 @@ mod tests {
         let after = |left: Accounts| credit.entered(credit.sent(left, Means::Request), Means::Request);
         let left = after(accounts(5, 10, 100));
         assert_eq!((left.block.left, left.range.left, left.country.left), (6, 11, 102));
-        let full = after(accounts(11, 21, 127));
-        assert_eq!((full.block.left, full.range.left, full.country.left), (10, 20, 126), "nothing above");
-        let nearly = after(accounts(10, 20, 125));
-        assert_eq!((nearly.block.left, nearly.range.left, nearly.country.left), (11, 21, 127), "the error");
+        let full = after(accounts(21, 201, 127));
+        assert_eq!((full.block.left, full.range.left, full.country.left), (20, 200, 126), "nothing above");
+        let nearly = after(accounts(20, 200, 125));
+        assert_eq!((nearly.block.left, nearly.range.left, nearly.country.left), (21, 201, 127), "the error");
     }
 
     #[test]
@@ -556,12 +558,15 @@ mod tests {
     }
 
     #[test]
-    fn a_country_carries_over_midnight_what_was_entered_up_to_half() {
+    fn an_entered_code_gives_one_to_the_next_day_too_up_to_the_most() {
         let credit = credit();
-        let day = |left| Account { left, proved: 0, ..ACCOUNT };
-        assert_eq!(credit.carried(day(3)).left, 4);
-        assert_eq!(credit.carried(day(61)).left, 62);
-        assert_eq!(credit.carried(day(62)).left, 62);
+        let next = |width, left| {
+            let day = credit.carried(width, Account { left, proved: 0, ..ACCOUNT });
+            (day.left, day.proved)
+        };
+        assert_eq!([6, 19, 20].map(|left| next(Width::Block, left)), [(7, 1), (20, 1), (20, 0)]);
+        assert_eq!([15, 199, 200].map(|left| next(Width::Range, left)), [(16, 0), (200, 0), (200, 0)]);
+        assert_eq!([3, 124, 125].map(|left| next(Width::Country, left)), [(4, 0), (125, 0), (125, 0)]);
     }
 
     #[test]
