@@ -207,6 +207,7 @@ impl World {
                             if last == 0 {
                                 of_block[at] = id;
                             }
+                            assert!(at < 2 || id == of_block[2] + last as usize, "shards stand side by side");
                         }
                     }
                     let mut of_old = [0; 2];

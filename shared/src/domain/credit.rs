@@ -168,7 +168,8 @@ impl Credit {
         let country = phone.country();
         let name = country.map_or_else(|| "none".to_owned(), |country| country.to_string());
         // Neighbours are in different ones, so that a block fills none alone.
-        let shard = number.bytes().rev().take(3).fold(0, |sum, digit| sum * 10 + u32::from(digit)) % SHARDS;
+        let last = number.get(number.len().saturating_sub(3)..).and_then(|digits| digits.parse::<u32>().ok());
+        let shard = last.unwrap_or_default() % SHARDS;
         let place = |width, name| Place { width, name, is_home: false };
         let is_home = country.is_some() && country == self.home;
         [
