@@ -21,7 +21,7 @@ use std::sync::Mutex;
 
 use latchkey::base::world::Timestamp;
 use latchkey::domain::credit::{
-    Account, Accounts, Answer, Asker, Ceiling, Credit, KNOWN_UNENTERED, Means, Place, SHARDS, Taken,
+    Account, Accounts, Answer, Asker, Ceiling, Credit, KNOWN_UNENTERED, Means, Place, Taken,
 };
 use latchkey::domain::limits::Window;
 use latchkey::domain::phone::{Phone, Region};
@@ -194,7 +194,7 @@ impl World {
                 for middle in 0..plan.blocks {
                     let Some(phone) = numbers(middle, 0) else { continue };
                     // The shards of a country follow from the last digits, and stand side by side.
-                    let lasts = if of_country.is_empty() { 0..SHARDS } else { 0..1 };
+                    let lasts = if of_country.is_empty() { 0..world.credit.shards } else { 0..1 };
                     let mut of_block = [0; 3];
                     for last in lasts {
                         let places = world.credit.places(&numbers(middle, last).unwrap());
@@ -766,7 +766,7 @@ impl Run<'_> {
             let person = Person {
                 asked_at,
                 block,
-                shard: self.rng.random_range(0..SHARDS as usize),
+                shard: self.rng.random_range(0..self.world.credit.shards as usize),
                 is_known: launch.is_none() && self.chance(KNOWN),
                 proves: !self.chance(without_proofs),
                 slowness: self.rng.random_range(500..4_000),
@@ -888,7 +888,7 @@ impl Run<'_> {
         if self.closed.len() < 300 && !self.closed.contains(&block) {
             self.closed.push(block);
         }
-        let shard = self.rng.random_range(0..SHARDS as usize);
+        let shard = self.rng.random_range(0..self.world.credit.shards as usize);
         let address = Some((number % u64::from(attack.addresses)) as u32);
         let mut wanted = Wanted { block, shard, address, is_known: false, with_proof: false };
         let before = self.guard.units;

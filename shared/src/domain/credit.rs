@@ -21,9 +21,12 @@
 
 use crate::domain::phone::{Phone, Region};
 
-/// Into how many items a country's day is cut, since an item takes 1,000 writes
-/// a second. A phone is always in the same one.
-pub const SHARDS: u32 = 8;
+/// Into how many items a country's day is cut at most.
+const MOST_SHARDS: u32 = 8;
+
+/// How many texts a day a country's item can count: one takes 1,000 writes a
+/// second, a text may need three, and days have peaks.
+const TEXTS_PER_SHARD: u32 = 1_000_000;
 
 /// For how many days a spent block is remembered.
 pub const REMEMBERED_DAYS: u32 = 7;
@@ -61,6 +64,9 @@ pub struct Credit {
     /// The country that has its full stock from the first day on, so that a
     /// launch is no attack.
     pub home: Option<Region>,
+    /// Into how many items a country's day is cut, each with its part of the
+    /// stock. A phone is always in the same one.
+    pub shards: u32,
     /// How many texts a block gets in a day, whatever is entered.
     pub texts_per_block: u32,
 }
@@ -155,8 +161,9 @@ impl Credit {
             block: Stock { start: person + 1, most: 4 * person, earns: 2 },
             proved: Stock { start: 2, most: 2 * person, earns: 2 },
             range: Stock { start: 3 * person, most: (texts_per_day / 50).max(4 * person), earns: 2 },
-            country: Stock { start: (texts_per_day / 400).max(3 * SHARDS), most, earns: 3 },
+            country: Stock { start: (texts_per_day / 400).max(25), most, earns: 3 },
             home,
+            shards: (texts_per_day / TEXTS_PER_SHARD).clamp(1, MOST_SHARDS),
             texts_per_block: (texts_per_day / 200).max(4 * person),
         }
     }
@@ -169,7 +176,7 @@ impl Credit {
         let name = country.map_or_else(|| "none".to_owned(), |country| country.to_string());
         // Neighbours are in different ones, so that a block fills none alone.
         let last = number.get(number.len().saturating_sub(3)..).and_then(|digits| digits.parse::<u32>().ok());
-        let shard = last.unwrap_or_default() % SHARDS;
+        let shard = last.unwrap_or_default() % self.shards;
         let place = |width, name| Place { width, name, is_home: false };
         let is_home = country.is_some() && country == self.home;
         [
@@ -185,7 +192,7 @@ impl Credit {
         match width {
             Width::Block => self.block,
             Width::Range => self.range,
-            Width::Country => Stock { start: start / SHARDS, most: most / SHARDS, earns },
+            Width::Country => Stock { start: start / self.shards, most: most / self.shards, earns },
         }
     }
 
@@ -413,7 +420,8 @@ mod tests {
 
     #[test]
     fn a_number_has_a_block_a_range_and_a_shard_of_its_country() {
-        let names = |typed| credit().places(&phone(typed)).map(|place| (place.name, place.is_home));
+        let sharded = Credit { shards: 8, ..credit() };
+        let names = |typed| sharded.places(&phone(typed)).map(|place| (place.name, place.is_home));
         let named = |name: &str, is_home| (name.to_owned(), is_home);
         assert_eq!(
             names("+79001234567"),
@@ -430,7 +438,7 @@ mod tests {
         let [block, range, home] = credit.places(&phone("+79001234567"));
         let [.., abroad] = credit.places(&phone("+77011234567"));
         let left = |place| credit.opening(place).left;
-        assert_eq!([left(&block), left(&range), left(&home), left(&abroad)], [6, 15, 125, 3]);
+        assert_eq!([left(&block), left(&range), left(&home), left(&abroad)], [6, 15, 1_000, 25]);
         assert_eq!([&block, &range, &home].map(|place| credit.opening(place).proved), [2, 0, 0]);
     }
 
@@ -481,10 +489,14 @@ mod tests {
         let after = |left: Accounts| credit.entered(credit.sent(left, Means::Request), Means::Request);
         let left = after(accounts(5, 10, 100));
         assert_eq!((left.block.left, left.range.left, left.country.left), (6, 11, 102));
-        let full = after(accounts(21, 201, 127));
-        assert_eq!((full.block.left, full.range.left, full.country.left), (20, 200, 126), "nothing above");
-        let nearly = after(accounts(20, 200, 125));
-        assert_eq!((nearly.block.left, nearly.range.left, nearly.country.left), (21, 201, 127), "the error");
+        let full = after(accounts(21, 201, 1_002));
+        assert_eq!((full.block.left, full.range.left, full.country.left), (20, 200, 1_001), "nothing above");
+        let nearly = after(accounts(20, 200, 1_000));
+        assert_eq!(
+            (nearly.block.left, nearly.range.left, nearly.country.left),
+            (21, 201, 1_002),
+            "the error"
+        );
     }
 
     #[test]
@@ -567,19 +579,22 @@ mod tests {
         };
         assert_eq!([6, 19, 20].map(|left| next(Width::Block, left)), [(7, 1), (20, 1), (20, 0)]);
         assert_eq!([15, 199, 200].map(|left| next(Width::Range, left)), [(16, 0), (200, 0), (200, 0)]);
-        assert_eq!([3, 124, 125].map(|left| next(Width::Country, left)), [(4, 0), (125, 0), (125, 0)]);
+        assert_eq!(
+            [25, 999, 1_000].map(|left| next(Width::Country, left)),
+            [(26, 0), (1_000, 0), (1_000, 0)]
+        );
     }
 
     #[test]
     fn numbers_go_with_the_ceiling() {
         let of = |texts| Credit::of(texts, 5, None);
-        assert_eq!((of(100).texts_per_block, of(100).country.start, of(100).country.most), (20, 24, 100));
-        let large = of(2_000_000);
-        assert_eq!(
-            (large.texts_per_block, large.country.start, large.country.most),
-            (10_000, 5_000, 200_000)
-        );
-        assert_eq!(large.block, of(100).block);
+        let country = |texts| (of(texts).shards, of(texts).stock(Width::Country));
+        assert_eq!((of(100).texts_per_block, of(2_000_000).texts_per_block), (20, 10_000));
+        assert_eq!((of(100).range.most, of(2_000_000).range.most), (20, 40_000));
+        assert_eq!(country(100), (1, Stock { start: 25, most: 100, earns: 3 }));
+        assert_eq!(country(2_000_000), (2, Stock { start: 2_500, most: 100_000, earns: 3 }));
+        assert_eq!(country(u32::MAX).0, 8);
+        assert_eq!(of(2_000_000).block, of(100).block);
     }
 
     #[test]
