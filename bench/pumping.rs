@@ -15,7 +15,7 @@
 )]
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
 use std::fmt::Write as _;
 use std::sync::Mutex;
 
@@ -170,7 +170,7 @@ impl World {
         let (mut ids, mut old_ids) = (HashMap::new(), HashMap::new());
         for (country, plan) in PLANS.iter().enumerate() {
             let (mut of_country, mut weights, mut sum) = (Vec::new(), Vec::new(), 0);
-            let mut seen = HashMap::new();
+            let mut seen = HashSet::new();
             let mut ranges = 0;
             let mut tries = 0;
             while ranges < plan.ranges {
@@ -180,7 +180,7 @@ impl World {
                 while stem.len() < plan.digits - 6 {
                     write!(stem, "{}", rng.random_range(0..10)).unwrap();
                 }
-                if seen.insert(stem.clone(), ()).is_some() {
+                if !seen.insert(stem.clone()) {
                     continue;
                 }
                 let numbers = |middle: u32, last: u32| {
@@ -438,8 +438,8 @@ impl<'a> Guard<'a> {
         let ids = self.ids(wanted.block, wanted.shard);
         let accounts = self.accounts(ids);
         let answer = self.world.credit.judge(&accounts, means);
-        let asked = if wanted.with_proof { 1 } else { 3 };
-        self.units.written += asked;
+        let places = if wanted.with_proof { 1 } else { 3 };
+        self.units.written += places;
         match (answer, taken) {
             (Answer::Open, Some(taken)) => {
                 self.taken = taken;
@@ -447,7 +447,7 @@ impl<'a> Guard<'a> {
                 Said::Sent
             }
             (Answer::Open, None) => {
-                self.units.written += asked + 1;
+                self.units.written += places + 1;
                 Said::Refused
             }
             (Answer::ProofRequired, _) => {
@@ -880,7 +880,7 @@ impl Run<'_> {
         let nth = |blocks: &[usize], number: u64| blocks[(number % blocks.len() as u64) as usize];
         let block = match &attack.targets {
             Targets::Blocks(blocks) => nth(blocks, number),
-            Targets::Both(_, blocks) if number % 3 == 0 => nth(blocks, number / 3),
+            Targets::Both(_, blocks) if number.is_multiple_of(3) => nth(blocks, number / 3),
             Targets::Country(country) | Targets::Both(country, _) => {
                 self.world.random_block(*country, &mut self.rng)
             }
@@ -959,7 +959,7 @@ fn add(to: &mut Units, before: Units, after: Units) {
 /// A scenario's name, and how it is made with a seed.
 type Named = (&'static str, fn(&World, &mut StdRng) -> Scenario);
 
-const SCENARIOS: [Named; 13] = [
+const SCENARIOS: [Named; 14] = [
     ("0 nobody attacks", |_, _| quiet(1)),
     ("1 burst: 1,000 a minute for 4 h, 24 adjacent blocks", |world, rng| {
         let (country, blocks) = adjacent(world, 24, rng);
@@ -967,9 +967,9 @@ const SCENARIOS: [Named; 13] = [
     }),
     ("2 spray: 1,000,000 in 5 days, 390 networks × 3 blocks, 16 countries", |world, _| {
         let mut blocks = Vec::new();
-        for country in DEAR..PLANS.len() {
+        for (country, plan) in PLANS.iter().enumerate().skip(DEAR) {
             let networks = if country < DEAR + 6 { 25 } else { 24 };
-            let per_range = PLANS[country].blocks as usize;
+            let per_range = plan.blocks as usize;
             let of = world.of_country[country].chunks(per_range).take(networks);
             blocks.extend(of.flat_map(|range| &range[..3]));
         }
@@ -1027,16 +1027,9 @@ const SCENARIOS: [Named; 13] = [
         ..quiet(1)
     }),
     ("10 griefing: 150 an hour at home, any number and the 100 busiest blocks, 3 days", |world, _| {
-        let weights = &world.weights[HOME];
-        let mut by_weight: Vec<_> = (0..weights.len())
-            .map(|at| {
-                (weights[at] - at.checked_sub(1).map_or(0, |at| weights[at]), world.of_country[HOME][at])
-            })
-            .collect();
-        by_weight.sort_unstable_by_key(|(weight, block)| (Reverse(*weight), *block));
-        let busiest = by_weight[..100].iter().map(|(_, block)| *block).collect();
-        attacked(vec![HOME], Targets::Both(HOME, busiest), DAY + 8 * HOUR, 72, 150, 0, 100)
+        griefing(world, 150, 100)
     }),
+    ("10b the same, 600 an hour", |world, _| griefing(world, 600, 1_000)),
 ];
 
 /// With all people in a country of 4 million numbers.
@@ -1102,6 +1095,17 @@ fn attacked(
     Scenario { from, until, attack: Some(attack), affected, ..quiet(1) }
 }
 
+/// Any number of the home country, and those of its fullest blocks.
+fn griefing(world: &World, per_hour: i64, addresses: u32) -> Scenario {
+    let weights = &world.weights[HOME];
+    let mut by_weight: Vec<_> = (0..weights.len())
+        .map(|at| (weights[at] - at.checked_sub(1).map_or(0, |at| weights[at]), world.of_country[HOME][at]))
+        .collect();
+    by_weight.sort_unstable_by_key(|(weight, block)| (Reverse(*weight), *block));
+    let busiest = by_weight[..100].iter().map(|(_, block)| *block).collect();
+    attacked(vec![HOME], Targets::Both(HOME, busiest), DAY + 8 * HOUR, 72, per_hour, 0, addresses)
+}
+
 /// Blocks side by side, in a country where texts are dear.
 fn adjacent(world: &World, blocks: usize, rng: &mut StdRng) -> (usize, Vec<usize>) {
     let country = rng.random_range(DEAR..PLANS.len());
@@ -1134,9 +1138,9 @@ struct Worst {
 
 impl Worst {
     fn take(&mut self, outcome: &Outcome) {
-        let [[new_there, new_here], [known_there, known_here]] = outcome.people;
-        let (new, known) = (new_there.and(new_here), known_there.and(known_here));
-        let groups = [new.and(known), known, new, new_here.and(known_here)];
+        let [[new_elsewhere, new], [known_elsewhere, known]] = outcome.people;
+        let (all_new, all_known) = (new_elsewhere.and(new), known_elsewhere.and(known));
+        let groups = [all_new.and(all_known), all_known, all_new, new.and(known)];
         let worse = |old: &mut f64, of: u64, all: u64| {
             *old = old.max(of as f64 / all.max(1) as f64);
         };
@@ -1145,7 +1149,7 @@ impl Worst {
             worse(&mut self.stepped_up[at], group.stepped_up, group.all);
             worse(&mut self.delayed[at], group.delayed, group.all);
         }
-        worse(&mut self.new_elsewhere, new_there.refused, new_there.all);
+        worse(&mut self.new_elsewhere, new_elsewhere.refused, new_elsewhere.all);
         worse(&mut self.left, outcome.left, outcome.asked);
         let dollars = outcome.spent as f64 / 1e6;
         if dollars > 0.0 {
@@ -1195,7 +1199,7 @@ fn share(of: f64) -> String {
     let percent = of * 100.0;
     if percent == 0.0 {
         "0".to_owned()
-    } else if percent < 0.095 {
+    } else if percent < 0.995 {
         format!("{percent:.2}")
     } else {
         format!("{percent:.1}")
@@ -1207,89 +1211,93 @@ fn per_request(units: Units) -> String {
     format!("{:.1} / {:.1}", each(units.written), each(units.read))
 }
 
+/// What a scenario is called after the first table.
+fn short(name: &str) -> &str {
+    name.split_once(' ').map_or(name, |(number, _)| number)
+}
+
+fn head(title: &str, columns: &[&str]) {
+    println!("{title}:\n\n| {} |\n|{}", columns.join(" | "), "---|".repeat(columns.len()));
+}
+
+fn row(name: &str, cells: impl IntoIterator<Item = String>) {
+    println!("| {name} | {} |", cells.into_iter().collect::<Vec<_>>().join(" | "));
+}
+
 fn main() {
     let world = World::new(HOME);
     let all = worst_of(&world, &SCENARIOS, &KINDS, WITHOUT_PROOFS);
     let half = worst_of(&world, &SCENARIOS, &[Kind::Credit], 500);
     let floods = worst_of(&world, &FLOODS, &[Kind::Fixed, Kind::Today, Kind::Credit], WITHOUT_PROOFS);
-
     let small = worst_of(&World::new(SMALL_HOME), &SMALL, &[Kind::Credit], WITHOUT_PROOFS);
+    let named = || SCENARIOS.iter().map(|(name, _)| *name).zip(&all);
 
-    println!("Of an attack's texts, those that leave, and of all people, those refused, in %:\n");
-    println!("| scenario | no guard | fixed limits | the guard of before | earned credit |");
-    println!("|---|---|---|---|---|");
-    for ((name, _), worst) in SCENARIOS.iter().zip(&all) {
-        let cells = worst.iter().map(|worst| format!("{} · {}", share(worst.left), share(worst.refused[0])));
-        println!("| {name} | {} |", cells.collect::<Vec<_>>().join(" | "));
+    let guards = ["scenario", "no guard", "fixed limits", "the guard before", "earned credit"];
+    head("Share of an attack's texts that leave · share of people refused, in %", &guards);
+    for (name, worst) in named() {
+        row(name, worst.iter().map(|worst| format!("{} · {}", share(worst.left), share(worst.refused[0]))));
     }
 
-    println!("\nEarned credit, people in %: all / known / new / of the affected countries:\n");
-    println!("| scenario | refused | where half the apps solve no proof | stepped up | delayed over 10 s |");
-    println!("|---|---|---|---|---|");
+    println!();
+    let columns =
+        ["scenario", "refused", "where every second app solves no proof", "stepped up", "delayed over 10 s"];
+    head(
+        "Earned credit, people in %: all / known / new / of the countries concerned, known and new",
+        &columns,
+    );
     let four = |of: [f64; 4]| of.map(share).join(" / ");
-    for (((name, _), worst), half) in SCENARIOS.iter().zip(&all).zip(&half) {
+    for ((name, worst), half) in named().zip(&half) {
         let (worst, half) = (&worst[3], &half[0]);
-        println!(
-            "| {name} | {} | {} | {} | {} |",
-            four(worst.refused),
-            four(half.refused),
-            four(worst.stepped_up),
-            four(worst.delayed)
-        );
+        row(short(name), [worst.refused, half.refused, worst.stepped_up, worst.delayed].map(four));
     }
-
     for ((name, _), worst) in SMALL.iter().zip(&small) {
-        let worst = &worst[0];
-        let cells = [four(worst.refused), String::new(), four(worst.stepped_up), four(worst.delayed)];
-        println!("| {name} | {} |", cells.join(" | "));
+        let (worst, none) = (&worst[0], "–".to_owned());
+        row(name, [four(worst.refused), none, four(worst.stepped_up), four(worst.delayed)]);
     }
 
-    println!(
-        "\nPrice of the attack's texts, USD; seconds to the first action; hours until all is open again:\n"
+    println!();
+    let mut columns = guards.to_vec();
+    columns.push("people stepped up, refused per USD of the attacker's");
+    head(
+        "Price of the attack's texts in USD; seconds to the first action; hours until all is open again",
+        &columns,
     );
-    println!(
-        "| scenario | no guard | fixed limits | the guard of before | earned credit | stepped up, refused per USD of the attacker's |"
-    );
-    println!("|---|---|---|---|---|---|");
-    for ((name, _), worst) in SCENARIOS.iter().zip(&all).filter(|((name, _), _)| !name.contains("no")) {
+    for (name, worst) in named().filter(|(_, worst)| worst[0].price > 0.0) {
         let cells = worst.iter().map(|worst| {
             let acted =
                 if worst.is_acted { (worst.first_action / SECOND).to_string() } else { "–".to_owned() };
             format!("{:.0}; {acted}; {:.1}", worst.price, worst.open_again as f64 / HOUR as f64)
         });
-        println!(
-            "| {name} | {} | {:.0}, {:.0} |",
-            cells.collect::<Vec<_>>().join(" | "),
-            worst[3].per_dollar,
-            worst[3].refused_per_dollar
-        );
+        let of_credit = &worst[3];
+        let per_dollar = format!("{:.0}, {:.0}", of_credit.per_dollar, of_credit.refused_per_dollar);
+        row(short(name), cells.chain([per_dollar]));
     }
 
-    println!("\nUnits written / read a request, of strangers and of the attack:\n");
-    println!("| scenario | the guard of before: people | attack | earned credit: people | attack |");
-    println!("|---|---|---|---|---|");
-    for ((name, _), worst) in SCENARIOS.iter().zip(&all) {
-        let cells = worst[2..].iter().flat_map(|worst| [worst.of_people, worst.of_attack]);
-        println!("| {name} | {} |", cells.map(per_request).collect::<Vec<_>>().join(" | "));
+    println!();
+    let columns = ["scenario", "the guard before: people", "attack", "earned credit: people", "attack"];
+    head("Units written / read a stranger's request, for the guard, the address and the day", &columns);
+    for (name, worst) in named() {
+        let units = worst[2..].iter().flat_map(|worst| [worst.of_people, worst.of_attack]);
+        row(short(name), units.map(per_request));
     }
 
-    println!(
-        "\nA flood of 1,000 a minute for 24 h, people refused in %: known / new elsewhere / in the countries flooded:\n"
-    );
-    println!(
-        "| flooded | fixed limits | the guard of before | earned credit | its texts of a day at most, strangers' |"
-    );
-    println!("|---|---|---|---|---|");
+    println!();
+    let columns = [
+        "flooded",
+        "fixed limits",
+        "the guard before",
+        "earned credit",
+        "texts of a day, strangers' among them",
+    ];
+    let title = "1,000 a minute for 24 h to any numbers; people refused, in %: \
+                 known / new elsewhere / all in the countries flooded · share that leaves";
+    head(title, &columns);
     for ((name, _), worst) in FLOODS.iter().zip(&floods) {
         let cells = worst.iter().map(|worst| {
             let parts = [worst.refused[1], worst.new_elsewhere, worst.refused[3]];
-            format!("{} · leaves {}", parts.map(share).join(" / "), share(worst.left))
+            format!("{} · {}", parts.map(share).join(" / "), share(worst.left))
         });
-        println!(
-            "| {name} | {} | {}, {} |",
-            cells.collect::<Vec<_>>().join(" | "),
-            worst[2].most_texts,
-            worst[2].most_of_strangers
-        );
+        let most = format!("{}, {}", worst[2].most_texts, worst[2].most_of_strangers);
+        row(name, cells.chain([most]));
     }
 }

@@ -296,7 +296,7 @@ impl Credit {
     /// They are written unless they tell of as many times already.
     pub fn days_after(&self, spent: Account) -> impl Iterator<Item = Account> {
         let times = spent.times + 1;
-        let closed = CLOSED_DAYS.iter().take(times as usize).last().copied().unwrap_or_default();
+        let closed = CLOSED_DAYS.iter().take(times as usize).next_back().copied().unwrap_or_default();
         let less = |start: u32| (start >> times.min(31)).max(1);
         let reduced = Account {
             left: less(self.block.start),
