@@ -51,7 +51,7 @@ const PUMPING: Pumping =
 /// Of 1,000 texts, how many codes are entered.
 const ENTERED: u32 = 720;
 /// Texts of a day, retries among them.
-const HONEST_TEXTS: u32 = 3_000;
+const HONEST_TEXTS: u32 = 2_500;
 /// Of 1,000 people, how many ask from a device that signed in before.
 const KNOWN: u32 = 400;
 /// Of 1,000 people, how many have an app that solves no proof.
@@ -454,7 +454,11 @@ impl<'a> Guard<'a> {
                 let has = [accounts.block, accounts.range, accounts.country].map(|account| account.left > 0);
                 // What was granted is given back: places, address, and the day's.
                 self.units.written += has.into_iter().map(u64::from).sum::<u64>() + 2;
-                Said::ProofRequired(self.ceiling.hardness(self.taken))
+                // Nobody is asked for a proof that the day has no text for.
+                match self.ceiling.take(self.taken, Asker::Stranger(Means::Proof)) {
+                    Some(_) => Said::ProofRequired(self.ceiling.hardness(self.taken)),
+                    None => Said::Refused,
+                }
             }
             (Answer::Paused { is_spent }, _) => {
                 self.units.written += 2;

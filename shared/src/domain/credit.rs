@@ -156,10 +156,10 @@ impl Credit {
     /// texts a phone may get in an hour: one person alone, however unlucky, is
     /// never stepped up.
     pub fn of(texts_per_day: u32, person: u32, home: Option<Region>) -> Self {
-        let most = (texts_per_day / 10).max(100);
+        let most = (texts_per_day / 5).max(100);
         Self {
             block: Stock { start: person + 1, most: 4 * person, earns: 2 },
-            proved: Stock { start: 2, most: 2 * person, earns: 2 },
+            proved: Stock { start: 2, most: 2 * person, earns: 1 },
             range: Stock { start: 3 * person, most: (texts_per_day / 50).max(4 * person), earns: 2 },
             country: Stock { start: (texts_per_day / 400).max(25), most, earns: 3 },
             home,
@@ -344,10 +344,10 @@ pub enum Asker {
 }
 
 impl Ceiling {
-    /// The parts of a ceiling: three twentieths for known devices, and of the
-    /// rest at most half for places that are short.
+    /// The parts of a ceiling: a fifth for known devices, and of the rest at
+    /// most half for places that are short.
     pub const fn of(texts_per_day: u32) -> Self {
-        let strangers = texts_per_day - texts_per_day / 20 * 3;
+        let strangers = texts_per_day - texts_per_day / 5;
         Self { all: texts_per_day, strangers, proved: strangers / 2 }
     }
 
@@ -438,7 +438,7 @@ mod tests {
         let [block, range, home] = credit.places(&phone("+79001234567"));
         let [.., abroad] = credit.places(&phone("+77011234567"));
         let left = |place| credit.opening(place).left;
-        assert_eq!([left(&block), left(&range), left(&home), left(&abroad)], [6, 15, 1_000, 25]);
+        assert_eq!([left(&block), left(&range), left(&home), left(&abroad)], [6, 15, 2_000, 25]);
         assert_eq!([&block, &range, &home].map(|place| credit.opening(place).proved), [2, 0, 0]);
     }
 
@@ -489,21 +489,21 @@ mod tests {
         let after = |left: Accounts| credit.entered(credit.sent(left, Means::Request), Means::Request);
         let left = after(accounts(5, 10, 100));
         assert_eq!((left.block.left, left.range.left, left.country.left), (6, 11, 102));
-        let full = after(accounts(21, 201, 1_002));
-        assert_eq!((full.block.left, full.range.left, full.country.left), (20, 200, 1_001), "nothing above");
-        let nearly = after(accounts(20, 200, 1_000));
+        let full = after(accounts(21, 201, 2_002));
+        assert_eq!((full.block.left, full.range.left, full.country.left), (20, 200, 2_001), "nothing above");
+        let nearly = after(accounts(20, 200, 2_000));
         assert_eq!(
             (nearly.block.left, nearly.range.left, nearly.country.left),
-            (21, 201, 1_002),
+            (21, 201, 2_002),
             "the error"
         );
     }
 
     #[test]
-    fn a_proofs_code_gives_its_block_back_the_range_nothing_and_the_country_one_less() {
+    fn a_proofs_code_gives_back_what_it_took_the_range_nothing_and_the_country_one_less() {
         let credit = credit();
         let left = credit.entered(credit.sent(accounts(0, 0, 0), Means::Proof), Means::Proof);
-        assert_eq!((left.block.left, left.block.proved), (0, 3));
+        assert_eq!((left.block.left, left.block.proved), (0, 2));
         assert_eq!((left.range.left, left.country.left), (0, 2));
     }
 
@@ -580,8 +580,8 @@ mod tests {
         assert_eq!([6, 19, 20].map(|left| next(Width::Block, left)), [(7, 1), (20, 1), (20, 0)]);
         assert_eq!([15, 199, 200].map(|left| next(Width::Range, left)), [(16, 0), (200, 0), (200, 0)]);
         assert_eq!(
-            [25, 999, 1_000].map(|left| next(Width::Country, left)),
-            [(26, 0), (1_000, 0), (1_000, 0)]
+            [25, 1_999, 2_000].map(|left| next(Width::Country, left)),
+            [(26, 0), (2_000, 0), (2_000, 0)]
         );
     }
 
@@ -592,7 +592,7 @@ mod tests {
         assert_eq!((of(100).texts_per_block, of(2_000_000).texts_per_block), (20, 10_000));
         assert_eq!((of(100).range.most, of(2_000_000).range.most), (20, 40_000));
         assert_eq!(country(100), (1, Stock { start: 25, most: 100, earns: 3 }));
-        assert_eq!(country(2_000_000), (2, Stock { start: 2_500, most: 100_000, earns: 3 }));
+        assert_eq!(country(2_000_000), (2, Stock { start: 2_500, most: 200_000, earns: 3 }));
         assert_eq!(country(u32::MAX).0, 8);
         assert_eq!(of(2_000_000).block, of(100).block);
     }
@@ -600,15 +600,15 @@ mod tests {
     #[test]
     fn the_ceiling_keeps_a_part_for_known_devices_and_one_for_places_that_are_not_short() {
         let ceiling = Ceiling::of(10_000);
-        assert_eq!(ceiling, Ceiling { all: 10_000, strangers: 8_500, proved: 4_250 });
+        assert_eq!(ceiling, Ceiling { all: 10_000, strangers: 8_000, proved: 4_000 });
         let (request, proof) = (Asker::Stranger(Means::Request), Asker::Stranger(Means::Proof));
         let take =
             |all, strangers, proved, asker| ceiling.take(Taken { all, strangers, proved }, asker).is_some();
         assert!(take(9_999, 0, 0, Asker::Known) && !take(10_000, 0, 0, Asker::Known));
-        assert!(take(9_999, 8_499, 0, request) && !take(10_000, 8_499, 0, request));
-        assert!(!take(8_500, 8_500, 0, request) && take(8_500, 8_500, 0, Asker::Known));
-        assert!(take(4_249, 4_249, 4_249, proof) && !take(4_250, 4_250, 4_250, proof));
-        assert!(take(4_250, 4_250, 4_250, request));
+        assert!(take(9_999, 7_999, 0, request) && !take(10_000, 7_999, 0, request));
+        assert!(!take(8_000, 8_000, 0, request) && take(8_000, 8_000, 0, Asker::Known));
+        assert!(take(3_999, 3_999, 3_999, proof) && !take(4_000, 4_000, 4_000, proof));
+        assert!(take(4_000, 4_000, 4_000, request));
     }
 
     #[test]
@@ -629,6 +629,6 @@ mod tests {
     #[test]
     fn proofs_grow_harder_with_what_they_took() {
         let hardness = |proved| Ceiling::of(10_000).hardness(Taken { all: 0, strangers: 0, proved });
-        assert_eq!([0, 1_062, 1_063, 2_125, 3_188, 4_250].map(hardness), [1, 1, 2, 4, 8, 16]);
+        assert_eq!([0, 999, 1_000, 2_000, 3_000, 4_000].map(hardness), [1, 1, 2, 4, 8, 16]);
     }
 }
