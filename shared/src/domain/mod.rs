@@ -4,9 +4,9 @@
 pub mod avatar;
 pub mod bearer;
 pub mod code;
+pub mod credit;
 pub mod device;
 pub mod device_token;
-pub mod credit;
 pub mod invite;
 pub mod invite_code;
 pub mod limits;
