@@ -318,6 +318,15 @@ fn invites(truth: &mut Truth, applied: &Applied) -> Verdict {
     for change in applied.of(Table::Users, "invite#") {
         let code = change.place.key.trim_start_matches("invite#").to_owned();
         rule!(change.after.is_some(), "invite_forgotten", "{code}");
+        let counts = |item: &Value| item["uses"]["N"].is_string();
+        if counts(change.after()) && !counts(change.before()) {
+            // From now on uses are counted: those before are the referrals that are left.
+            let owner = text(change.after(), "owner_id").unwrap_or_default();
+            let left = if change.before.is_some() { truth.edges_of(owner, truth.seq()) } else { 0 };
+            let uses = number(change.after(), "uses");
+            rule!(usize::try_from(uses) == Ok(left), "uses", "{uses} of {code} for {left} referrals");
+            truth.activations.insert(code.clone(), u32::try_from(left).unwrap_or(u32::MAX));
+        }
         if let Some(owner) = text(change.after(), "owner_id") {
             let first = truth.owner_of_invite.entry(code.clone()).or_insert_with(|| owner.to_owned());
             rule!(*first == owner, "invite_given_away", "{code} of {first} is {owner}'s");
