@@ -298,6 +298,10 @@ fn not_texted_again(truth: &Truth, ledger: &Ledger) -> Verdict {
     let phone = ledger.call.field("phone").unwrap_or_default();
     for place in truth.code_places(phone) {
         let Some(live) = live_code(truth.item_at(&place, ledger.begun_seq)) else { continue };
+        if truth.item(&place).is_none() {
+            // Moved to another entry of the pepper, under which the key is another.
+            continue;
+        }
         let first = text(live, "challenge_id").and_then(|id| truth.challenges.get(id)?.request);
         let Some(first) = first.and_then(|id| truth.ledgers.get(&id)) else { continue };
         let is_answered = first.answer.as_ref().is_some_and(Answer::is_success);
