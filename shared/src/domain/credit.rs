@@ -422,14 +422,14 @@ mod tests {
     fn a_number_has_a_block_a_range_and_a_shard_of_its_country() {
         let sharded = Credit { shards: 8, ..credit() };
         let names = |typed| sharded.places(&phone(typed)).map(|place| (place.name, place.is_home));
-        let named = |name: &str, is_home| (name.to_owned(), is_home);
+        let place = |name: &str, is_home| (name.to_owned(), is_home);
         assert_eq!(
             names("+79001234567"),
-            [named("block#+7900123", false), named("range#+79001", false), named("country#RU#7", true)]
+            [place("block#+7900123", false), place("range#+79001", false), place("country#RU#7", true)]
         );
-        assert_eq!(names("+79001234568")[2], named("country#RU#0", true), "neighbours are apart");
-        assert_eq!(names("+77011234567")[2], named("country#KZ#7", false), "who shares +7");
-        assert_eq!(names("+800 1234 5678")[2], named("country#none#6", false));
+        assert_eq!(names("+79001234568")[2], place("country#RU#0", true), "neighbours are apart");
+        assert_eq!(names("+77011234567")[2], place("country#KZ#7", false), "who shares +7");
+        assert_eq!(names("+800 1234 5678")[2], place("country#none#6", false));
     }
 
     #[test]
