@@ -165,7 +165,9 @@ fn undone(truth: &Truth, ledger: &Ledger, answer: &Answer) -> Verdict {
     let may_end = may_end && !is_unavailable;
     rule!(may_end || !ledger.committed(), "done_and_refused", "a transaction of it took effect");
     let excused = |place: &Place| {
-        if is_unavailable {
+        // What others count, too, may be counted twice where an answer was lost.
+        let is_counter = place.table == Table::Codes && !place.is_register();
+        if is_unavailable && !is_counter {
             ledger.is_troubled_in(place, Direction::GiveBack)
         } else {
             ledger.is_troubled(place)

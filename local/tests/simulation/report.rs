@@ -8,14 +8,16 @@ use crate::stories::Story;
 use crate::truth::Violation;
 
 /// In how many runs a story is cut down.
-const TRIES: usize = 400;
+const TRIES: usize = 120;
 
 /// How many steps a story has, unless somebody asks for others.
 pub(crate) const STEPS: usize = 250;
 
 /// Tells of a violation: its story as short as can be found, with all that happened.
 pub(crate) fn tell(story: &Story, violation: &Violation) -> String {
-    let short = shrink(story, violation.rule, TRIES);
+    // What came after it does not matter.
+    let until = run(story, false).steps;
+    let short = shrink(&story.with(story.steps[..until].to_vec()), violation.rule, TRIES);
     let again = run(&short, true);
     let mut told = String::new();
     let _ = writeln!(told, "seed {} breaks a rule: {violation}", story.seed);

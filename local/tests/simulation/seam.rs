@@ -233,6 +233,18 @@ impl Beneath {
             }
         }
         let applied = truth.record(self.clock.millis(), request, is_transaction, now);
+        truth.note(0, || {
+            let numbers = |item: &Value| ["n", "strangers", "t1", "g1"].map(|name| number(item, name));
+            let changes = applied.changes.iter().map(|change| {
+                format!(
+                    "{} {:?} -> {:?}",
+                    change.place.key,
+                    numbers(change.before()),
+                    numbers(change.after())
+                )
+            });
+            format!("        = {}", changes.collect::<Vec<_>>().join(", "))
+        });
         check::applied(&mut truth, &applied);
     }
 
