@@ -9,6 +9,7 @@ use crate::call::{Answer, Caller, read_refresh};
 use crate::check::{self, Verdict, rule};
 use crate::described;
 use crate::truth::{Direction, Ledger, Place, Table, Truth, live_code, number, text};
+use crate::weather::Trouble;
 
 const DAY: i64 = 86_400_000;
 
@@ -41,6 +42,7 @@ fn judged(truth: &mut Truth, ledger: &Ledger, answer: &Answer, now: i64) -> Verd
     }
     entered_once(ledger, answer)?;
     read_once_admitted(truth, ledger, answer)?;
+    conflicts_are_waited_for(truth, ledger, answer)?;
     match ledger.call.route {
         "POST /v1/auth/code" => asked_for_code(truth, ledger, answer),
         "POST /v1/auth/token" => {
@@ -209,7 +211,8 @@ fn code_is_given_back(truth: &Truth, ledger: &Ledger, answer: &Answer, place: &P
         let is_back = changes().any(|change| {
             id(change.before()).as_ref() == Some(&code) && id(change.after()).as_ref() != Some(&code)
         });
-        rule!(is_back, "refusal_takes", "the code {code} stays live");
+        let is_live = truth.item(place).and_then(id) == Some(code.clone());
+        rule!(is_back || !is_live, "refusal_takes", "the code {code} stays live");
     }
     let compared =
         matches!(answer.code(), "invalid_code" | "account_banned" | "phone_taken" | "session_ended");
@@ -248,6 +251,21 @@ fn read_once_admitted(truth: &mut Truth, ledger: &Ledger, answer: &Answer) -> Ve
     }
     truth.much_read.retain(|asking| !asking.is_empty());
     rule!(!is_for_nobody, "read_before_admitted", "the numbers of all days");
+    Ok(())
+}
+
+/// Whoever meets a transaction at an item waits for it to end: that alone, a few times,
+/// is nobody's `unavailable`.
+fn conflicts_are_waited_for(truth: &Truth, ledger: &Ledger, answer: &Answer) -> Verdict {
+    let only_conflicts = ledger.met.keys().all(|met| *met == Trouble::Conflict);
+    let conflicts = ledger.met.get(&Trouble::Conflict).copied().unwrap_or_default();
+    // Reads that several share are nobody's own.
+    let has_read = !truth.troubled_reads.iter().any(|at| *at >= ledger.begun);
+    rule!(
+        answer.code() != "unavailable" || !only_conflicts || !(1..=3).contains(&conflicts) || !has_read,
+        "conflict_not_waited_for",
+        "{conflicts} conflicts"
+    );
     Ok(())
 }
 

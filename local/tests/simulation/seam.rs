@@ -377,6 +377,11 @@ impl Seam {
             weather.of_read(&mut chance)
         };
         let (there, back) = (weather.way(&mut chance), weather.way(&mut chance));
+        // An answer that is too late is as good as lost.
+        let met = trouble.or((there + back > PATIENCE).then_some(Trouble::LostAfter));
+        if let Some(met) = met {
+            beneath.truth().met(request, is_write, met, beneath.clock.millis());
+        }
         if is_write && (trouble.is_some() || there + back > PATIENCE) {
             beneath.truth().trouble(request, &places_of(&operation, &input), direction(&input));
         }

@@ -12,6 +12,7 @@ use latchkey::domain::secret::Secret;
 use serde_json::Value;
 
 use crate::call::{Answer, Call};
+use crate::weather::Trouble;
 use crate::world;
 
 /// The tables, under the names that the parameters give by default.
@@ -176,6 +177,8 @@ pub(crate) struct Ledger {
     /// Where an attempt to write met trouble: it may have taken effect or not, late
     /// or twice.
     pub(crate) troubled: BTreeSet<(Place, Direction)>,
+    /// How often it met each kind of trouble with a table.
+    pub(crate) met: BTreeMap<Trouble, u32>,
     /// Texts that it had a carrier take, or may have had.
     pub(crate) handed: u32,
     /// A carrier said no to it.
@@ -295,6 +298,8 @@ pub(crate) struct Truth {
     /// How many wrong invite codes were answered, by phone and by where they are
     /// counted.
     pub(crate) wrong_invites: BTreeMap<(String, String), usize>,
+    /// When reads met trouble, which several requests may share.
+    pub(crate) troubled_reads: Vec<i64>,
     /// For each time that much was read, who can have asked for it and is not let in
     /// yet.
     pub(crate) much_read: Vec<BTreeSet<u64>>,
@@ -326,6 +331,7 @@ impl Truth {
             admins_made: BTreeMap::new(),
             wrong_guesses: BTreeMap::new(),
             wrong_invites: BTreeMap::new(),
+            troubled_reads: Vec::new(),
             much_read: Vec::new(),
             found: None,
             except: Vec::new(),
@@ -376,11 +382,22 @@ impl Truth {
             begun_seq: self.seq,
             applied: Vec::new(),
             troubled: BTreeSet::new(),
+            met: BTreeMap::new(),
             handed: 0,
             refused_by_carrier: false,
             answer: None,
         };
         self.ledgers.insert(id, ledger);
+    }
+
+    /// A request to a table met trouble.
+    pub(crate) fn met(&mut self, request: Option<u64>, is_write: bool, trouble: Trouble, at: i64) {
+        if !is_write {
+            self.troubled_reads.push(at);
+        }
+        if let Some(ledger) = request.and_then(|id| self.ledgers.get_mut(&id)) {
+            *ledger.met.entry(trouble).or_default() += 1;
+        }
     }
 
     /// A write to `places` of a request met trouble.
