@@ -966,8 +966,7 @@ type Named = (&'static str, fn(&World, &mut StdRng) -> Scenario);
 const SCENARIOS: [Named; 14] = [
     ("0 nobody attacks", |_, _| quiet(1)),
     ("1 burst: 1,000 a minute for 4 h, 24 adjacent blocks", |world, rng| {
-        let (country, blocks) = adjacent(world, 24, rng);
-        attacked(vec![country], Targets::Blocks(blocks), DAY + 8 * HOUR, 4, 60_000, 0, 50_000)
+        on_adjacent(world, rng, 24, 4, 60_000, 0, 50_000)
     }),
     ("2 spray: 1,000,000 in 5 days, 390 networks × 3 blocks, 16 countries", |world, _| {
         let mut blocks = Vec::new();
@@ -989,25 +988,14 @@ const SCENARIOS: [Named; 14] = [
         )
     }),
     ("3 low and slow: 390 an hour, 14 adjacent blocks, 7 days", |world, rng| {
-        let (country, blocks) = adjacent(world, 14, rng);
-        attacked(vec![country], Targets::Blocks(blocks), DAY + 8 * HOUR, 168, 390, 0, 5_000)
+        on_adjacent(world, rng, 14, 168, 390, 0, 5_000)
     }),
     ("4 12 % entered: 60 a minute for 12 h, 24 adjacent blocks", |world, rng| {
-        let (country, blocks) = adjacent(world, 24, rng);
-        attacked(vec![country], Targets::Blocks(blocks), DAY + 8 * HOUR, 12, 3_600, 120, 5_000)
+        on_adjacent(world, rng, 24, 12, 3_600, 120, 5_000)
     }),
-    ("5 the same, 40 % entered", |world, rng| {
-        let (country, blocks) = adjacent(world, 24, rng);
-        attacked(vec![country], Targets::Blocks(blocks), DAY + 8 * HOUR, 12, 3_600, 400, 5_000)
-    }),
-    ("5b the same, 60 % entered", |world, rng| {
-        let (country, blocks) = adjacent(world, 24, rng);
-        attacked(vec![country], Targets::Blocks(blocks), DAY + 8 * HOUR, 12, 3_600, 600, 5_000)
-    }),
-    ("5c the same, 40 % entered, 7 days", |world, rng| {
-        let (country, blocks) = adjacent(world, 24, rng);
-        attacked(vec![country], Targets::Blocks(blocks), DAY + 8 * HOUR, 168, 3_600, 400, 5_000)
-    }),
+    ("5 the same, 40 % entered", |world, rng| on_adjacent(world, rng, 24, 12, 3_600, 400, 5_000)),
+    ("5b the same, 60 % entered", |world, rng| on_adjacent(world, rng, 24, 12, 3_600, 600, 5_000)),
+    ("5c the same, 40 % entered, 7 days", |world, rng| on_adjacent(world, rng, 24, 168, 3_600, 400, 5_000)),
     ("6 diluted: 300 an hour at home, 200 blocks, 7 days", |world, rng| {
         let blocks =
             (0..200).map(|_| world.of_country[HOME][rng.random_range(0..world.of_country[HOME].len())]);
@@ -1108,6 +1096,20 @@ fn griefing(world: &World, per_hour: i64, addresses: u32) -> Scenario {
     by_weight.sort_unstable_by_key(|(weight, block)| (Reverse(*weight), *block));
     let busiest = by_weight[..100].iter().map(|(_, block)| *block).collect();
     attacked(vec![HOME], Targets::Both(HOME, busiest), DAY + 8 * HOUR, 72, per_hour, 0, addresses)
+}
+
+/// An attack on blocks side by side, from 8:00 UTC of the second day on.
+fn on_adjacent(
+    world: &World,
+    rng: &mut StdRng,
+    blocks: usize,
+    hours: i64,
+    per_hour: i64,
+    entered: u32,
+    addresses: u32,
+) -> Scenario {
+    let (country, blocks) = adjacent(world, blocks, rng);
+    attacked(vec![country], Targets::Blocks(blocks), DAY + 8 * HOUR, hours, per_hour, entered, addresses)
 }
 
 /// Blocks side by side, in a country where texts are dear.

@@ -170,7 +170,7 @@ impl Endpoint for ActivateInvite {
                     None => Err(Code::SessionEnded.into()),
                 };
             }
-            match invitations.why(&of_entry(&refused), &me.phone) {
+            match invitations.why(&of_entry(&refused)) {
                 invitations::Refusal::Limited(limit) => return Err(Problem::limited(limit, world.now())),
                 invitations::Refusal::Loop => return Err(Code::InviteLoop.into()),
                 invitations::Refusal::Changed => invite = invitations.find(code.as_ref()).await?,

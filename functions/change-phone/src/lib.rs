@@ -8,7 +8,7 @@ use std::sync::Arc;
 use latchkey::access::gate::Gate;
 use latchkey::access::guesses::{Attempt, Guessed, Guesses};
 use latchkey::access::limits;
-use latchkey::access::limits::{Admission, Limit, NoticeAllowance, OpenPlace, TextOfDay};
+use latchkey::access::limits::{Admission, Allowance, Limit, NoticeAllowance, OpenPlace};
 use latchkey::base::afterwards::Afterwards;
 use latchkey::base::config::{self, Parameter};
 use latchkey::base::error::{Chain, StartError};
@@ -244,35 +244,26 @@ impl Deps {
         let told = Some(&me.phone).filter(|phone| self.may_be_told(phone));
         let limits: [&dyn Limit; 3] = [
             &NoticeAllowance::new(&self.codes, told),
-            &TextOfDay::new(&self.counters, self.texts.only_if(told.is_some()), true),
+            &Allowance::text_today(&self.counters, self.texts.only_if(told.is_some()), true),
             &OpenPlace::new(&self.guard, told),
         ];
         let (moved, passed) =
             join!(moving.commit(&self.tables, &self.world), limits::take(&limits, self.world.now()));
-        match moved {
-            Ok(Committed::Done) => {}
-            Ok(Committed::Refused(refused)) => {
-                if passed.is_ok() {
-                    limits::give_back(&limits).await;
-                }
-                let of = |part| refused.iter().any(|(refused, _)| *refused == part);
-                return Err(if of(Part::Code) {
-                    Problem::invalid_code(Some(0))
-                } else if of(Part::Phone) {
-                    Code::PhoneTaken.into()
-                } else if to_tester {
-                    // It got a role meanwhile, perhaps: then the next try is told so.
-                    Code::Unavailable.into()
-                } else {
-                    Code::SessionEnded.into()
-                });
-            }
-            Err(error) => {
-                if passed.is_ok() {
-                    limits::give_back(&limits).await;
-                }
-                return Err(error.into());
-            }
+        if passed.is_ok() && !matches!(moved, Ok(Committed::Done)) {
+            limits::give_back(&limits).await;
+        }
+        if let Committed::Refused(refused) = moved? {
+            let of = |part| refused.iter().any(|(refused, _)| *refused == part);
+            return Err(if of(Part::Code) {
+                Problem::invalid_code(Some(0))
+            } else if of(Part::Phone) {
+                Code::PhoneTaken.into()
+            } else if to_tester {
+                // It got a role meanwhile, perhaps: then the next try is told so.
+                Code::Unavailable.into()
+            } else {
+                Code::SessionEnded.into()
+            });
         }
         self.guesses.count_entered(proof).await;
         match passed {

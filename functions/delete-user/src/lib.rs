@@ -98,12 +98,12 @@ impl Endpoint for DeleteUser {
         let id = request.path.target(&request.caller);
         let (_, mut user) = needs.gate.admit_to(&request.caller, &id, Self::STAFF).await?;
         let mut is_closed = false;
+        let told = |error: StoreError, is_closed| if is_closed { error.once_written() } else { error };
         for _ in 0..TRIES {
             match needs.deletion(&user).commit(&needs.tables, &needs.world).await {
                 Ok(Committed::Done) => return Ok(NoContent),
                 Ok(Committed::Refused(_)) => {
-                    let read = needs.users.get(&id).await;
-                    let read = if is_closed { read.map_err(StoreError::once_written) } else { read };
+                    let read = needs.users.get(&id).await.map_err(|error| told(error, is_closed));
                     user = read?.ok_or(Code::UserNotFound)?;
                 }
                 // Many enter the invite code at this moment, perhaps, and are at its counts.
@@ -111,8 +111,7 @@ impl Endpoint for DeleteUser {
                     needs.invites.close(&user.invite_code).await?;
                     is_closed = true;
                 }
-                Err(error) if is_closed => return Err(error.once_written().into()),
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(told(error, is_closed).into()),
             }
         }
         Err(if is_closed { Code::OutcomeUnknown } else { Code::Unavailable }.into())

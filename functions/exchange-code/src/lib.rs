@@ -324,7 +324,7 @@ impl Deps {
             let of_entry = |part| if let Part::Entry(part) = part { Some(part) } else { None };
             let of_entry: Vec<_> = refused.iter().filter_map(|(part, _)| of_entry(*part)).collect();
             if !of_entry.is_empty() {
-                match self.invitations.why(&of_entry, phone) {
+                match self.invitations.why(&of_entry) {
                     Refusal::Limited(_) => arrival.invite_error = Some(Code::TooManyInviteGuesses),
                     Refusal::Loop => arrival.invite_error = Some(Code::InviteLoop),
                     Refusal::Changed => {

@@ -8,7 +8,7 @@ use http::header::ACCEPT_LANGUAGE;
 use latchkey::access::gate::Gate;
 use latchkey::access::limits;
 use latchkey::access::limits::{
-    Admission, Allowance, CodeAllowance, KeyClaim, Limit, ListedDevice, OpenPlace, Passed, TextOfDay,
+    Admission, Allowance, CodeAllowance, KeyClaim, Limit, ListedDevice, OpenPlace, Passed,
 };
 use latchkey::access::trust::Trust;
 use latchkey::base::afterwards::Afterwards;
@@ -255,7 +255,7 @@ impl Endpoint for RequestCode {
                     address.clone(),
                     needs.limits.codes_per_address.only_if(is_texted && trust == Trust::None),
                 ),
-                text: TextOfDay::new(
+                text: Allowance::text_today(
                     &needs.counters,
                     needs.limits.texts.only_if(is_texted),
                     trust < Trust::Full,
@@ -309,7 +309,7 @@ struct Limits<'a> {
     device: ListedDevice<'a>,
     code: CodeAllowance<'a>,
     address: Allowance<'a>,
-    text: TextOfDay<'a>,
+    text: Allowance<'a>,
     place: OpenPlace<'a>,
 }
 

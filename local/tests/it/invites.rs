@@ -94,6 +94,22 @@ async fn a_redrawn_code_leaves_its_referrals_and_is_nobodys_for_ever() {
     assert!(app.faults.all_met());
 }
 
+/// So many sign in, and all enter a code at once, in the trouble of a trial; with what
+/// status each is answered.
+async fn enter_at_once(app: &Arc<App>, many: u32, code: &str, trial: u32) -> JoinSet<u16> {
+    let mut friends = Vec::new();
+    for n in 1..=many {
+        friends.push(app.sign_in(&phone(n)).await);
+    }
+    app.faults.trouble(trial);
+    let mut racers = JoinSet::new();
+    for friend in friends {
+        let (app, code) = (Arc::clone(app), code.to_owned());
+        racers.spawn(async move { app.activate(&friend.token, &code).await.status });
+    }
+    racers
+}
+
 /// Fifty at once for a code of ten uses, with faults in half of the trials.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_limited_code_is_used_as_often_as_it_may_be() {
@@ -102,16 +118,7 @@ async fn a_limited_code_is_used_as_often_as_it_may_be() {
             Arc::new(App::with_admin(&[("REVEAL_CODE", "true"), ("INVITE_GUESSES_PER_DAY", "0")]).await);
         let (admin, alice) = (app.sign_in(ADMIN).await, app.sign_in(&phone(0)).await);
         manage(&app, &admin.token, &alice.id, json!({ "max_uses": 10 })).await.ok(200);
-        let mut friends = Vec::new();
-        for n in 1..=50 {
-            friends.push(app.sign_in(&phone(n)).await);
-        }
-        app.faults.trouble(trial);
-        let mut racers = JoinSet::new();
-        for friend in friends {
-            let (app, code) = (Arc::clone(&app), alice.invite_code.clone());
-            racers.spawn(async move { app.activate(&friend.token, &code).await.status });
-        }
+        let racers = enter_at_once(&app, 50, &alice.invite_code, trial).await;
         let answers = racers.join_all().await;
         app.faults.calm();
         assert!(answers.iter().all(|status| [200, 404, 503].contains(status)), "{answers:?}");
@@ -128,16 +135,7 @@ async fn a_limit_holds_for_those_who_are_at_the_door() {
     for trial in 0..trials_of(50) {
         let app = Arc::new(App::with_admin(&[("REVEAL_CODE", "true")]).await);
         let (admin, alice) = (app.sign_in(ADMIN).await, app.sign_in(&phone(0)).await);
-        let mut friends = Vec::new();
-        for n in 1..=12 {
-            friends.push(app.sign_in(&phone(n)).await);
-        }
-        app.faults.trouble(trial);
-        let mut racers = JoinSet::new();
-        for friend in friends {
-            let (app, code) = (Arc::clone(&app), alice.invite_code.clone());
-            racers.spawn(async move { app.activate(&friend.token, &code).await.status });
-        }
+        let racers = enter_at_once(&app, 12, &alice.invite_code, trial).await;
         let terms = [json!({ "max_uses": 3 }), json!({ "revoked": true }), json!({ "redraw": true })];
         let term = &terms[trial as usize % 3];
         let limited = manage(&app, &admin.token, &alice.id, term.clone()).await;

@@ -82,7 +82,7 @@ impl Invitations {
     /// Counts a wrong code that somebody with `phone` entered. Where that are too
     /// many, not even that it is wrong is told.
     pub async fn count_wrong(&self, phone: &Phone) -> Result<Option<LimitMet>, StoreError> {
-        Ok(match self.counters.take(&self.name(phone), self.per_day).await? {
+        Ok(match self.counters.take(&self.name(phone), self.per_day, None).await? {
             Taken::Counted(_) => None,
             Taken::Full(until) => Some(LimitMet { of: LimitOf::InviteGuesses, until }),
         })
@@ -94,7 +94,7 @@ impl Invitations {
     pub fn enter(&self, user: &User, entry: &Entry) -> Vec<(Part, Write)> {
         let Entry { code, referrer, is_counted } = entry;
         let guess = self.counters.one_more(&self.name(&user.phone), self.per_day);
-        let mut writes: Vec<_> = guess.map(|(guess, _)| (Part::Guess, guess)).into_iter().collect();
+        let mut writes: Vec<_> = guess.map(|guess| (Part::Guess, guess)).into_iter().collect();
         writes.push((Part::Link, self.referrals.link(user, referrer, self.world.now())));
         writes.push((Part::Count, self.referrals.count_one(referrer, *is_counted)));
         if *is_counted {
@@ -104,10 +104,9 @@ impl Invitations {
     }
 
     /// Why those parts were refused: the weightiest reason.
-    pub fn why(&self, refused: &[Part], phone: &Phone) -> Refusal {
-        if refused.contains(&Part::Guess)
-            && let Some((_, until)) = self.counters.one_more(&self.name(phone), self.per_day)
-        {
+    pub fn why(&self, refused: &[Part]) -> Refusal {
+        if refused.contains(&Part::Guess) {
+            let (_, until) = self.per_day.of_clock(self.world.now());
             Refusal::Limited(LimitMet { of: LimitOf::InviteGuesses, until })
         } else if refused.contains(&Part::Link) {
             Refusal::Loop

@@ -100,13 +100,17 @@ impl<'a> Attempts<'a> {
         Ok(())
     }
 
-    /// Whether an attempt may have taken effect.
-    pub(crate) const fn is_in_doubt(&self) -> bool {
-        self.doubt.is_some()
+    /// After an attempt whose condition does not hold.
+    ///
+    /// # Errors
+    /// [`StoreError::OutcomeUnknown`] where one before it is in doubt: then the refusal
+    /// says nothing of that one.
+    pub(crate) fn refused(&mut self) -> Result<(), StoreError> {
+        self.doubt.take().map_or(Ok(()), |doubt| Err(StoreError::OutcomeUnknown(doubt)))
     }
 
     /// How it ended where the last attempt did nothing because of `cause`.
-    pub(crate) fn ended(&mut self, cause: Box<dyn Error + Send + Sync>) -> StoreError {
+    fn ended(&mut self, cause: Box<dyn Error + Send + Sync>) -> StoreError {
         match self.doubt.take() {
             Some(doubt) => StoreError::OutcomeUnknown(doubt),
             None => StoreError::Unavailable(cause),

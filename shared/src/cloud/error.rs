@@ -26,8 +26,7 @@ impl StoreError {
     /// cannot be given does not undo it.
     #[must_use]
     pub fn once_written(self) -> Self {
-        match self {
-            Self::Unavailable(cause) | Self::OutcomeUnknown(cause) => Self::OutcomeUnknown(cause),
-        }
+        let (Self::Unavailable(cause) | Self::OutcomeUnknown(cause)) = self;
+        Self::OutcomeUnknown(cause)
     }
 }

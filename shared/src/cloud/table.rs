@@ -82,13 +82,11 @@ impl Table {
         loop {
             let sent = put.clone().customize().config_override(Attempts::once()).send().await;
             let Err(error) = sent else { return Ok(true) };
-            if !error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) {
-                attempts.after(error).await?;
-            } else if attempts.is_in_doubt() {
-                return Err(attempts.ended(Box::new(error)));
-            } else {
+            if error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) {
+                attempts.refused()?;
                 return Ok(false);
             }
+            attempts.after(error).await?;
         }
     }
 

@@ -154,9 +154,8 @@ impl Write {
 
     /// With `#name` for an attribute whose name DynamoDB reserves.
     #[must_use]
-    pub(crate) fn named(mut self, name: &str) -> Self {
-        self.names.insert(format!("#{name}"), name.to_owned());
-        self
+    pub(crate) fn named(self, name: &str) -> Self {
+        self.naming(name, name)
     }
 
     /// With `#name` for a part of a path that is not known beforehand.
@@ -223,9 +222,7 @@ impl Write {
             if item.get(WRITTEN_BY).is_some_and(|by| by.as_s().is_ok_and(|by| *by == invocation)) {
                 return Ok(Written::Done(item));
             }
-            if attempts.is_in_doubt() {
-                return Err(attempts.ended(Box::new(error)));
-            }
+            attempts.refused()?;
             return Ok(Written::Refused(item));
         }
     }

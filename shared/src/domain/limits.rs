@@ -77,6 +77,13 @@ impl Window {
         if on { self } else { Self { most: 0, ..self } }
     }
 
+    /// The hour or day of the clock (UTC) that `now` is in: its beginning and its end.
+    pub const fn of_clock(self, now: Timestamp) -> (Timestamp, Timestamp) {
+        let start = now.seconds().div_euclid(self.seconds) * self.seconds;
+        let start = Timestamp::from_millis(start * 1_000);
+        (start, start.plus_seconds(self.seconds))
+    }
+
     /// When the next time is allowed again, given the register (`times[0]` the
     /// newest); `None` if it is allowed now.
     pub fn full_until(self, times: &[Timestamp], now: Timestamp) -> Option<Timestamp> {

@@ -5,7 +5,6 @@
 //! a line in the list of whoever asks it.
 
 mod admission;
-mod ceiling;
 mod code;
 mod counted;
 mod device;
@@ -16,7 +15,6 @@ mod notice;
 mod place;
 
 pub use admission::Admission;
-pub use ceiling::TextOfDay;
 pub use code::CodeAllowance;
 pub use counted::Allowance;
 pub use device::ListedDevice;
