@@ -578,7 +578,8 @@ fn counter_limit(
     let texts = truth.handed.iter().filter(counts);
     let texts = texts.filter(|handed| taken(truth, handed.request, kind) == Some(place)).count();
     rule!(texts <= most, "too_many_texts", "{texts} of {most} in {}", place.key);
-    let counted = truth.item(place).map_or(0, |item| number(item, "n"));
+    // When its hour or day is over, the item goes.
+    let counted = truth.item(place).map_or(i64::MAX, |item| number(item, "n"));
     rule!(
         i64::try_from(texts).is_ok_and(|texts| texts <= counted),
         "texts_not_counted",

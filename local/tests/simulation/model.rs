@@ -184,7 +184,9 @@ fn undone(truth: &Truth, ledger: &Ledger, answer: &Answer) -> Verdict {
         match (place.table, kind) {
             (Table::Codes, "texts" | "codes") => {
                 let taken: i64 = changes.iter().map(|change| change.grown("n")).sum();
-                rule!(taken == 0, "refusal_takes", "{} grew by {taken}", place.key);
+                // When its hour or day is over, the item goes.
+                let is_over = truth.item(place).is_none();
+                rule!(taken == 0 || is_over, "refusal_takes", "{} grew by {taken}", place.key);
             }
             (Table::Codes, "phone" | "known") => code_is_given_back(truth, ledger, answer, place)?,
             // Addresses and invite codes are counted whatever comes of it; a key is
@@ -301,7 +303,7 @@ fn asked_for_code(truth: &Truth, ledger: &Ledger, answer: &Answer) -> Verdict {
     let is_texted = challenge.texted.as_ref().is_some_and(|(to, _)| to == phone);
     rule!(is_tester || is_texted, "never_texted", "no carrier has the code of {id}");
     rule!(ledger.handed <= 1, "texted_twice", "{} texts", ledger.handed);
-    not_texted_again(truth, ledger)?;
+    not_texted_again(truth, ledger, challenge.place.is_of_known())?;
     if challenge.request != Some(ledger.id) {
         let first = challenge.request.and_then(|id| truth.ledgers.get(&id));
         rule!(first.is_some_and(|first| is_same_request(first, ledger)), "challenge_of_another", "{id}");
@@ -310,13 +312,14 @@ fn asked_for_code(truth: &Truth, ledger: &Ledger, answer: &Answer) -> Verdict {
 }
 
 /// Who repeats a request that was answered is not texted again, as long as its code is
-/// the live one.
-fn not_texted_again(truth: &Truth, ledger: &Ledger) -> Verdict {
+/// the live one; a device that was unlisted meanwhile asks in another register.
+fn not_texted_again(truth: &Truth, ledger: &Ledger, is_of_known: bool) -> Verdict {
     if ledger.handed == 0 {
         return Ok(());
     }
     let phone = ledger.call.field("phone").unwrap_or_default();
-    for place in truth.code_places(phone) {
+    let places = truth.code_places(phone).into_iter();
+    for place in places.filter(|place| place.is_of_known() == is_of_known) {
         let Some(live) = live_code(truth.item_at(&place, ledger.begun_seq)) else { continue };
         if truth.item(&place).is_none() {
             // Moved to another entry of the pepper, under which the key is another.
@@ -501,8 +504,11 @@ fn right_code_is_taken(truth: &Truth, ledger: &Ledger, phone: &str, now: i64) ->
     }
     let typed = ledger.call.field("code").unwrap_or_default();
     let live = |place: &Place| live_code(truth.item_at(place, ledger.begun_seq)).is_some();
-    let with_code: Vec<_> = truth.code_places(phone).into_iter().filter(live).collect();
-    // While the pepper is rotated there may be two registers, and a code in each.
+    // While the pepper is rotated there may be two registers, and a code in each, which whoever comes moves.
+    let places = truth.code_places(phone);
+    let is_disturbed =
+        places.iter().any(|place| truth.others_wrote(ledger, place) || ledger.is_troubled(place));
+    let with_code: Vec<_> = places.into_iter().filter(live).collect();
     if let [place] = &with_code[..] {
         let Some(live) = live_code(truth.item_at(place, ledger.begun_seq)) else { return Ok(()) };
         let hash = live["code_hash"]["B"].as_str().unwrap_or_default();
@@ -517,8 +523,7 @@ fn right_code_is_taken(truth: &Truth, ledger: &Ledger, phone: &str, now: i64) ->
             && number(live, "expires_at") > now
             && challenge.map_or(is_plain, |id| text(live, "challenge_id") == Some(id))
             && (truth.rules.max_attempts == 0 || attempts < truth.rules.max_attempts)
-            && !truth.others_wrote(ledger, place)
-            && !ledger.is_troubled(place);
+            && !is_disturbed;
         rule!(!is_good, "right_code_refused", "{typed} is live at {}", place.key);
     }
     Ok(())
