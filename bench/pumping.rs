@@ -14,20 +14,21 @@
     reason = "counts of a few million at most"
 )]
 
+mod pumping_before;
+
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
 use std::fmt::Write as _;
 use std::sync::Mutex;
 
 use latchkey::base::world::Timestamp;
-use latchkey::domain::credit::{
-    Account, Accounts, Answer, Asker, Ceiling, Credit, KNOWN_UNENTERED, Means, Place, Taken,
-};
-use latchkey::domain::limits::Window;
+use latchkey::domain::credit::{Account, Answer, Credit, KNOWN_UNENTERED, Means, Place, Width};
+use latchkey::domain::limits::{Ceiling, Share, Texts, Window};
 use latchkey::domain::phone::{Phone, Region};
-use latchkey::domain::pumping::{Bucket, Place as OldPlace, Pumping};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+
+use crate::pumping_before::{Bucket, Place as OldPlace, Pumping};
 
 const SECOND: i64 = 1_000;
 const MINUTE: i64 = 60 * SECOND;
@@ -38,6 +39,8 @@ const SEEDS: u64 = 10;
 
 // The deployment: its defaults.
 const TEXTS_PER_DAY: u32 = 10_000;
+/// Percent of them that are kept for known devices.
+const RESERVED: u32 = 20;
 const CODES_PER_ADDRESS: Window = Window { most: 60, seconds: 3_600 };
 const PER_PHONE: [Window; 3] = [
     Window { most: 1, seconds: 60 },
@@ -200,7 +203,7 @@ impl World {
                         let places = world.credit.places(&numbers(middle, last).unwrap());
                         for (at, place) in places.into_iter().enumerate() {
                             let next = world.places.len();
-                            let id = *ids.entry(place.name.clone()).or_insert(next);
+                            let id = *ids.entry(place.to_string()).or_insert(next);
                             if id == next {
                                 world.places.push(place);
                             }
@@ -289,12 +292,10 @@ struct Guard<'a> {
     ceiling: Ceiling,
     day: i64,
     sent_today: u32,
-    taken: Taken,
+    taken: Texts,
     hour: i64,
     addresses: HashMap<u32, u32>,
-    accounts: Vec<(i64, Account)>,
-    /// Blocks' days to come.
-    to_come: HashMap<(usize, i64), Account>,
+    accounts: Vec<Option<Account>>,
     old: Vec<OldState>,
     units: Units,
 }
@@ -310,14 +311,13 @@ impl<'a> Guard<'a> {
         Self {
             world,
             kind,
-            ceiling: Ceiling::of(TEXTS_PER_DAY),
+            ceiling: Ceiling::reserving(Window { most: TEXTS_PER_DAY, seconds: 86_400 }, RESERVED),
             day: 0,
             sent_today: 0,
-            taken: Taken::default(),
+            taken: Texts::default(),
             hour: 0,
             addresses: HashMap::new(),
-            accounts: world.places.iter().map(|place| (-1, world.credit.opening(place))).collect(),
-            to_come: HashMap::new(),
+            accounts: vec![None; world.places.len()],
             old: vec![OldState::default(); world.old_places.len()],
             units: Units::default(),
         }
@@ -327,7 +327,7 @@ impl<'a> Guard<'a> {
         if now / DAY != self.day {
             self.day = now / DAY;
             self.sent_today = 0;
-            self.taken = Taken::default();
+            self.taken = Texts::default();
         }
         if now / HOUR != self.hour {
             self.hour = now / HOUR;
@@ -335,28 +335,30 @@ impl<'a> Guard<'a> {
         }
     }
 
-    fn account(&mut self, id: usize, day: i64) -> Account {
-        if self.accounts[id].0 != day {
-            let opening = || self.world.credit.opening(&self.world.places[id]);
-            self.accounts[id] = (day, self.to_come.remove(&(id, day)).unwrap_or_else(opening));
-        }
-        self.accounts[id].1
-    }
-
     fn ids(&self, block: usize, shard: usize) -> [usize; 3] {
         let [block, range, country] = self.world.blocks[block].ids;
         [block, range, country + shard]
     }
 
-    fn accounts(&mut self, ids: [usize; 3]) -> Accounts {
-        let day = self.day;
-        let [block, range, country] = ids.map(|id| self.account(id, day));
-        Accounts { block, range, country }
+    /// Where the accounts are that a text is taken from.
+    fn widths(means: Means) -> usize {
+        means.widths().len()
     }
 
-    fn store(&mut self, ids: [usize; 3], accounts: Accounts) {
-        for (id, account) in ids.into_iter().zip([accounts.block, accounts.range, accounts.country]) {
-            self.accounts[id].1 = account;
+    fn accounts(&self, ids: [usize; 3]) -> [Account; 3] {
+        ids.map(|id| self.world.credit.on(&self.world.places[id], self.accounts[id], self.day))
+    }
+
+    fn has(&self, accounts: &[Account; 3], means: Means) -> [bool; 3] {
+        let of = |width: Width| self.world.credit.has(width, &accounts[width as usize], means);
+        [Width::Block, Width::Range, Width::Country].map(of)
+    }
+
+    fn judge(&self, accounts: &[Account; 3], means: Means) -> Answer {
+        if self.has(accounts, means)[..Self::widths(means)].iter().all(|has| *has) {
+            Answer::Open
+        } else {
+            self.world.credit.refusal(&accounts[0], means)
         }
     }
 
@@ -427,8 +429,12 @@ impl<'a> Guard<'a> {
 
     fn ask_credit(&mut self, wanted: Wanted) -> Said {
         let means = if wanted.with_proof { Means::Proof } else { Means::Request };
-        let asker = if wanted.is_known { Asker::Known } else { Asker::Stranger(means) };
-        let taken = self.ceiling.take(self.taken, asker);
+        let share = match means {
+            _ if wanted.is_known => Share::Known,
+            Means::Request => Share::Stranger,
+            Means::Proof => Share::Proof,
+        };
+        let taken = self.ceiling.take(self.taken, share);
         self.units.written += 1;
         if wanted.is_known {
             let Some(taken) = taken else { return Said::Refused };
@@ -437,25 +443,30 @@ impl<'a> Guard<'a> {
         }
         let ids = self.ids(wanted.block, wanted.shard);
         let accounts = self.accounts(ids);
-        let answer = self.world.credit.judge(&accounts, means);
-        let places = if wanted.with_proof { 1 } else { 3 };
-        self.units.written += places;
+        let answer = self.judge(&accounts, means);
+        let places = Self::widths(means);
+        // A day that begins is written by a second request.
+        let begun = ids[..places].iter().filter(|id| self.accounts[**id].is_some_and(|of| of.day < self.day));
+        self.units.written += (places + begun.count()) as u64;
         match (answer, taken) {
             (Answer::Open, Some(taken)) => {
                 self.taken = taken;
-                self.store(ids, self.world.credit.sent(accounts, means));
+                for (width, id) in
+                    [Width::Block, Width::Range, Width::Country].into_iter().zip(ids).take(places)
+                {
+                    self.accounts[id] = Some(self.world.credit.taken(width, accounts[width as usize], means));
+                }
                 Said::Sent
             }
             (Answer::Open, None) => {
-                self.units.written += places + 1;
+                self.units.written += places as u64 + 1;
                 Said::Refused
             }
             (Answer::ProofRequired, _) => {
-                let has = [accounts.block, accounts.range, accounts.country].map(|account| account.left > 0);
                 // What was granted is given back: places, address, and the day's.
-                self.units.written += has.into_iter().map(u64::from).sum::<u64>() + 2;
+                self.units.written += self.has(&accounts, means).into_iter().map(u64::from).sum::<u64>() + 2;
                 // Nobody is asked for a proof that the day has no text for.
-                match self.ceiling.take(self.taken, Asker::Stranger(Means::Proof)) {
+                match self.ceiling.take(self.taken, Share::Proof) {
                     Some(_) => Said::ProofRequired(self.ceiling.hardness(self.taken)),
                     None => Said::Refused,
                 }
@@ -463,21 +474,11 @@ impl<'a> Guard<'a> {
             (Answer::Paused { is_spent }, _) => {
                 self.units.written += 2;
                 if is_spent {
-                    self.units.written += 8;
-                    self.close(ids[0], accounts.block);
+                    self.units.written += 1;
+                    let closed = self.world.credit.closed(&self.world.places[ids[0]], accounts[0]);
+                    self.accounts[ids[0]] = Some(closed);
                 }
                 Said::Refused
-            }
-        }
-    }
-
-    /// The days to come of a block that was spent.
-    fn close(&mut self, id: usize, spent: Account) {
-        self.accounts[id].1 = self.world.credit.closed(spent);
-        for (after, account) in (1..).zip(self.world.credit.days_after(spent)) {
-            let stored = self.to_come.entry((id, self.day + after)).or_insert(account);
-            if stored.times < account.times {
-                *stored = account;
             }
         }
     }
@@ -491,17 +492,13 @@ impl<'a> Guard<'a> {
             }
             (Kind::Credit, Some(means)) => {
                 let ids = self.ids(block, shard);
-                let accounts = self.accounts(ids);
-                self.store(ids, self.world.credit.entered(accounts, means));
-                for id in ids {
-                    let place = &self.world.places[id];
-                    let next_day = self
-                        .to_come
-                        .entry((id, self.day + 1))
-                        .or_insert_with(|| self.world.credit.opening(place));
-                    *next_day = self.world.credit.carried(place.width, *next_day);
+                for (width, id) in [Width::Block, Width::Range, Width::Country].into_iter().zip(ids) {
+                    let account = self.accounts(ids)[width as usize];
+                    // Where there is no more room for one of the two, it takes another write.
+                    let is_first = self.world.credit.takes(width, &account, means) == (true, true);
+                    self.units.written += if is_first { 1 } else { 2 };
+                    self.accounts[id] = Some(self.world.credit.entered(width, account, means));
                 }
-                self.units.written += 6;
             }
             _ => {}
         }
@@ -526,8 +523,8 @@ impl<'a> Guard<'a> {
             }
             Kind::Credit => {
                 let accounts = self.accounts(self.ids(block, 0));
-                self.world.credit.judge(&accounts, Means::Request) == Answer::Open
-                    && self.ceiling.take(self.taken, Asker::Stranger(Means::Request)).is_some()
+                self.judge(&accounts, Means::Request) == Answer::Open
+                    && self.ceiling.take(self.taken, Share::Stranger).is_some()
             }
         };
         self.units = units;

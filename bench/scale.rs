@@ -58,7 +58,7 @@ const AVATAR: &[u8] = include_bytes!("../local/tests/it/one-pixel.png");
 
 /// The limits of an hour and a day would end the benchmark; production's
 /// counters stay on, far away, since they are part of the cost.
-const PARAMETERS: [(&str, &str); 11] = [
+const PARAMETERS: [(&str, &str); 10] = [
     ("ADMIN_PHONES", ADMIN),
     ("REVEAL_CODE", "true"),
     ("RESEND_COOLDOWN", "0"),
@@ -67,8 +67,7 @@ const PARAMETERS: [(&str, &str); 11] = [
     ("CODES_PER_IP_HOUR", "1000000"),
     ("GUESSES_PER_IP_HOUR", "1000000"),
     ("TEXTS_PER_DAY", "1000000"),
-    ("PUMPING_MIN_SENDS", "30"),
-    ("PUMPING_MIN_SENDS_COUNTRY", "1000"),
+    ("GUARD_STOCKS", "10000"),
     ("ACCESS_TTL", "86400"),
 ];
 

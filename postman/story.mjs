@@ -132,6 +132,8 @@ export const STORY = [
       { operation: "listUsers", as: "admin", query: { phone: "{{bob}}" }, check: [`pm.expect(answer.items.map(({ id }) => id)).to.eql([pm.collectionVariables.get("bob_id")]);`] },
       { operation: "manageInvite", as: "admin", path: { user_id: "{{bob_id}}" }, body: { max_uses: 100 }, check: ["pm.expect(answer.max_uses).to.equal(100);"] },
       { operation: "getStats", as: "admin", check: ["pm.expect(answer.items[0].sign_ups).to.be.at.least(2);", "pm.expect(answer.items[0].referrals).to.be.at.least(1);"] },
+      { operation: "getGuard", as: "admin", check: ["pm.expect(answer.items).to.be.an('array');"] },
+      { operation: "openPlace", as: "admin", path: { place: "block-7900000" } },
       { operation: "deleteUser", name: "Remove Bob's account", as: "admin", path: { user_id: "{{bob_id}}" } },
       { operation: "signOut", as: "admin", body: {} },
     ],

@@ -160,6 +160,7 @@ pub async fn serve(options: Options, vars: Vars) -> Result<(), StartError> {
     let world = World::real();
     let taken = if options.in_memory { None } else { Some(DataFolder::take(&options.data_dir)?) };
     let folder = taken.as_ref().map(DataFolder::path);
+    parameters::warn_of_gone(&vars);
     let engine = match &taken {
         Some(taken) => Engine::in_file(&taken.database()?)?,
         None => Engine::in_memory()?,

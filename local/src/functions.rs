@@ -19,6 +19,7 @@ pub fn all<T: FromEndpoint>() -> Vec<Function<T>> {
         delete_user::function(),
         get_avatar::function(),
         get_user::function(),
+        guard::function(),
         keys::function(),
         list_referrals::function(),
         list_sessions::function(),

@@ -39,6 +39,7 @@ const TAGS: &[(&str, &str)] = &[
     ("users", "Profiles, sessions and invites of users."),
     ("avatars", "The pictures of users."),
     ("stats", "Numbers per day: sign-ups, codes, referrals."),
+    ("guard", "Where texts are short or paused, and why."),
     ("site", "Pages, keys for other backends, and files that phones fetch."),
 ];
 
@@ -363,6 +364,44 @@ fn extras(code: Code) -> Vec<(&'static str, Value, Value)> {
                 json!({ "type": ["integer", "null"], "minimum": 0, "description": about }),
                 json!(4),
             )]
+        }
+        Code::ProofRequired => {
+            let about = "With `proof_required`: the challenge, as ALTCHA's widget and libraries for its proof of \
+                work, version 2, take it.";
+            let text = json!({ "type": "string" });
+            let number = json!({ "type": "integer" });
+            let parameters = json!({
+                "type": "object",
+                "required": ["algorithm", "cost", "expiresAt", "keyLength", "keyPrefix", "nonce", "salt"],
+                "properties": {
+                    "algorithm": { "const": "PBKDF2/SHA-256" },
+                    "cost": number,
+                    "expiresAt": number,
+                    "keyLength": number,
+                    "keyPrefix": text,
+                    "nonce": text,
+                    "salt": text,
+                },
+            });
+            let schema = json!({
+                "type": "object",
+                "required": ["parameters", "signature"],
+                "properties": { "parameters": parameters, "signature": text },
+                "description": about,
+            });
+            let example = json!({
+                "parameters": {
+                    "algorithm": "PBKDF2/SHA-256",
+                    "cost": 500,
+                    "expiresAt": 1_795_224_952,
+                    "keyLength": 32,
+                    "keyPrefix": "000",
+                    "nonce": "5f3e9b1c7a2d4e6f8091a2b3c4d5e6f7",
+                    "salt": "0e9a1f4b6c3d58e7a1c0e95f3e9b1c7a",
+                },
+                "signature": "9b1c7a2d4e6f8091a2b3c4d5e6f75f3e9b1c7a2d4e6f8091a2b3c4d5e6f75f3e",
+            });
+            vec![("challenge", schema, example)]
         }
         Code::InviteAlreadyActivated => {
             let about = "With `invite_already_activated`: the invite code that was activated before.";

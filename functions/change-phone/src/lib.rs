@@ -8,7 +8,7 @@ use std::sync::Arc;
 use latchkey::access::gate::Gate;
 use latchkey::access::guesses::{Attempt, Guessed, Guesses};
 use latchkey::access::limits;
-use latchkey::access::limits::{Admission, Allowance, Limit, NoticeAllowance, OpenPlace};
+use latchkey::access::limits::{Admission, Limit, NoticeAllowance, Passed, PlaceAllowance, TextAllowance};
 use latchkey::base::afterwards::Afterwards;
 use latchkey::base::config::{self, Parameter};
 use latchkey::base::error::{Chain, StartError};
@@ -20,9 +20,10 @@ use latchkey::cloud::setup::{Setup, meanwhile};
 use latchkey::cloud::transaction::{Committed, Tables, Transaction};
 use latchkey::domain::bearer::Bearer;
 use latchkey::domain::code::Purpose;
+use latchkey::domain::credit::Means;
 use latchkey::domain::device::DeviceId;
 use latchkey::domain::device_token;
-use latchkey::domain::limits::Ceiling;
+use latchkey::domain::limits::Share;
 use latchkey::domain::pepper::Pepper;
 use latchkey::domain::phone::{Countries, Phone, Region};
 use latchkey::domain::phone_lists::TestPhones;
@@ -38,7 +39,7 @@ use latchkey::settings;
 use latchkey::sms::sender::Sender;
 use latchkey::sms::wording::Wish;
 use latchkey::tables::codes::{Codes, Proof};
-use latchkey::tables::counters::Counters;
+use latchkey::tables::day_texts::{DayTexts, Kind};
 use latchkey::tables::guard::Guard;
 use latchkey::tables::referrals::Referrals;
 use latchkey::tables::users::Users;
@@ -63,7 +64,7 @@ pub struct Deps {
     guesses: Guesses,
     codes: Codes,
     guard: Guard,
-    counters: Counters,
+    texts: DayTexts,
     users: Users,
     referrals: Referrals,
     profiles: Profiles,
@@ -71,7 +72,6 @@ pub struct Deps {
     sender: Arc<Sender>,
     afterwards: Arc<Afterwards>,
     pepper: Pepper,
-    texts: Ceiling,
     region: Region,
     countries: Countries,
     testers: TestPhones,
@@ -97,14 +97,13 @@ impl Needs for Deps {
             guesses: Guesses::new(setup, pepper.clone())?,
             pepper,
             guard: Guard::new(setup)?,
-            counters: Counters::new(setup),
+            texts: DayTexts::new(setup)?,
             users: Users::new(setup),
             referrals: Referrals::new(setup),
             profiles: Profiles::new(setup)?,
             tables: Tables::new(setup),
             sender: Arc::new(Sender::build(setup)?),
             afterwards: Arc::clone(&setup.afterwards),
-            texts: settings::crowd_limits(vars)?.texts,
             region,
             countries: settings::countries(vars)?,
             testers: settings::test_phones(vars)?,
@@ -244,12 +243,13 @@ impl Deps {
         let told = Some(&me.phone).filter(|phone| self.may_be_told(phone));
         let limits: [&dyn Limit; 3] = [
             &NoticeAllowance::new(&self.codes, told),
-            &Allowance::text_today(&self.counters, self.texts.only_if(told.is_some()), true),
-            &OpenPlace::new(&self.guard, told),
+            &TextAllowance::new(&self.texts, told.map(|_| Share::Stranger), Kind::Notice, self.world.now()),
+            &PlaceAllowance::new(&self.guard, told, Means::Request),
         ];
         let (moved, passed) =
             join!(moving.commit(&self.tables, &self.world), limits::take(&limits, self.world.now()));
-        if passed.is_ok() && !matches!(moved, Ok(Committed::Done)) {
+        let is_told = told.is_some() && matches!(passed, Ok(Passed::Granted));
+        if is_told && !matches!(moved, Ok(Committed::Done)) {
             limits::give_back(&limits).await;
         }
         if let Committed::Refused(refused) = moved? {
@@ -267,14 +267,12 @@ impl Deps {
         }
         self.guesses.count_entered(proof).await;
         match passed {
-            Err(problem) => {
-                tracing::warn!(
-                    code = problem.code().as_str(),
-                    "the old number was not told that it was left"
-                );
+            _ if is_told => self.tell(&me.phone, context).await,
+            Ok(Passed::Granted) => {}
+            passed => {
+                let code = passed.err().unwrap_or_else(|| Code::TextsPaused.into()).code().as_str();
+                tracing::warn!(code, "the old number was not told that it was left");
             }
-            Ok(_) if told.is_some() => self.tell(&me.phone, context).await,
-            Ok(_) => {}
         }
         Ok(())
     }

@@ -6,23 +6,14 @@ use std::sync::Arc;
 
 use http::header::ACCEPT_LANGUAGE;
 use latchkey::access::gate::Gate;
-use latchkey::access::limits;
-use latchkey::access::limits::{
-    Admission, Allowance, CodeAllowance, KeyClaim, Limit, ListedDevice, OpenPlace, Passed,
-};
-use latchkey::access::trust::Trust;
-use latchkey::base::afterwards::Afterwards;
+use latchkey::access::texting::{Ask, Brought, Texting, Way};
 use latchkey::base::config::{self, Parameter};
-use latchkey::base::error::{Chain, StartError};
+use latchkey::base::error::StartError;
 use latchkey::base::hidden::Hidden;
 use latchkey::base::metrics::{Metric, count};
 use latchkey::base::world::{Timestamp, World};
 use latchkey::cloud::secrets;
 use latchkey::cloud::setup::{Setup, meanwhile};
-use latchkey::domain::code::Purpose;
-use latchkey::domain::device_token::DeviceToken;
-use latchkey::domain::limits::CrowdLimits;
-use latchkey::domain::pepper::Pepper;
 use latchkey::domain::phone::{Countries, Phone, Region};
 use latchkey::domain::phone_lists::TestPhones;
 use latchkey::endpoint::needs::Needs;
@@ -33,18 +24,12 @@ use latchkey::http::idempotency::Idempotent;
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::response::Accepted;
 use latchkey::settings;
-use latchkey::sms::refusal::NotSent;
 use latchkey::sms::sender::Sender;
 use latchkey::sms::wording::Wish;
-use latchkey::tables::codes::{Codes, Issued, Live};
-use latchkey::tables::counters::Counters;
-use latchkey::tables::guard::{Guard, TextFate};
-use latchkey::tables::idempotency::{Idempotency, Remembered};
-use latchkey::tables::tally::Tally;
-use latchkey::tables::users::Users;
+use latchkey::tables::codes::Live;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio::{join, try_join};
+use tokio::try_join;
 
 latchkey::function!(RequestCode);
 
@@ -57,25 +42,17 @@ latchkey::function!(RequestCode);
 /// only then an access token is needed.
 ///
 /// Limits, unless the deployment sets others: one text a minute, 5 an hour and 10 a day to one phone; 60 an hour
-/// from one IPv4 address or IPv6 /64; 10,000 a day in all. Texts to a country or a range of numbers are paused
-/// where hardly any of their codes are entered.
+/// from one IPv4 address or IPv6 /64; 10,000 a day in all. Where few codes of a country or a range of numbers are
+/// entered, a proof of work is asked for (`proof_required`): the same request with `proof` goes on.
 #[derive(JsonSchema)]
 pub struct RequestCode;
 
-/// A gate for those who change their phone, codes, a sender, how phones are
-/// read, and all that bounds texts.
+/// A gate for those who change their phone, what bounds texts, a sender, and how
+/// phones are read.
 pub struct Deps {
     gate: Gate,
-    users: Users,
-    codes: Arc<Codes>,
-    counters: Counters,
-    guard: Arc<Guard>,
-    tally: Tally,
-    idempotency: Idempotency,
+    texting: Texting,
     sender: Sender,
-    afterwards: Arc<Afterwards>,
-    pepper: Pepper,
-    limits: CrowdLimits,
     region: Region,
     countries: Countries,
     testers: TestPhones,
@@ -85,40 +62,23 @@ pub struct Deps {
 
 impl Needs for Deps {
     fn parameters() -> Vec<&'static Parameter> {
-        let rules = [settings::CROWD_LIMITS, settings::TEST_PHONES, &secrets::PEPPER];
         let own: &[&Parameter] = &[config::ALLOWED_COUNTRIES, config::REVEAL_CODE];
-        let tables = [Gate::PARAMETERS, Codes::PARAMETERS, Guard::PARAMETERS, &rules, &[own]];
-        [tables.concat().concat(), Sender::parameters()].concat()
+        let rules = [settings::TEST_PHONES, &secrets::PEPPER, own].concat();
+        [Gate::parameters(), Texting::PARAMETERS.concat().concat(), rules, Sender::parameters()].concat()
     }
 
     async fn build(setup: &Setup) -> Result<Self, StartError> {
         let vars = &setup.vars;
-        let region = settings::region(vars)?;
-        let (limits, countries) = (settings::crowd_limits(vars)?, settings::countries(vars)?);
+        let (region, countries) = (settings::region(vars)?, settings::countries(vars)?);
         let (testers, reveals_code) = (settings::test_phones(vars)?, settings::reveals_code(vars)?);
-        let (guard, sender) = (Arc::new(Guard::new(setup)?), Sender::build(setup)?);
+        let sender = Sender::build(setup)?;
         // Bad parameters are told before anything is asked for.
+        Texting::check(vars)?;
         let asked = async { try_join!(Gate::build(setup), secrets::pepper(setup)) };
         let (gate, pepper) = meanwhile(asked, || region.prepare()).await?;
-        let codes = Codes::new(setup, pepper.clone())?;
-        Ok(Self {
-            gate,
-            users: Users::new(setup),
-            idempotency: Idempotency::new(setup, pepper.clone(), codes.limits().ttl),
-            codes: Arc::new(codes),
-            counters: Counters::new(setup),
-            tally: Tally::new(setup, Arc::clone(&guard)),
-            guard,
-            sender,
-            afterwards: Arc::clone(&setup.afterwards),
-            pepper,
-            limits,
-            region,
-            countries,
-            testers,
-            reveals_code,
-            world: Arc::clone(&setup.world),
-        })
+        let texting = Texting::new(setup, &pepper)?;
+        let world = Arc::clone(&setup.world);
+        Ok(Self { gate, texting, sender, region, countries, testers, reveals_code, world })
     }
 }
 
@@ -143,6 +103,10 @@ pub struct Wanted {
     /// which strangers cannot use up. One that is of no use here is as none.
     #[schemars(example = &"lkd.01a1fbdf.4f1d2a9c6b3e58d7a1c0e9.1795224352.Ab3dEf7h.c2VjcmV0")]
     device_token: Option<Hidden<String>>,
+    /// What the widget of ALTCHA puts out for the `challenge` of a `proof_required`. One that is of no use is as
+    /// none.
+    #[schemars(example = &"eyJjaGFsbGVuZ2UiOnsicGFyYW1ldGVycyI6e319LCJzb2x1dGlvbiI6e319")]
+    proof: Option<Hidden<String>>,
     /// What the code is for.
     #[serde(default)]
     purpose: For,
@@ -186,6 +150,7 @@ pub struct Texted {
 impl Endpoint for RequestCode {
     const ROUTE: Route = Route::post("/v1/auth/code");
     const PROBLEMS: &'static [Code] = &[
+        Code::ProofRequired,
         Code::InvalidPhone,
         Code::CountryNotAllowed,
         Code::ResendTooSoon,
@@ -216,8 +181,7 @@ impl Endpoint for RequestCode {
         };
         let phone = Phone::parse(&wanted.phone, wanted.region.unwrap_or(needs.region))?;
         let tester = needs.testers.find(&phone, needs.world.now());
-        let is_texted = tester.is_none();
-        if is_texted {
+        if tester.is_none() {
             phone.reachable()?;
             if !needs.countries.allow(&phone) {
                 return Err(Code::CountryNotAllowed.into());
@@ -225,51 +189,12 @@ impl Endpoint for RequestCode {
         }
         count(Metric::CodesAsked);
 
-        let purpose = bearer.as_ref().map_or(Purpose::SignIn, |of| Purpose::ChangePhone(of.user_id.clone()));
-        let caller = bearer.as_ref().map(|bearer| &bearer.user_id);
-        let key = key.map(|key| needs.idempotency.of("code", caller, &key));
-        let address = format!("codes#{}", needs.pepper.first().key("address", &context.counted_ip()));
-        let device = wanted.device_token.as_ref().filter(|_| is_texted && bearer.is_none());
-        let device =
-            device.and_then(|token| DeviceToken::parse(&token.0, &phone, needs.world.now(), &needs.pepper));
-        let mut trust = if device.is_some() { Trust::Full } else { Trust::None };
-        let (limits, passed) = loop {
-            let limits = Limits {
-                admission: Admission::new(&needs.gate, bearer.as_ref()),
-                key: KeyClaim::new(&needs.idempotency, key.as_ref()),
-                device: ListedDevice::new(
-                    &needs.users,
-                    device.as_ref().filter(|_| trust > Trust::None),
-                    &phone,
-                ),
-                code: CodeAllowance::new(
-                    &needs.codes,
-                    trust,
-                    &phone,
-                    tester,
-                    purpose.clone(),
-                    key.as_ref().map(Remembered::as_str),
-                ),
-                address: Allowance::of_address(
-                    &needs.counters,
-                    address.clone(),
-                    needs.limits.codes_per_address.only_if(is_texted && trust == Trust::None),
-                ),
-                text: Allowance::text_today(
-                    &needs.counters,
-                    needs.limits.texts.only_if(is_texted),
-                    trust < Trust::Full,
-                ),
-                place: OpenPlace::new(&needs.guard, (is_texted && trust < Trust::Full).then_some(&phone)),
-            };
-            match limits::take(&limits.all(), needs.world.now()).await? {
-                Passed::Less(less) => trust = less,
-                passed => break (limits, passed),
-            }
-        };
-
+        let ask = Ask { phone: &phone, tester, bearer: bearer.as_ref(), context: &context };
+        let (device_token, proof) = (wanted.device_token.as_ref(), wanted.proof.as_ref());
+        let brought = Brought { key: key.as_ref(), device_token, proof };
+        let asked = needs.texting.request(&needs.gate, ask, brought);
         let code_length =
-            tester.map_or(needs.codes.limits().length as usize, |tester| tester.code.as_str().len());
+            tester.map_or(needs.texting.code_length() as usize, |tester| tester.code.as_str().len());
         let told = |live: &Live, now: Timestamp, code: Option<String>| {
             Accepted(Texted {
                 challenge_id: live.challenge_id.clone(),
@@ -280,43 +205,21 @@ impl Endpoint for RequestCode {
                 code: code.map(Hidden),
             })
         };
-        let issued = match passed {
-            Passed::Granted => limits.code.issued().ok_or(Code::Unavailable)?,
-            Passed::Repeated | Passed::Less(_) => {
-                return Ok(told(limits.code.repeated().ok_or(Code::Unavailable)?, needs.world.now(), None));
-            }
+        let ticket = match asked.pass().await? {
+            Way::Issued(ticket) => ticket,
+            Way::Repeated(live) => return Ok(told(&live, needs.world.now(), None)),
         };
-        if is_texted {
-            if let Err(refused) = needs.text(&phone, issued, wanted.wish(&context)).await {
-                let uncount = needs.tally.count(TextFate::NotSent, &phone, issued.sent_at);
-                let taken = limits.all();
-                join!(limits::give_back(&taken), uncount);
+        let issued = &ticket.issued;
+        if tester.is_none() {
+            if let Err(refused) = needs.sender.send_code(&phone, &issued.code, wanted.wish(&context)).await {
+                ticket.give_back().await;
                 return Err(refused.into());
             }
-            if key.is_some() {
-                needs.remember_text(issued).await;
-            }
+            count(Metric::CodesTexted);
+            asked.handed_over(issued).await;
         }
         let revealed = needs.reveals_code.then(|| issued.code.as_str().to_owned());
         Ok(told(&issued.live, issued.sent_at, revealed))
-    }
-}
-
-/// All that bounds one request.
-struct Limits<'a> {
-    admission: Admission<'a>,
-    key: KeyClaim<'a>,
-    device: ListedDevice<'a>,
-    code: CodeAllowance<'a>,
-    address: Allowance<'a>,
-    text: Allowance<'a>,
-    place: OpenPlace<'a>,
-}
-
-impl Limits<'_> {
-    fn all(&self) -> [&dyn Limit; 7] {
-        let Self { admission, key, device, code, address, text, place } = self;
-        [admission, key, device, code, address, text, place]
     }
 }
 
@@ -328,30 +231,5 @@ impl Wanted {
             accept_language: context.header(ACCEPT_LANGUAGE.as_str()),
             app_hash: self.app_hash.as_ref().map(|hash| hash.0.as_str()),
         }
-    }
-}
-
-impl Deps {
-    /// Texts a code that was issued, and counts that it left.
-    async fn text(&self, phone: &Phone, issued: &Issued, wish: Wish<'_>) -> Result<(), NotSent> {
-        let (sent, ()) = join!(
-            self.sender.send_code(phone, &issued.code, wish),
-            self.tally.count(TextFate::Sent, phone, issued.sent_at),
-        );
-        sent?;
-        count(Metric::CodesTexted);
-        Ok(())
-    }
-
-    /// Remembers that a text was handed over, after the answer: a repetition that
-    /// comes before is told that it is not known.
-    async fn remember_text(&self, issued: &Issued) {
-        let (codes, issued) = (Arc::clone(&self.codes), issued.clone());
-        let remember = async move {
-            if let Err(error) = codes.handed_over(&issued).await {
-                tracing::warn!(cause = %Chain(&error), "it was not remembered that a text was handed over");
-            }
-        };
-        self.afterwards.run(remember).await;
     }
 }

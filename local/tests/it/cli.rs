@@ -105,7 +105,7 @@ fn what_keeps_it_from_starting_is_said_in_one_line() {
 #[test]
 fn it_says_where_everything_is_logs_as_asked_and_stops_cleanly() {
     let arguments = ["--in-memory", "--port", "0", "--log", "json"];
-    let mut child = latchkey("serve", &arguments, &[("PORT", "")])
+    let mut child = latchkey("serve", &arguments, &[("PORT", ""), ("PUMPING_PAUSE", "60")])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -130,6 +130,9 @@ fn it_says_where_everything_is_logs_as_asked_and_stops_cleanly() {
     let events: Vec<serde_json::Value> =
         log.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"))).collect();
     assert!(events.iter().any(|event| event["route"] == "GET /health" && event["status"] == 200), "{log}");
+    let of_before =
+        |event: &serde_json::Value| event.to_string().contains("PUMPING_PAUSE is set and does nothing");
+    assert!(events.iter().any(of_before), "{log}");
 }
 
 /// A gateway in a folder, until it is dropped; the host and port it is at.

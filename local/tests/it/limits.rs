@@ -442,7 +442,7 @@ async fn a_test_number_has_its_code_until_its_day_ends() {
         ("ALLOWED_COUNTRIES", "RU"),
         ("TEXTS_PER_DAY", "1"),
         ("CODES_PER_IP_HOUR", "1"),
-        ("PUMPING_MIN_SENDS", "1"),
+        ("GUARD_STOCKS", "1"),
     ];
     let app = App::with(&vars).await;
     // No limits of texts, and nothing taken of those of others.

@@ -5,6 +5,8 @@
 mod app;
 mod faults;
 mod log;
+#[path = "../solver/mod.rs"]
+mod solver;
 mod trials;
 
 mod ambiguity;
@@ -17,6 +19,7 @@ mod devices;
 mod documents;
 mod edge;
 mod events;
+mod guard;
 mod idempotency;
 mod invites;
 mod layers;
@@ -28,7 +31,6 @@ mod openapi;
 mod phone_change;
 mod policies;
 mod profiles;
-mod pumping;
 mod races;
 mod rotation;
 mod scale;

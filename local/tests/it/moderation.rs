@@ -111,6 +111,8 @@ async fn permissions_are_one_table() {
         ("GET /v1/users/{user_id}/sessions", [true, false, false, true]),
         ("DELETE /v1/users/{user_id}/sessions/{session_id}", [true, false, false, true]),
         ("GET /v1/stats", [false, false, true, true]),
+        ("GET /v1/guard", [false, false, true, true]),
+        ("DELETE /v1/guard/{place}", [false, false, false, true]),
         ("PATCH /v1/users/{user_id}/invite", [false, false, false, true]),
         ("PUT /v1/users/me/avatar", [true, true, true, true]),
         ("PUT /v1/users/me/phone", [true, true, true, true]),

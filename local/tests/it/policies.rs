@@ -72,8 +72,7 @@ async fn policies_are_as_narrow_as_what_is_called() {
         ("CODES_PER_IP_HOUR", "60"),
         ("GUESSES_PER_IP_HOUR", "60"),
         ("TEXTS_PER_DAY", "60"),
-        ("PUMPING_MIN_SENDS", "30"),
-        ("PUMPING_MIN_SENDS_COUNTRY", "30"),
+        ("GUARD_STOCKS", "200"),
     ];
     let app = App::with(&limits).await;
     let started = app.faults.asked_at_start();
@@ -102,6 +101,8 @@ async fn policies_are_as_narrow_as_what_is_called() {
         app.get(&format!("/v1/users{query}"), &admin.token).await.ok(200);
     }
     app.get("/v1/stats", &admin.token).await.ok(200);
+    app.get("/v1/guard", &admin.token).await.ok(200);
+    assert_eq!(app.raw(Method::DELETE, "/v1/guard/country-RU", Some(&admin.token), vec![]).await.status, 204);
     for body in [json!({}), json!({ "redraw": true }), json!({ "max_uses": 9 })] {
         let path = format!("/v1/users/{}/invite", alice.id);
         app.json(Method::PATCH, &path, &admin.token, &body).await.ok(200);

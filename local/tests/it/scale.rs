@@ -109,8 +109,7 @@ async fn requests_are_charged_what_the_guide_says() {
         ("CODES_PER_IP_HOUR", "60"),
         ("GUESSES_PER_IP_HOUR", "60"),
         ("TEXTS_PER_DAY", "10000"),
-        ("PUMPING_MIN_SENDS", "30"),
-        ("PUMPING_MIN_SENDS_COUNTRY", "1000"),
+        ("GUARD_STOCKS", "1000"),
     ])
     .await;
     let alice = app.sign_in(&phone(2)).await;
@@ -132,21 +131,30 @@ async fn requests_are_charged_what_the_guide_says() {
         app.request_code(&phone(1)).await.ok(202);
         app.exchange(&phone(1), &app.last_code(&phone(1)).await).await.ok(200);
     }
-    app.clock.advance(HOUR);
+    app.clock.advance(24 * HOUR);
     let body = json!({ "phone": phone(1) });
     let (asking, _) = charge(&app, app.post_with_key("/v1/auth/code", "a", &body)).await;
     check("asking for a code, with an `Idempotency-Key`", asking);
     let body = json!({ "phone": phone(1), "code": app.last_code(&phone(1)).await });
-    let (entering, _) = charge(&app, app.post_with_key("/v1/auth/token", "a", &body)).await;
+    let (entering, answer) = charge(&app, app.post_with_key("/v1/auth/token", "a", &body)).await;
     check("entering it, a known user, with an `Idempotency-Key`", entering);
-    for (what, units) in
-        [("write", asking.writes + entering.writes + 4.0), ("read", asking.reads + entering.reads)]
+
+    // From a device that signed in before, no place and no address is asked.
+    let device = &answer.ok(200)["device_token"];
+    app.clock.advance(HOUR);
+    let body = json!({ "phone": phone(1), "device_token": device });
+    let (asking, _) = charge(&app, app.post_with_key("/v1/auth/code", "c", &body)).await;
+    check("asking for a code, a known device, with an `Idempotency-Key`", asking);
+    let body = json!({ "phone": phone(1), "code": app.last_code(&phone(1)).await, "device_token": device });
+    let (entering, _) = charge(&app, app.post_with_key("/v1/auth/token", "c", &body)).await;
+    check("entering it, a known user and device, with an `Idempotency-Key`", entering);
+    for (what, units) in [("write", asking.writes + entering.writes), ("read", asking.reads + entering.reads)]
     {
         let row = format!("| DynamoDB, {what} units | {units} |");
         assert!(DEPLOY.contains(&row), "{row}");
     }
 
-    app.clock.advance(16 * HOUR);
+    app.clock.advance(24 * HOUR);
     let (asking, _) = charge(&app, app.request_code(&phone(1))).await;
     check("asking for a code", asking);
     let code = app.last_code(&phone(1)).await;

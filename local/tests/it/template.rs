@@ -124,7 +124,6 @@ fn large() -> BTreeMap<&'static str, String> {
         ("ISSUER", "https://auth.example.com".to_owned()),
         ("PEPPER_SECRET_ARN", secret("PepperSecret")),
         ("PUBLIC_URL", "https://auth.example.com".to_owned()),
-        ("PUMPING_MIN_RATIO", "0.125".to_owned()),
         ("RESTART", "2026-11-21T01:25:52Z".to_owned()),
         ("SESSIONS_TABLE", table("SessionsTable")),
         ("SIGNING_SECRET_ARN", secret("SigningSecret")),
@@ -228,7 +227,6 @@ async fn the_template_allows_what_functions_start_with() {
 type Examples = (&'static str, &'static [&'static str], &'static [&'static str]);
 
 const PATTERNS: &[Examples] = &[
-    ("PUMPING_MIN_RATIO", &["0", "0.25", "0.10", "1"], &["2", "-0.1", "half"]),
     ("ALLOWED_COUNTRIES", &["RU", "ru, KZ"], &["RUS", "RU;KZ"]),
     (
         "TEST_PHONES",

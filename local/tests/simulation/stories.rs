@@ -311,7 +311,7 @@ fn pause(pace: f64, rng: &mut StdRng) -> u64 {
 }
 
 fn draw_vars(rng: &mut StdRng) -> Vec<(&'static str, &'static str)> {
-    let all: [(&str, &[&str]); 13] = [
+    let all: [(&str, &[&str]); 12] = [
         ("CODES_PER_PHONE_HOUR", &["5", "5", "2"]),
         ("CODES_PER_PHONE_DAY", &["10", "10", "4"]),
         ("GUESSES_PER_PHONE_DAY", &["10", "10", "4"]),
@@ -322,8 +322,7 @@ fn draw_vars(rng: &mut StdRng) -> Vec<(&'static str, &'static str)> {
         ("INVITE_GUESSES_PER_DAY", &["20", "3"]),
         ("REFRESH_GRACE", &["30", "30", "5", "300"]),
         ("REQUIRE_CHALLENGE", &["false", "true"]),
-        ("PUMPING_MIN_SENDS", &["0", "0", "30", "5"]),
-        ("PUMPING_MIN_SENDS_COUNTRY", &["0", "1000", "20"]),
+        ("GUARD_STOCKS", &["0", "0", "100", "1000"]),
         ("SHOW_PHONES", &["full", "masked"]),
     ];
     all.iter().map(|(name, values)| (*name, values[rng.random_range(0..values.len())])).collect()

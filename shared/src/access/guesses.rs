@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::access::limits;
-use crate::access::limits::{Allowance, GuessAllowance, KeyClaim, Limit, ListedDevice, Passed};
+use crate::access::limits::{AddressAllowance, GuessAllowance, KeyClaim, Limit, ListedDevice, Passed};
 use crate::base::config::Parameter;
 use crate::base::error::StartError;
 use crate::base::hidden::Hidden;
@@ -26,9 +26,9 @@ use crate::settings;
 use crate::tables;
 use crate::tables::codes::{Codes, CountedGuess, Guess, Proof};
 use crate::tables::counters::Counters;
-use crate::tables::guard::{Guard, TextFate};
+use crate::tables::guard::Guard;
 use crate::tables::idempotency::{Began, Idempotency, IdempotencyKey, Remembered};
-use crate::tables::tally::Tally;
+use crate::tables::stats::Stats;
 use crate::tables::users::Users;
 
 /// What counts guesses.
@@ -36,7 +36,8 @@ pub struct Guesses {
     codes: Codes,
     counters: Counters,
     idempotency: Idempotency,
-    tally: Tally,
+    guard: Guard,
+    stats: Stats,
     users: Users,
     pepper: Pepper,
     per_address: Window,
@@ -80,7 +81,8 @@ impl Guesses {
             idempotency: Idempotency::new(setup, pepper.clone(), codes.limits().ttl),
             codes,
             counters: Counters::new(setup),
-            tally: Tally::new(setup, Arc::new(Guard::new(setup)?)),
+            guard: Guard::new(setup)?,
+            stats: Stats::new(setup),
             users: Users::new(setup),
             pepper,
             per_address: settings::crowd_limits(&setup.vars)?.guesses_per_address,
@@ -125,7 +127,7 @@ impl Guesses {
             let listed = ListedDevice::new(&self.users, device, phone);
             let guess = GuessAllowance::new(&self.codes, asker, phone, purpose, challenge_id);
             // Guesses at phones without a code count, too.
-            let address = Allowance::of_address(&self.counters, address.clone(), per_address).kept();
+            let address = AddressAllowance::new(&self.counters, address.clone(), per_address).kept();
             let limits = [also, &[&key, &listed, &guess, &address]].concat();
             let attempt = match limits::take(&limits, self.world.now()).await? {
                 Passed::Granted => guess.into_counted().map(Attempt::Guess),
@@ -134,6 +136,8 @@ impl Guesses {
                     device = None;
                     continue;
                 }
+                // No guess asks for a proof.
+                Passed::StepUp => None,
             };
             return attempt.ok_or_else(|| Code::Unavailable.into());
         }
@@ -180,9 +184,15 @@ impl Guesses {
     /// Counts that a text's code was entered, once the transaction that spends it
     /// took effect. A test number has no text.
     pub async fn count_entered(&self, proof: &Proof) {
-        if self.testers.find(&proof.phone, self.world.now()).is_none() {
-            metrics::count(Metric::CodesEntered);
-            self.tally.count(TextFate::Entered, &proof.phone, proof.sent_at).await;
+        if self.testers.find(&proof.phone, self.world.now()).is_some() {
+            return;
         }
+        metrics::count(Metric::CodesEntered);
+        let credit = async {
+            if let Some(means) = proof.means {
+                self.guard.entered(&proof.phone, means).await;
+            }
+        };
+        tokio::join!(self.stats.entered(), credit);
     }
 }

@@ -82,7 +82,7 @@ impl Invitations {
     /// Counts a wrong code that somebody with `phone` entered. Where that are too
     /// many, not even that it is wrong is told.
     pub async fn count_wrong(&self, phone: &Phone) -> Result<Option<LimitMet>, StoreError> {
-        Ok(match self.counters.take(&self.name(phone), self.per_day, None).await? {
+        Ok(match self.counters.take(&self.name(phone), self.per_day).await? {
             Taken::Counted(_) => None,
             Taken::Full(until) => Some(LimitMet { of: LimitOf::InviteGuesses, until }),
         })

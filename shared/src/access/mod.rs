@@ -7,4 +7,5 @@ pub mod guesses;
 pub mod invitations;
 pub mod limits;
 pub mod refreshing;
+pub mod texting;
 pub mod trust;

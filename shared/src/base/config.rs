@@ -44,11 +44,9 @@ parameters! {
     CODES_PER_IP_HOUR = "60", "Codes asked for by one IPv4 address or IPv6 /64 in an hour of the clock; 0: no limit.";
     GUESSES_PER_IP_HOUR = "60", "Guesses from one IPv4 address or IPv6 /64 in an hour of the clock; 0: no limit.";
     TEXTS_PER_DAY = "10000", "Texts of the whole deployment in a day (UTC), never exceeded; 0: no limit.";
-    TEXTS_RESERVED = "30", "How many percent of a day's texts are kept for devices that have signed in before.";
-    PUMPING_MIN_SENDS = "30", "Texts to one prefix in an hour before it is judged for pumping; 0: never.";
-    PUMPING_MIN_SENDS_COUNTRY = "1000", "Texts to one country in an hour before it is judged for pumping; 0: never.";
-    PUMPING_MIN_RATIO = "0.1", "The least share of texts whose codes are entered, 0 to 1, below which a place is paused.";
-    PUMPING_PAUSE = "3600", "Seconds for which a place that looks pumped is paused: 1 to 604800.";
+    TEXTS_RESERVED = "20", "How many percent of a day's texts are kept for devices that have signed in before.";
+    GUARD_STOCKS = "100", "How many percent of its stocks of texts the guard against pumping gives each block of numbers, range and country, at most 10000; 0: it is off.";
+    PROOF_COST = "500", "How hard the easiest proof of work is that the guard asks for: iterations of PBKDF2 a key, of 4096 keys on average; 1 to 100000.";
     ALLOWED_COUNTRIES = "", "Countries whose numbers are texted: two letters of ISO 3166 each, separated by commas, and 001 for numbers of no country; empty: all countries.";
     INVITE_GUESSES_PER_DAY = "20", "Wrong invite codes of one phone in a day (UTC); 0: no limit.";
     TEST_PHONES = "", "Numbers with a fixed code until the end of a day (UTC), never texted: +12015550123=1234@2026-12-31, separated by commas.";

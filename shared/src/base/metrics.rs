@@ -23,8 +23,14 @@ pub enum Metric {
     Refreshes,
     /// A refresh token was used by somebody who should not have it.
     RefreshThefts,
-    /// A place looked pumped and was paused.
-    PumpingPauses,
+    /// A place has no text left for whoever asks.
+    PlacesShort,
+    /// A block was spent and is closed.
+    PlacesClosed,
+    /// A proof was asked for.
+    ProofsAsked,
+    /// A text left by a proof.
+    ProofsTaken,
 }
 
 impl Metric {
@@ -38,7 +44,10 @@ impl Metric {
             Self::SignUps => "SignUps",
             Self::Refreshes => "Refreshes",
             Self::RefreshThefts => "RefreshThefts",
-            Self::PumpingPauses => "PumpingPauses",
+            Self::PlacesShort => "PlacesShort",
+            Self::PlacesClosed => "PlacesClosed",
+            Self::ProofsAsked => "ProofsAsked",
+            Self::ProofsTaken => "ProofsTaken",
         }
     }
 }

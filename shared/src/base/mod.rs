@@ -5,6 +5,7 @@ pub mod afterwards;
 pub mod config;
 pub mod error;
 pub mod hidden;
+pub mod lately;
 pub mod metrics;
 pub mod telemetry;
 pub mod world;

@@ -36,6 +36,16 @@ impl Timestamp {
         self.0.div_euclid(1000)
     }
 
+    /// When a day of UTC begins, counted from the Unix epoch.
+    pub const fn of_day(day: i64) -> Self {
+        Self(day * 86_400_000)
+    }
+
+    /// Whole days of UTC since the Unix epoch, rounded down.
+    pub const fn day(self) -> i64 {
+        self.0.div_euclid(86_400_000)
+    }
+
     /// `seconds` later (earlier when negative).
     #[must_use]
     pub const fn plus_seconds(self, seconds: i64) -> Self {

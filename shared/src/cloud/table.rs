@@ -58,6 +58,11 @@ impl Table {
         Write::update(&self.name, key(pk))
     }
 
+    /// Changes nothing: conditions on the item of a key, in a transaction.
+    pub(crate) fn check(&self, pk: impl Into<String>) -> Write {
+        Write::check(&self.name, key(pk))
+    }
+
     /// Takes the item of a key away.
     pub(crate) fn delete(&self, pk: impl Into<String>) -> Write {
         Write::delete(&self.name, key(pk))

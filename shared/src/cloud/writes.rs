@@ -136,6 +136,16 @@ impl Write {
         write
     }
 
+    /// Adds a text to a set of an update, which begins where there is none.
+    #[must_use]
+    pub(crate) fn add_text(self, name: &str, text: String) -> Self {
+        let mut write = self.named(name).value(format!(":add_{name}"), AttributeValue::Ss(vec![text]));
+        if let Kind::Update { add, .. } = &mut write.kind {
+            add.push(format!("#{name} :add_{name}"));
+        }
+        write
+    }
+
     /// Removes an attribute in an update.
     #[must_use]
     pub(crate) fn remove(mut self, name: impl Into<String>) -> Self {

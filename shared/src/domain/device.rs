@@ -82,6 +82,11 @@ impl Devices {
         self.0.contains_key(device)
     }
 
+    /// Whether this one signed in last of all.
+    pub fn is_newest(&self, device: &DeviceId) -> bool {
+        self.0.iter().max_by_key(|(_, at)| **at).is_some_and(|(newest, _)| newest == device)
+    }
+
     /// With a device that signs in now. The one least lately used makes room.
     #[must_use]
     pub fn with(&self, device: &DeviceId, now: Timestamp) -> Self {
@@ -122,7 +127,9 @@ mod tests {
             devices = devices.with(&device(n), at(1_000 + i64::try_from(n).unwrap()));
         }
         // The first is used again, so the second is the oldest.
-        devices = devices.with(&device(0), at(2_000)).with(&device(99), at(500));
+        devices = devices.with(&device(0), at(2_000));
+        assert!(devices.is_newest(&device(0)) && !devices.is_newest(&device(19)));
+        devices = devices.with(&device(99), at(500));
         assert_eq!(devices.0.len(), LISTED);
         assert!(
             devices.contains(&device(0)) && devices.contains(&device(99)) && !devices.contains(&device(1))

@@ -35,8 +35,8 @@ pub enum LimitOf {
     Address,
     /// Texts of the deployment.
     Day,
-    /// Texts to a place that looks pumped.
-    Pumping,
+    /// Texts to a block that was spent.
+    Place,
     /// Wrong invite codes of a user.
     InviteGuesses,
 }
@@ -50,7 +50,7 @@ impl LimitOf {
             Self::Guesses => "guesses",
             Self::Address => "address",
             Self::Day => "day",
-            Self::Pumping => "pumping",
+            Self::Place => "place",
             Self::InviteGuesses => "invite_guesses",
         }
     }
@@ -104,28 +104,84 @@ pub struct CrowdLimits {
     pub texts: Ceiling,
 }
 
-/// How many texts a day the whole deployment sends, and how many of them strangers
-/// may take: the rest is for known devices, so that a flood locks nobody of those
-/// out.
+/// How many texts a day the whole deployment sends: never more, and no kill
+/// switch. Strangers may take a part of them, the rest is for known devices; and
+/// proofs a part of the strangers', the rest is for places that are not short. So a
+/// flood, which soon proves for every text, locks nobody else out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ceiling {
-    /// All of them.
+    /// All of them; where they are not limited, nor are the parts.
     pub all: Window,
     /// The most that strangers take.
     pub strangers: u32,
+    /// The most that proofs take.
+    pub proved: u32,
+}
+
+/// Which part of a ceiling a text is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Share {
+    /// A known device's.
+    Known,
+    /// A stranger's.
+    Stranger,
+    /// A stranger's with a proof.
+    Proof,
+}
+
+/// What a day took of its ceiling.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Texts {
+    /// Texts in all.
+    pub all: u32,
+    /// Texts of strangers.
+    pub strangers: u32,
+    /// Texts of strangers that took a proof.
+    pub proved: u32,
 }
 
 impl Ceiling {
-    /// With a share of it, in percent, kept for known devices.
+    /// With a share of it, in percent, kept for known devices. Of the rest half is
+    /// for places that are short.
     pub fn reserving(all: Window, percent: u32) -> Self {
         let kept = u64::from(all.most) * u64::from(percent.min(100)) / 100;
-        Self { all, strangers: all.most - u32::try_from(kept).unwrap_or(all.most) }
+        let strangers = all.most - u32::try_from(kept).unwrap_or(all.most);
+        Self { all, strangers, proved: strangers / 2 }
     }
 
     /// As it is where `on`, else none.
     #[must_use]
     pub const fn only_if(self, on: bool) -> Self {
         Self { all: self.all.only_if(on), ..self }
+    }
+
+    /// What is taken after one more text; `None` where there is none left.
+    #[must_use]
+    pub const fn take(&self, taken: Texts, share: Share) -> Option<Texts> {
+        let Texts { mut all, mut strangers, mut proved } = taken;
+        all += 1;
+        let is_within = match share {
+            Share::Known => true,
+            Share::Stranger => {
+                strangers += 1;
+                strangers <= self.strangers
+            }
+            Share::Proof => {
+                (strangers, proved) = (strangers + 1, proved + 1);
+                strangers <= self.strangers && proved <= self.proved
+            }
+        };
+        let is_open = !self.all.is_on() || (is_within && all <= self.all.most);
+        if is_open { Some(Texts { all, strangers, proved }) } else { None }
+    }
+
+    /// How many times harder a proof is than the first of the day: twice as hard
+    /// after each quarter of what proofs may take, up to 16 times.
+    pub const fn hardness(&self, taken: Texts) -> u32 {
+        match (4 * taken.proved as u64).checked_div(self.proved as u64) {
+            Some(quarters) if self.all.is_on() => 1 << (if quarters < 4 { quarters } else { 4 }),
+            _ => 1,
+        }
     }
 }
 
@@ -176,5 +232,43 @@ mod tests {
         let strangers = |most, percent| Ceiling::reserving(Window { most, seconds: DAY }, percent).strangers;
         assert_eq!((strangers(10_000, 30), strangers(10, 30), strangers(2, 30)), (7_000, 7, 2));
         assert_eq!((strangers(10, 0), strangers(10, 100), strangers(u32::MAX, 100)), (10, 0, 0));
+    }
+
+    fn ceiling(texts: u32) -> Ceiling {
+        Ceiling::reserving(Window { most: texts, seconds: DAY }, 20)
+    }
+
+    #[test]
+    fn the_ceiling_keeps_a_part_for_known_devices_and_one_for_places_that_are_not_short() {
+        let ceiling = ceiling(10_000);
+        assert_eq!((ceiling.strangers, ceiling.proved), (8_000, 4_000));
+        let take =
+            |all, strangers, proved, share| ceiling.take(Texts { all, strangers, proved }, share).is_some();
+        assert!(take(9_999, 0, 0, Share::Known) && !take(10_000, 0, 0, Share::Known));
+        assert!(take(9_999, 7_999, 0, Share::Stranger) && !take(10_000, 7_999, 0, Share::Stranger));
+        assert!(!take(8_000, 8_000, 0, Share::Stranger) && take(8_000, 8_000, 0, Share::Known));
+        assert!(take(3_999, 3_999, 3_999, Share::Proof) && !take(4_000, 4_000, 4_000, Share::Proof));
+        assert!(take(4_000, 4_000, 4_000, Share::Stranger));
+    }
+
+    #[test]
+    fn what_is_taken_is_counted_where_it_belongs() {
+        let ceiling = ceiling(10);
+        let shares = [Share::Known, Share::Stranger, Share::Proof];
+        let taken = shares.iter().try_fold(Texts::default(), |taken, share| ceiling.take(taken, *share));
+        assert_eq!(taken, Some(Texts { all: 3, strangers: 2, proved: 1 }));
+    }
+
+    #[test]
+    fn no_ceiling_refuses_nothing() {
+        let full = Texts { all: u32::MAX - 1, strangers: 9, proved: 9 };
+        assert!(ceiling(0).take(full, Share::Proof).is_some());
+        assert_eq!(ceiling(0).hardness(full), 1);
+    }
+
+    #[test]
+    fn proofs_grow_harder_with_what_they_took() {
+        let hardness = |proved| ceiling(10_000).hardness(Texts { all: 0, strangers: 0, proved });
+        assert_eq!([0, 999, 1_000, 2_000, 3_000, 4_000, 9_000].map(hardness), [1, 1, 2, 4, 8, 16, 16]);
     }
 }

@@ -14,6 +14,8 @@ use crate::http::problem::Code;
 use crate::http::views::Profiles;
 use crate::tables;
 use crate::tables::avatars::Avatars;
+use crate::tables::day_texts::DayTexts;
+use crate::tables::guard::Guard;
 use crate::tables::invites::Invites;
 use crate::tables::keyset::Keyset;
 use crate::tables::referrals::Referrals;
@@ -106,6 +108,26 @@ impl Needs for Ending {
 }
 
 impl Needs for Profiles {
+    fn parameters() -> Vec<&'static Parameter> {
+        Self::PARAMETERS.concat()
+    }
+
+    async fn build(setup: &Setup) -> Result<Self, StartError> {
+        Ok(Self::new(setup)?)
+    }
+}
+
+impl Needs for Guard {
+    fn parameters() -> Vec<&'static Parameter> {
+        Self::PARAMETERS.concat()
+    }
+
+    async fn build(setup: &Setup) -> Result<Self, StartError> {
+        Ok(Self::new(setup)?)
+    }
+}
+
+impl Needs for DayTexts {
     fn parameters() -> Vec<&'static Parameter> {
         Self::PARAMETERS.concat()
     }

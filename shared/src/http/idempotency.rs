@@ -29,11 +29,13 @@ pub struct Idempotent<T> {
 }
 
 /// What a body asks for. White space and the order of fields make no difference, and
-/// who asks is another matter: a device may have another token by the next attempt.
+/// who asks is another matter: a device may have another token by the next attempt, and
+/// a proof that it was asked for.
 fn asked(body: &Value) -> Value {
     let mut asked = body.clone();
     if let Some(fields) = asked.as_object_mut() {
         fields.remove("device_token");
+        fields.remove("proof");
     }
     asked
 }

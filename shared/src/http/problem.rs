@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::error::Error;
 
+use altcha::Challenge;
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
@@ -70,6 +71,7 @@ catalogue! {
     403 {
         Forbidden "forbidden" "This is not yours to do";
         AccountBanned "account_banned" "The account is banned";
+        ProofRequired "proof_required" "A proof of work is needed";
     }
     404 {
         NotFound "not_found" "There is nothing here";
@@ -262,11 +264,17 @@ impl Problem {
             LimitOf::Guesses => Code::TooManyGuesses,
             LimitOf::Address => Code::TooManyRequests,
             LimitOf::InviteGuesses => Code::TooManyInviteGuesses,
-            LimitOf::Day | LimitOf::Pumping => Code::TextsPaused,
+            LimitOf::Day | LimitOf::Place => Code::TextsPaused,
         };
         let seconds = now.seconds_until(limit.until);
         Self { retry_after: Some(seconds), ..code.into() }
             .detail(format!("{}; try again in {seconds} s.", code.title()))
+    }
+
+    /// 403 with the challenge whose solution the same request is to bring.
+    pub fn proof_required(challenge: &Challenge) -> Self {
+        metrics::count(Metric::ProofsAsked);
+        Self::from(Code::ProofRequired).extra("challenge", json!(challenge))
     }
 
     /// 503 for a request that was begun before, and it is not known what came of

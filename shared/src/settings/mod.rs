@@ -2,10 +2,10 @@
 //! beside it the parameters that it reads, for those who declare them.
 
 use crate::base::config::{self, BadParameter, Parameter, Vars};
+use crate::domain::credit::Credit;
 use crate::domain::limits::{Ceiling, CodeLimits, CrowdLimits, DAY, HOUR, Window};
 use crate::domain::phone::{Countries, Region};
 use crate::domain::phone_lists::{AdminPhones, TestPhones};
-use crate::domain::pumping::Pumping;
 
 /// What [`code_limits`] reads.
 pub const CODE_LIMITS: &[&Parameter] = &[
@@ -56,29 +56,25 @@ pub fn invite_guesses(vars: &Vars) -> Result<Window, BadParameter> {
     Ok(Window { most, seconds: DAY })
 }
 
-/// What [`pumping`] reads.
-pub const PUMPING: &[&Parameter] = &[
-    config::PUMPING_MIN_SENDS,
-    config::PUMPING_MIN_SENDS_COUNTRY,
-    config::PUMPING_MIN_RATIO,
-    config::PUMPING_PAUSE,
-    config::CODE_TTL,
-];
+/// What [`credit`] reads.
+pub const CREDIT: &[&Parameter] =
+    &[config::GUARD_STOCKS, config::TEXTS_PER_DAY, config::CODES_PER_PHONE_HOUR, config::DEFAULT_REGION];
 
-/// When a place is paused.
-pub fn pumping(vars: &Vars) -> Result<Pumping, BadParameter> {
-    let ratio = vars.parsed(config::PUMPING_MIN_RATIO)?;
-    if !(0.0..=1.0).contains(&ratio) {
-        let problem = format!("must be a share from 0 to 1, not {ratio}");
-        return Err(BadParameter { name: config::PUMPING_MIN_RATIO.name, problem });
-    }
-    Ok(Pumping {
-        min_prefix: vars.number(config::PUMPING_MIN_SENDS, 0..=1_000_000_000)?.into(),
-        min_country: vars.number(config::PUMPING_MIN_SENDS_COUNTRY, 0..=1_000_000_000)?.into(),
-        min_ratio: ratio,
-        pause: vars.number(config::PUMPING_PAUSE, 1..=604_800)?.into(),
-        code_ttl: vars.number(config::CODE_TTL, 30..=3_600)?.into(),
-    })
+/// The stocks of the guard against pumping; `None` where it is off.
+pub fn credit(vars: &Vars) -> Result<Option<Credit>, BadParameter> {
+    let percent = vars.number(config::GUARD_STOCKS, 0..=10_000)?;
+    let texts = vars.number(config::TEXTS_PER_DAY, 0..=1_000_000_000)?;
+    let person = vars.number(config::CODES_PER_PHONE_HOUR, 0..=50)?;
+    let credit = Credit::of(texts, person, Some(region(vars)?)).scaled(percent);
+    Ok((percent > 0).then_some(credit))
+}
+
+/// What [`proof_cost`] reads.
+pub const PROOFS: &[&Parameter] = &[config::PROOF_COST];
+
+/// How hard the easiest proof is.
+pub fn proof_cost(vars: &Vars) -> Result<u32, BadParameter> {
+    vars.number(config::PROOF_COST, 1..=100_000)
 }
 
 /// The region in whose way numbers are read.
@@ -162,10 +158,10 @@ mod tests {
     #[test]
     fn what_is_bad_is_named() {
         for (name, value) in [
-            ("PUMPING_MIN_RATIO", "-0.1"),
-            ("PUMPING_MIN_RATIO", "1.1"),
-            ("PUMPING_MIN_RATIO", "NaN"),
-            ("PUMPING_MIN_RATIO", "a tenth"),
+            ("GUARD_STOCKS", "-1"),
+            ("GUARD_STOCKS", "10001"),
+            ("GUARD_STOCKS", "a tenth"),
+            ("PROOF_COST", "0"),
             ("ALLOWED_COUNTRIES", "Russia"),
             ("ADMIN_PHONES", "+79000000001,abc"),
             ("TEST_PHONES", "+12015550123"),
@@ -175,7 +171,8 @@ mod tests {
         ] {
             let vars = Vars::from_iter([(name, value)]);
             let errors = [
-                pumping(&vars).err(),
+                credit(&vars).err(),
+                proof_cost(&vars).err(),
                 countries(&vars).err(),
                 admin_phones(&vars).err(),
                 test_phones(&vars).err(),

@@ -16,6 +16,7 @@ use crate::cloud::items::{Item, TTL, blob, number, read_number, string};
 use crate::cloud::setup::Setup;
 use crate::cloud::writes::{Write, Written};
 use crate::domain::code::{OneTimeCode, Purpose};
+use crate::domain::credit::Means;
 use crate::domain::device::Asker;
 use crate::domain::limits::{CodeLimits, DAY, LimitMet, LimitOf, Window};
 use crate::domain::pepper::Pepper;
@@ -23,7 +24,7 @@ use crate::domain::phone::Phone;
 use crate::domain::phone_lists::TestPhone;
 use crate::settings;
 use crate::tables;
-use crate::tables::phone_items::{ENTERED_AT, PEPPER_ENTRY, PhoneItems};
+use crate::tables::phone_items::{CREDITED_ON, ENTERED_AT, PEPPER_ENTRY, PhoneItems};
 use crate::tables::register::Register;
 
 /// The attribute of a live code whose text was handed to a carrier, or that has
@@ -60,6 +61,18 @@ pub struct Issued {
     asker: Asker,
     phone: Phone,
     counts: bool,
+    means: Option<Means>,
+}
+
+/// What a code is asked for.
+#[derive(Clone, Debug)]
+pub struct Wanted<'a> {
+    /// What it proves the phone for.
+    pub purpose: Purpose,
+    /// Names the request, where it may be repeated.
+    pub request: Option<&'a str>,
+    /// By what its text was taken from its places; `None` where none was.
+    pub means: Option<Means>,
 }
 
 /// How asking for a code ended.
@@ -97,7 +110,7 @@ pub struct CountedGuess {
     pepper_entry: String,
     hash: Vec<u8>,
     attempts: i64,
-    sent_at: Timestamp,
+    means: Option<Means>,
 }
 
 /// How counting a guess ended.
@@ -127,8 +140,9 @@ pub struct Proof {
     asker: Asker,
     /// The proved phone.
     pub phone: Phone,
-    /// When the code was sent.
-    pub sent_at: Timestamp,
+    /// By what its text was taken from its places, if that is to be given back: it
+    /// is once a phone and day.
+    pub means: Option<Means>,
     hash: Vec<u8>,
 }
 
@@ -148,15 +162,14 @@ impl Codes {
     }
 
     /// Makes a new code live for a phone, if its limits allow one more text.
-    /// Where `request` names the request, and the text of the last one was handed
-    /// over, its code is kept. With `is_trusted` known devices are refused that let
+    /// Where the request is named, and the text of the last one was handed over, its
+    /// code is kept. With `is_trusted` known devices are refused that let
     /// texts be.
     pub async fn issue(
         &self,
         (asker, is_trusted): (Asker, bool),
         phone: Phone,
-        purpose: &Purpose,
-        request: Option<&str>,
+        wanted: &Wanted<'_>,
     ) -> Result<Issue, StoreError> {
         let now = self.items.table.world.now();
         let live = Live {
@@ -165,17 +178,12 @@ impl Codes {
             resend_at: now.plus_seconds(self.limits.cooldown.seconds),
         };
         let code = OneTimeCode::draw(&mut *self.items.table.world.rng(), self.limits.length);
-        let issued = Issued { live, code, sent_at: now, asker, phone, counts: true };
-        self.make_live(issued, purpose, request, &self.limits.sends(), is_trusted).await
+        let issued = Issued { live, code, sent_at: now, asker, phone, counts: true, means: wanted.means };
+        self.make_live(issued, wanted, &self.limits.sends(), is_trusted).await
     }
 
     /// Makes the code of a test number live: no text, so no limits of texts.
-    pub async fn issue_test(
-        &self,
-        tester: &TestPhone,
-        purpose: &Purpose,
-        request: Option<&str>,
-    ) -> Result<Issue, StoreError> {
+    pub async fn issue_test(&self, tester: &TestPhone, wanted: &Wanted<'_>) -> Result<Issue, StoreError> {
         let now = self.items.table.world.now();
         let live = Live {
             challenge_id: self.items.table.world.new_id(),
@@ -184,15 +192,14 @@ impl Codes {
         };
         let (phone, code) = (tester.phone.clone(), tester.code.clone());
         let asker = Asker::Stranger;
-        let issued = Issued { live, code, sent_at: now, asker, phone, counts: false };
-        self.make_live(issued, purpose, request, &[], false).await
+        let issued = Issued { live, code, sent_at: now, asker, phone, counts: false, means: None };
+        self.make_live(issued, wanted, &[], false).await
     }
 
     async fn make_live(
         &self,
         issued: Issued,
-        purpose: &Purpose,
-        request: Option<&str>,
+        Wanted { purpose, request, .. }: &Wanted<'_>,
         windows: &[Window],
         is_trusted: bool,
     ) -> Result<Issue, StoreError> {
@@ -219,7 +226,10 @@ impl Codes {
         if !issued.counts {
             live.insert(HANDED_OVER.to_owned(), AttributeValue::Bool(true));
         }
-        if let Some(request) = request {
+        if let Some(means) = issued.means {
+            live.insert("means".to_owned(), string(means.name()));
+        }
+        if let Some(request) = *request {
             live.insert("request_key".to_owned(), string(request));
             update = update
                 .only_if(format!(
@@ -246,7 +256,7 @@ impl Codes {
 
         let times = register.read(&item);
         let live = LiveCode(&item);
-        if request.is_some() && live.string("request_key") == request && live.expires_at() > now {
+        if request.is_some() && live.string("request_key") == *request && live.expires_at() > now {
             let cooldown = self.limits.cooldown.full_until(&times, now).filter(|_| issued.counts);
             match (live.get(HANDED_OVER), cooldown) {
                 (Some(_), _) => {
@@ -379,7 +389,10 @@ impl Codes {
                     pepper_entry: live.pepper_entry(&self.pepper),
                     hash: live.hash(),
                     attempts: live.number("attempts"),
-                    sent_at: Timestamp::from_millis(live.number("sent_at")),
+                    means: live
+                        .string("means")
+                        .and_then(Means::of)
+                        .filter(|_| read_number(&item, CREDITED_ON) != Some(now.day())),
                 })
             }
             Written::Refused(item) => {
@@ -416,11 +429,11 @@ impl Codes {
 
     /// Compares a counted guess.
     pub fn compare(&self, counted: CountedGuess, guess: &OneTimeCode) -> Guess {
-        let CountedGuess { asker, phone, purpose, pepper_entry, hash, attempts, sent_at } = counted;
+        let CountedGuess { asker, phone, purpose, pepper_entry, hash, attempts, means } = counted;
         tracing::debug!("a guess is compared");
         let entry = self.pepper.entry(&pepper_entry);
         if entry.is_some_and(|entry| entry.is_code(&hash, &phone, &purpose, guess)) {
-            return Guess::Right(Proof { asker, phone, sent_at, hash });
+            return Guess::Right(Proof { asker, phone, means, hash });
         }
         let max = self.limits.max_attempts;
         Guess::Wrong((max > 0).then(|| u32::try_from(i64::from(max) - attempts).unwrap_or(0)))
@@ -440,6 +453,10 @@ impl Codes {
         let update = match proof.asker {
             Asker::Stranger => update,
             Asker::Known => update.assign(ENTERED_AT, number(now.millis())),
+        };
+        let update = match proof.means {
+            Some(_) => update.assign(CREDITED_ON, number(now.day())),
+            None => update,
         };
         self.guesses().shift_out(update).remove("live_code").remove("last_code")
     }

@@ -26,24 +26,25 @@
 //! last two indexes are as small as what they list.
 //!
 //! The codes table, whose items end by its TTL, has a key `pk`, too: [`codes`],
-//! [`counters`], [`guard`], [`idempotency`], [`stats`]. The sessions table is
+//! [`counters`], [`day_texts`], [`guard`], [`idempotency`], [`proofs`], [`stats`]. The sessions table is
 //! described in [`sessions`].
 
 pub mod avatars;
 pub mod codes;
 pub mod counters;
+pub mod day_texts;
 pub mod guard;
 pub mod idempotency;
 pub mod invites;
 mod keys;
 pub mod keyset;
 mod phone_items;
+pub mod proofs;
 pub mod referrals;
 mod register;
 pub mod rolls;
 pub mod sessions;
 pub mod stats;
-pub mod tally;
 pub mod users;
 
 use crate::base::config::{self, Parameter};

@@ -34,6 +34,10 @@ const CODES: [&str; 2] = ["live_code", "last_code"];
 /// devices.
 pub(super) const ENTERED_AT: &str = "entered_at";
 
+/// On which day, since 1970, a code gave its places credit last: an attribute of the
+/// register of strangers.
+pub(super) const CREDITED_ON: &str = "credited_on";
+
 /// The items of all phones, two each: one a register.
 pub(super) struct PhoneItems {
     pub(super) table: Table,
@@ -118,11 +122,14 @@ impl PhoneItems {
 /// that was asked for last.
 fn merged(items: impl Iterator<Item = Item>) -> Item {
     let mut merged = Item::new();
-    let (mut ttl, mut asked_at, mut entered_at) = (0, i64::MIN, None);
+    let (mut ttl, mut asked_at) = (0, i64::MIN);
+    let mut latest = [(ENTERED_AT, None), (CREDITED_ON, None)];
     let mut times = [("t", Vec::new()), ("g", Vec::new())];
     for item in items {
         ttl = ttl.max(read_number(&item, TTL).unwrap_or_default());
-        entered_at = entered_at.max(read_number(&item, ENTERED_AT));
+        for (name, at) in &mut latest {
+            *at = (*at).max(read_number(&item, name));
+        }
         for (prefix, times) in &mut times {
             times.extend(
                 item.keys().filter(|name| is_time(name, prefix)).filter_map(|name| read_number(&item, name)),
@@ -145,7 +152,8 @@ fn merged(items: impl Iterator<Item = Item>) -> Item {
         merged.extend((1..).zip(times).map(|(n, time)| (format!("{prefix}{n}"), number(time))));
     }
     merged.insert(TTL.to_owned(), number(ttl));
-    merged.extend(entered_at.map(|at| (ENTERED_AT.to_owned(), number(at))));
+    let latest = latest.into_iter().filter_map(|(name, at)| Some((name.to_owned(), number(at?))));
+    merged.extend(latest);
     merged
 }
 

@@ -2,26 +2,28 @@
 //! an item takes 1,000 writes a second.
 //!
 //! What is *made* (sign-ups, referrals) is counted in the transaction that makes
-//! it, exactly. What is *sent* (texts, codes entered) is counted apart, and
-//! fails nothing else. They are items of their own, so that the one never meets
+//! it, exactly. Codes that are entered are counted apart, and fail nothing else; texts
+//! are those of [`day_texts`]. They are items of their own, so that the one never meets
 //! the other's transactions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use rand::RngExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::base::afterwards::Afterwards;
 use crate::base::config;
 use crate::base::error::Chain;
-use crate::base::world::Date;
+use crate::base::world::{Date, Timestamp};
 use crate::cloud::error::StoreError;
-use crate::cloud::items::{TTL, number, read, string};
+use crate::cloud::items::{TTL, number, read, read_number, string};
 use crate::cloud::setup::Setup;
 use crate::cloud::table::Table;
 use crate::cloud::writes::Write;
 use crate::domain::limits::DAY;
-use crate::tables::guard::TextFate;
+use crate::tables::day_texts;
 
 /// How many items a day's numbers of one kind are spread over.
 const SHARDS: u32 = 8;
@@ -30,7 +32,10 @@ const SHARDS: u32 = 8;
 pub const KEPT: u16 = 90;
 
 /// The numbers of all days.
-pub struct Stats(Table);
+pub struct Stats {
+    table: Arc<Table>,
+    afterwards: Arc<Afterwards>,
+}
 
 /// What a transaction makes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -69,59 +74,68 @@ struct Shard {
 impl Stats {
     /// Those of the deployment.
     pub fn new(setup: &Setup) -> Self {
-        Self(Table::new(setup, config::CODES_TABLE))
+        let table = Arc::new(Table::new(setup, config::CODES_TABLE));
+        Self { table, afterwards: Arc::clone(&setup.afterwards) }
     }
 
     /// Counts what a transaction makes, as part of it.
     pub fn made(&self, made: Made) -> Write {
-        self.today("made").add("sign_ups", made.sign_up.into()).add("referrals", made.referral.into())
+        today(&self.table, "made").add("sign_ups", made.sign_up.into()).add("referrals", made.referral.into())
     }
 
-    /// Counts what became of a text. What could not be counted is logged.
-    pub async fn count(&self, fate: TextFate) {
-        let (name, change) = match fate {
-            TextFate::Sent => ("codes_texted", 1),
-            TextFate::NotSent => ("codes_texted", -1),
-            TextFate::Entered => ("codes_entered", 1),
+    /// Counts that the code of a text was entered: in Lambda after the answer. What
+    /// could not be counted is logged.
+    pub async fn entered(&self) {
+        let (table, update) = (Arc::clone(&self.table), today(&self.table, "sent").add("codes_entered", 1));
+        let count = async move {
+            if let Err(error) = table.send(update).await {
+                tracing::warn!(cause = %Chain(&error), "a code that was entered was not counted");
+            }
         };
-        if let Err(error) = self.0.send(self.today("sent").add(name, change)).await {
-            tracing::warn!(cause = %Chain(&error), "{name} was not counted");
-        }
-    }
-
-    /// Numbers of one kind, of today.
-    fn today(&self, kind: &str) -> Write {
-        let now = self.0.world.now();
-        let (today, shard) = (Date::of(now), self.0.world.rng().random_range(0..SHARDS));
-        self.0
-            .update(key(kind, today, shard))
-            .assign("date", string(today.to_string()))
-            .assign(TTL, number(now.plus_seconds((i64::from(KEPT) + 1) * DAY).seconds()))
+        self.afterwards.run(count).await;
     }
 
     /// The last `days` days, today first; a day without any numbers is all
     /// zeros. Read at once, whatever the number of days.
     pub async fn last(&self, days: u16) -> Result<Vec<(Date, Numbers)>, StoreError> {
-        let today = Date::of(self.0.world.now());
+        let now = self.table.world.now();
+        let today = Date::of(now);
         let dates: Vec<_> = (0..days).map(|back| today.before(back)).collect();
+        let of_day = |back: u16| day_texts::key_of_day(Timestamp::of_day(now.day() - i64::from(back)));
+        let texts: HashMap<_, _> = (0..days).map(of_day).zip(&dates).collect();
         let keys = dates
             .iter()
             .flat_map(|date| ["made", "sent"].map(|kind| (kind, *date)))
             .flat_map(|(kind, date)| (0..SHARDS).map(move |shard| key(kind, date, shard)));
-        let items = self.0.get_all(keys.collect()).await?;
+        let items = self.table.get_all(keys.chain(texts.keys().cloned()).collect()).await?;
 
         let mut sums = BTreeMap::<String, Numbers>::new();
         for item in items {
+            let date = item.get("pk").and_then(|key| texts.get(key.as_s().ok()?));
+            if let Some(date) = date {
+                let codes = read_number(&item, day_texts::CODES).unwrap_or_default();
+                sums.entry(date.to_string()).or_default().codes_texted += codes;
+                continue;
+            }
             let shard: Shard = read(item)?;
             let sum = sums.entry(shard.date).or_default();
             sum.sign_ups += shard.numbers.sign_ups;
-            sum.codes_texted += shard.numbers.codes_texted;
             sum.codes_entered += shard.numbers.codes_entered;
             sum.referrals += shard.numbers.referrals;
         }
         let of = |date: Date| (date, sums.get(&date.to_string()).copied().unwrap_or_default());
         Ok(dates.into_iter().map(of).collect())
     }
+}
+
+/// Numbers of one kind, of today.
+fn today(table: &Table, kind: &str) -> Write {
+    let now = table.world.now();
+    let (today, shard) = (Date::of(now), table.world.rng().random_range(0..SHARDS));
+    table
+        .update(key(kind, today, shard))
+        .assign("date", string(today.to_string()))
+        .assign(TTL, number(now.plus_seconds((i64::from(KEPT) + 1) * DAY).seconds()))
 }
 
 fn key(kind: &str, date: Date, shard: u32) -> String {

@@ -5,10 +5,9 @@ use futures_util::future::BoxFuture;
 use crate::access::limits::limit::{Limit, Verdict};
 use crate::access::trust::Trust;
 use crate::cloud::error::StoreError;
-use crate::domain::code::Purpose;
 use crate::domain::phone::Phone;
 use crate::domain::phone_lists::TestPhone;
-use crate::tables::codes::{Codes, Issue, Issued, Live};
+use crate::tables::codes::{Codes, Issue, Issued, Live, Wanted};
 
 /// That the phone may have one more code: the cooldown, and how many it had.
 /// Taking it makes the code live.
@@ -17,22 +16,20 @@ pub struct CodeAllowance<'a> {
     trust: Trust,
     phone: &'a Phone,
     tester: Option<&'a TestPhone>,
-    purpose: Purpose,
-    request: Option<&'a str>,
+    wanted: Wanted<'a>,
     asked: OnceLock<Issue>,
 }
 
 impl<'a> CodeAllowance<'a> {
-    /// For `phone`, which may be a test number; `request` names the request.
+    /// For `phone`, which may be a test number.
     pub const fn new(
         codes: &'a Codes,
         trust: Trust,
         phone: &'a Phone,
         tester: Option<&'a TestPhone>,
-        purpose: Purpose,
-        request: Option<&'a str>,
+        wanted: Wanted<'a>,
     ) -> Self {
-        Self { codes, trust, phone, tester, purpose, request, asked: OnceLock::new() }
+        Self { codes, trust, phone, tester, wanted, asked: OnceLock::new() }
     }
 
     /// The code that was made live; none where nothing was.
@@ -56,10 +53,10 @@ impl Limit for CodeAllowance<'_> {
     fn take(&self) -> BoxFuture<'_, Verdict> {
         Box::pin(async {
             let asked = if let Some(tester) = self.tester {
-                self.codes.issue_test(tester, &self.purpose, self.request).await
+                self.codes.issue_test(tester, &self.wanted).await
             } else {
                 let asker = (self.trust.asker(), self.trust == Trust::Full);
-                self.codes.issue(asker, self.phone.clone(), &self.purpose, self.request).await
+                self.codes.issue(asker, self.phone.clone(), &self.wanted).await
             };
             match asked.map(|asked| self.asked.get_or_init(|| asked)) {
                 Ok(Issue::Issued(_)) => Verdict::Granted,

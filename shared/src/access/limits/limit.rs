@@ -19,6 +19,18 @@ pub trait Limit: Sync {
     fn give_back(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async { Ok(()) })
     }
+
+    /// Whether what it counts is everybody's: it is not asked while another limit is
+    /// known to refuse, so that a flood does not write to one item for each of its
+    /// requests.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    /// Whether this instance saw it refuse in the last second.
+    fn refused_lately(&self) -> bool {
+        false
+    }
 }
 
 /// What a limit says of a request, the weightiest last.
@@ -28,6 +40,8 @@ pub enum Verdict {
     Granted,
     /// There is nothing here to grant.
     Nothing(Problem),
+    /// A proof would let it pass.
+    StepUp,
     /// The limit is met.
     Met(LimitMet),
     /// The same request was answered before: it takes nothing more.
@@ -48,6 +62,8 @@ pub enum Passed {
     Granted,
     /// It was answered before; whatever was taken for it is given back.
     Repeated,
+    /// Nothing but a proof is missing; whatever was taken for it is given back.
+    StepUp,
     /// Whatever was taken for it is given back, and it is asked anew, with no more
     /// trust than that.
     Less(Trust),
@@ -60,7 +76,14 @@ pub enum Passed {
 /// # Errors
 /// What stands in the way; then nothing stays taken.
 pub async fn take(limits: &[&dyn Limit], now: Timestamp) -> Result<Passed, Problem> {
-    let verdicts = join_all(limits.iter().map(|limit| limit.take())).await;
+    let is_refused = limits.iter().any(|limit| limit.refused_lately());
+    let (asked, spared): (Vec<&&dyn Limit>, Vec<&&dyn Limit>) =
+        limits.iter().partition(|limit| !is_refused || !limit.is_shared() || limit.refused_lately());
+    let mut verdicts = join_all(asked.iter().map(|limit| limit.take())).await;
+    if verdicts.iter().all(|verdict| matches!(verdict, Verdict::Granted)) {
+        // What was seen is over by now.
+        verdicts.extend(join_all(spared.iter().map(|limit| limit.take())).await);
+    }
     let judged = judge(verdicts, now);
     if matches!(judged, Ok(Passed::Granted)) {
         return judged;
@@ -88,12 +111,13 @@ pub async fn give_back(limits: &[&dyn Limit]) -> bool {
 }
 
 fn judge(verdicts: Vec<Verdict>, now: Timestamp) -> Result<Passed, Problem> {
-    let (mut nothing, mut met, mut is_repeated) = (None, None::<LimitMet>, false);
+    let (mut nothing, mut met, mut is_repeated, mut steps_up) = (None, None::<LimitMet>, false, false);
     let (mut begun, mut less, mut stopped) = (None, None::<Trust>, None::<Problem>);
     for verdict in verdicts {
         match verdict {
             Verdict::Granted => {}
             Verdict::Nothing(problem) => nothing = nothing.or(Some(problem)),
+            Verdict::StepUp => steps_up = true,
             Verdict::Met(limit) => met = met.filter(|other| other.until >= limit.until).or(Some(limit)),
             Verdict::Repeated => is_repeated = true,
             Verdict::Begun(until) => begun = Some(until),
@@ -116,6 +140,7 @@ fn judge(verdicts: Vec<Verdict>, now: Timestamp) -> Result<Passed, Problem> {
         (true, ..) => Ok(Passed::Repeated),
         (_, Some(limit), _) => Err(Problem::limited(limit, now)),
         (_, _, Some(problem)) => Err(problem),
+        (_, None, None) if steps_up => Ok(Passed::StepUp),
         (_, None, None) => Ok(Passed::Granted),
     }
 }
@@ -141,6 +166,13 @@ mod tests {
         let two = vec![met(LimitOf::Cooldown, 1_000), met(LimitOf::Address, 2_000)];
         assert_eq!(code(two), Err(Code::TooManyRequests), "wherever it stands");
         assert_eq!(code(vec![met(LimitOf::Address, 1), Verdict::Repeated, nothing()]), Ok(Passed::Repeated));
+        assert_eq!(code(vec![Verdict::StepUp, Verdict::Granted]), Ok(Passed::StepUp));
+        assert_eq!(code(vec![Verdict::StepUp, Verdict::Repeated]), Ok(Passed::Repeated));
+        assert_eq!(
+            code(vec![Verdict::StepUp, met(LimitOf::Day, 9)]),
+            Err(Code::TextsPaused),
+            "nothing helps"
+        );
         assert_eq!(code(vec![Verdict::Repeated, stopped()]), Err(Code::IdempotencyMismatch));
         let begun = || Verdict::Begun(Timestamp::from_millis(1));
         assert_eq!(code(vec![begun(), met(LimitOf::Day, 9), nothing()]), Err(Code::OutcomeUnknown));

@@ -3,49 +3,57 @@ use std::sync::OnceLock;
 use futures_util::future::BoxFuture;
 
 use crate::access::limits::limit::{Limit, Verdict};
-use crate::base::world::Timestamp;
 use crate::cloud::error::StoreError;
+use crate::domain::credit::Means;
 use crate::domain::phone::Phone;
-use crate::domain::pumping::Place;
-use crate::tables::guard::{Guard, PlaceState};
+use crate::tables::guard::{Guard, Stand, Taken};
 
-/// That the places of a number do not look pumped. It takes nothing; on the way
-/// back it pauses the place that does.
-pub struct OpenPlace<'a> {
+/// One text of each place of a number; or, by a proof, one of its block's second
+/// stock.
+pub struct PlaceAllowance<'a> {
     guard: &'a Guard,
     phone: Option<&'a Phone>,
-    pumped: OnceLock<(Place, Timestamp)>,
+    means: Means,
+    taken: OnceLock<Taken>,
 }
 
-impl<'a> OpenPlace<'a> {
-    /// Of `phone`; of none, where nothing is texted.
-    pub const fn new(guard: &'a Guard, phone: Option<&'a Phone>) -> Self {
-        Self { guard, phone, pumped: OnceLock::new() }
+impl<'a> PlaceAllowance<'a> {
+    /// Of `phone`; of none, where nothing is texted that the guard watches.
+    pub const fn new(guard: &'a Guard, phone: Option<&'a Phone>, means: Means) -> Self {
+        Self { guard, phone, means, taken: OnceLock::new() }
     }
 }
 
-impl Limit for OpenPlace<'_> {
+impl Limit for PlaceAllowance<'_> {
     fn take(&self) -> BoxFuture<'_, Verdict> {
         Box::pin(async {
             let Some(phone) = self.phone else { return Verdict::Granted };
-            match self.guard.judge(phone).await {
-                Ok(PlaceState::Open) => Verdict::Granted,
-                Ok(PlaceState::Paused(limit)) => Verdict::Met(limit),
-                Ok(PlaceState::Pumped(place, limit)) => {
-                    let _ = self.pumped.set((place, limit.until));
-                    Verdict::Met(limit)
-                }
+            let (stand, taken) = self.guard.take(phone, self.means).await;
+            let _ = self.taken.set(taken);
+            match stand {
+                Ok(Stand::Open) => Verdict::Granted,
+                Ok(Stand::ProofRequired) => Verdict::StepUp,
+                Ok(Stand::Paused(limit)) => Verdict::Met(limit),
                 Err(error) => Verdict::Stopped(error.into()),
             }
         })
     }
 
+    /// Closes the block as well, where it was found spent.
     fn give_back(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async {
-            match self.pumped.get() {
-                Some((place, until)) => self.guard.pause(place, *until).await,
+            match self.taken.get() {
+                Some(taken) => self.guard.give_back(taken).await,
                 None => Ok(()),
             }
         })
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    fn refused_lately(&self) -> bool {
+        self.phone.is_some_and(|phone| self.guard.refused_lately(phone, self.means))
     }
 }

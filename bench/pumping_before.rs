@@ -1,4 +1,5 @@
-//! The guard against SMS pumping: somebody who earns from texts to numbers of
+//! The guard against SMS pumping that stood before earned credit, to be compared with
+//! it: somebody who earns from texts to numbers of
 //! their own asks for many codes and enters none.
 //!
 //! Texts and entered codes are counted in buckets of time, per *place*: a
@@ -9,9 +10,9 @@
 
 use std::ops::Range;
 
-use crate::base::world::Timestamp;
-use crate::domain::limits::HOUR;
-use crate::domain::phone::Phone;
+use latchkey::base::world::Timestamp;
+use latchkey::domain::limits::HOUR;
+use latchkey::domain::phone::Phone;
 
 /// Into how many buckets the life of a code is cut: a text is judged at most a
 /// tenth of it late.
@@ -117,59 +118,5 @@ impl Pumping {
         #[expect(clippy::cast_precision_loss, reason = "counts of an hour are far below 2^52")]
         let too_few = (entered as f64) < self.min_ratio * sent as f64;
         sent >= place.min_sends && too_few
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const PUMPING: Pumping =
-        Pumping { min_prefix: 30, min_country: 1_000, min_ratio: 0.1, pause: 3_600, code_ttl: 300 };
-
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_millis(seconds * 1_000)
-    }
-
-    #[test]
-    fn only_texts_of_an_hour_that_can_be_entered_no_more_are_judged() {
-        let pumping = PUMPING;
-        let place = Place { name: String::new(), min_sends: 30 };
-        let sent = |number, sent, entered| Bucket { number, sent, entered };
-        let judge = |seconds, of: Bucket| pumping.is_pumped(&place, [of], Timestamp::default(), at(seconds));
-        let first = pumping.bucket(at(36_000));
-        assert!(!judge(36_000, sent(first, 1_000, 0)), "just sent");
-        assert!(!judge(36_329, sent(first, 1_000, 0)), "the youngest of them can still be entered");
-        assert!(judge(36_330, sent(first, 30, 0)));
-        assert!(judge(36_330, sent(first, 30, 2)));
-        assert!(!judge(36_330, sent(first, 30, 3)), "a tenth was entered");
-        assert!(!judge(36_330, sent(first, 29, 0)), "too few to judge");
-        assert!(judge(36_300 + 3_629, sent(first, 30, 0)));
-        assert!(!judge(36_300 + 3_630, sent(first, 30, 0)), "an hour ago");
-        assert!(!pumping.is_pumped(&place, [sent(first, 30, 0)], at(36_030), at(36_330)), "judged before");
-    }
-
-    #[test]
-    fn every_judged_bucket_is_in_an_hour_that_is_read() {
-        for ttl in [30, 31, 300, 3_600] {
-            let pumping = Pumping { code_ttl: ttl, ..PUMPING };
-            for now in (1_000_000..1_010_000).step_by(7).map(at) {
-                let hours = pumping.hours(now);
-                assert!(hours.end - hours.start <= 2, "{ttl}");
-                assert!(pumping.judged(now).all(|bucket| hours.contains(&pumping.hour_of(bucket))), "{ttl}");
-            }
-        }
-    }
-
-    #[test]
-    fn places_are_watched_where_their_minimum_is_on() {
-        let phone = Phone::parse("+79001234567", "RU".parse().unwrap()).unwrap();
-        let names = |min_prefix, min_country| {
-            let pumping = Pumping { min_prefix, min_country, ..PUMPING };
-            pumping.places(&phone).into_iter().map(|place| place.name).collect::<Vec<_>>()
-        };
-        assert_eq!(names(30, 1_000), ["prefix#+7900123", "country#RU"]);
-        assert_eq!(names(0, 1_000), ["country#RU"]);
-        assert!(names(0, 0).is_empty());
     }
 }
