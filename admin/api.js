@@ -3,6 +3,8 @@
 // the device is known by, which signs nobody in, stays in localStorage: so strangers who
 // know an admin's number cannot use up the admin's codes.
 
+import { solve } from "./proof.js";
+
 // This file is …/admin/<version>/api.js, with or without a stage before it.
 const BASE = new URL("../../", import.meta.url);
 const KEY = "latchkey.refresh_token";
@@ -189,9 +191,20 @@ function knownDevice() {
   return device_token ? { device_token } : {};
 }
 
-/** Texts a code to a phone as a person of `locale` typed it. */
-export function askForCode(phone, locale) {
-  return send("POST", "v1/auth/code", { body: { phone, locale, ...knownDevice() } });
+/**
+ * Texts a code to a phone as a person of `locale` typed it. Where a proof of work is
+ * needed, tells `proving`, makes it, and asks again.
+ */
+export async function askForCode(phone, locale, proving) {
+  const ask = (proof) => send("POST", "v1/auth/code", { body: { phone, locale, ...knownDevice(), ...proof } });
+  try {
+    return await ask();
+  } catch (failure) {
+    if (failure.code !== "proof_required" || !crypto.subtle) throw failure;
+    proving();
+    const proof = await solve(failure.problem.challenge);
+    return ask({ proof });
+  }
 }
 
 /** A key for one request that may have to be repeated. */
@@ -233,6 +246,9 @@ export const listReferrals = (id, parameters, signal) =>
 export const listSessions = (id, signal) => call("GET", `${user(id)}/sessions`, { signal });
 export const revokeSession = (id, session) =>
   call("DELETE", `${user(id)}/sessions/${encodeURIComponent(session)}`);
+
+export const guard = (parameters, signal) => call("GET", `v1/guard${query(parameters)}`, { signal });
+export const openPlace = (place) => call("DELETE", `v1/guard/${encodeURIComponent(place)}`);
 
 /** Removes an account. That it is gone already is as good. */
 export async function deleteUser(id) {

@@ -4,6 +4,7 @@
 import * as api from "./api.js";
 import { h, icon } from "./dom.js";
 import { during, notice, once, say } from "./feedback.js";
+import { guard } from "./guard.js";
 import { person } from "./person.js";
 import { signIn } from "./signin.js";
 import * as list from "./users.js";
@@ -45,6 +46,7 @@ function due(signal) {
   const [path, query] = location.hash.slice(1).split("?");
   const id = path.match(/^\/users\/([^/]+)$/)?.[1];
   const context = { me, signal, go, query: new URLSearchParams(query) };
+  if (path === "/guard") return guard(context);
   return id ? person({ ...context, id: decoded(id) }) : list.users(context);
 }
 
@@ -132,18 +134,25 @@ function frame() {
   );
   const out = h("button", { type: "button", class: "quiet", onclick: () => once(out, leave) }, t("sign_out"));
   return [
-    h("a", { class: "skip", href: "#main", onclick: skip }, t("users")),
+    h("a", { class: "skip", href: "#main", onclick: skip }, page.title),
     h(
       "a",
       { class: "brand", href: "#/users" },
       icon("M9 16a4 4 0 1 1 0-8 4 4 0 0 1 0 8m4-4h8v3.5M17 12v2.5"),
       h("span", {}, "Latchkey"),
     ),
+    me && me.role !== "user" && api.hasSession() && pages(),
     h("div", { class: "languages", role: "group", "aria-label": t("language") }, languages),
     ...(me && api.hasSession()
       ? [h("span", { class: "me muted" }, h("span", { class: "unseen" }, t("you_are", { phone: "" })), me.phone), out]
       : []),
-  ];
+  ].filter(Boolean);
+}
+
+function pages() {
+  const at = location.hash.startsWith("#/guard") ? "guard" : "users";
+  const links = ["users", "guard"].map((name) => h("a", { href: `#/${name}`, "aria-current": name === at && "true" }, t(name)));
+  return h("nav", { "aria-label": t("pages") }, links);
 }
 
 /** To the page itself, without another address. */

@@ -10,6 +10,9 @@ let phone = "";
 let challenge = null;
 let resendAt = 0;
 
+// Shows the code's step of the page that is there: another, if the language was changed meanwhile.
+let showCode;
+
 /** The page; `entered(user)` is told who signed in, `why` is said at the top. */
 export function signIn({ entered, why }) {
   const place = h("div", { class: "narrow" });
@@ -17,10 +20,13 @@ export function signIn({ entered, why }) {
     place.replaceChildren(...step());
     place.querySelector("input").focus();
   };
+  showCode = () => show(codeStep);
 
-  const askForCode = async () => {
-    challenge = await api.askForCode(phone, language());
+  const askForCode = async (problem) => {
+    const proving = () => problem.replaceChildren(h("p", { class: "muted", role: "status" }, t("proving")));
+    challenge = await api.askForCode(phone, language(), proving);
     resendAt = Date.now() + challenge.resend_in * 1_000;
+    why = null;
   };
 
   const phoneStep = () => {
@@ -40,9 +46,8 @@ export function signIn({ entered, why }) {
       why ? h("p", { class: "notice", role: "alert" }, why) : null,
       form(input, problem, send, async () => {
         phone = input.value.trim();
-        await askForCode();
-        why = null;
-        show(codeStep);
+        await askForCode(problem);
+        showCode();
       }, [field(t("phone"), input, t("phone_hint"))]),
     ].filter(Boolean);
   };
@@ -68,8 +73,8 @@ export function signIn({ entered, why }) {
       onclick: () =>
         once(again, async () => {
           try {
-            await askForCode();
-            show(codeStep);
+            await askForCode(problem);
+            showCode();
             say(t("code_resent"));
           } catch (failure) {
             problem.replaceChildren(notice(failure));

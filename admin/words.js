@@ -78,6 +78,36 @@ const WORDS = {
     chart: "{name}, {days}: {total} in all, {most} at most, on {day}; {today} today.",
     chart_codes: "Codes, {days}: {texted} texted, {entered} entered; today {texted_today} texted, {entered_today} entered.",
 
+    guard: "Guard",
+    pages: "Pages",
+    proving: "Working out a proof that this is no robot. It takes some seconds.",
+    texts_today: "Texts today (UTC)",
+    texts_to_strangers: "Of these, to unknown devices",
+    texts_by_proof: "Of these, by proof of work",
+    of_most: "of {most}",
+    guard_off: "The guard is off: GuardStocks is 0.",
+    places: "Short and paused numbers",
+    no_places: "All numbers have texts.",
+    no_country: "Numbers of no country",
+    width_block: "Block: all but the last four digits",
+    width_range: "Range: all but the last six digits",
+    width_country: "Country",
+    state_proof_required: "Asks for a proof",
+    state_paused: "Paused",
+    reason_unentered: "More texts were sent than codes were entered.",
+    reason_spent: "Its texts are used up, and few codes were entered.",
+    reason_spent_before: "It was used up on days before.",
+    reason_full: "It has had all the texts of a day.",
+    place_left: ["{count} text left", "{count} texts left"],
+    place_proofs: ["{count} by proof", "{count} by proof"],
+    place_sent: ["{count} sent today", "{count} sent today"],
+    place_opens: "opens {when}",
+    open: "Open",
+    open_place: "Open {place}",
+    open_title: "Open {place}?",
+    open_text: "Whoever asks there is texted again, and what was remembered of the days before is forgotten.",
+    opened: "{place} is open.",
+
     back: "Users",
     person: "Person",
     about: "Profile",
@@ -152,6 +182,7 @@ const WORDS = {
       invalid_token: "You were signed out. Sign in again.",
       session_ended: "You were signed out. Sign in again.",
       invalid_refresh_token: "You were signed out. Sign in again.",
+      proof_required: "A text to this number takes a proof of work, which failed. Try again.",
       forbidden: "You have no rights to do this.",
       account_banned: "This account is banned.",
       not_found: "There is nothing here.",
@@ -258,6 +289,36 @@ const WORDS = {
     chart: "{name}, {days}: всего {total}, больше всего — {most}, {day}; сегодня {today}.",
     chart_codes: "Коды, {days}: отправлено {texted}, введено {entered}; сегодня отправлено {texted_today}, введено {entered_today}.",
 
+    guard: "Защита",
+    pages: "Разделы",
+    proving: "Подтверждаем, что вы не робот. Это займёт несколько секунд.",
+    texts_today: "SMS сегодня (UTC)",
+    texts_to_strangers: "Из них незнакомым устройствам",
+    texts_by_proof: "Из них за вычисления",
+    of_most: "из {most}",
+    guard_off: "Защита выключена: GuardStocks равен 0.",
+    places: "Номера, где SMS кончились",
+    no_places: "SMS хватает всем номерам.",
+    no_country: "Номера без страны",
+    width_block: "Блок: все цифры, кроме последних четырёх",
+    width_range: "Диапазон: все цифры, кроме последних шести",
+    width_country: "Страна",
+    state_proof_required: "Нужны вычисления",
+    state_paused: "Приостановлены",
+    reason_unentered: "SMS отправлено больше, чем введено кодов.",
+    reason_spent: "SMS исчерпаны, а кодов введено мало.",
+    reason_spent_before: "SMS были исчерпаны в прошлые дни.",
+    reason_full: "Отправлено столько SMS, сколько положено на день.",
+    place_left: ["осталась {count} SMS", "осталось {count} SMS", "осталось {count} SMS"],
+    place_proofs: ["за вычисления — {count}", "за вычисления — {count}", "за вычисления — {count}"],
+    place_sent: ["сегодня отправлена {count}", "сегодня отправлено {count}", "сегодня отправлено {count}"],
+    place_opens: "откроется {when}",
+    open: "Открыть",
+    open_place: "Открыть {place}",
+    open_title: "Открыть {place}?",
+    open_text: "Там снова будут приходить SMS, а прошлые дни забудутся.",
+    opened: "Открыто: {place}.",
+
     back: "Пользователи",
     person: "Пользователь",
     about: "Профиль",
@@ -332,6 +393,7 @@ const WORDS = {
       invalid_token: "Сеанс завершён. Войдите ещё раз.",
       session_ended: "Сеанс завершён. Войдите ещё раз.",
       invalid_refresh_token: "Сеанс завершён. Войдите ещё раз.",
+      proof_required: "Чтобы отправить SMS на этот номер, нужны вычисления, и они не удались. Повторите.",
       forbidden: "На это у вас нет прав.",
       account_banned: "Этот аккаунт заблокирован.",
       not_found: "Здесь ничего нет.",
@@ -418,6 +480,11 @@ export function percent(value) {
 
 export function time(text) {
   return new Intl.DateTimeFormat(current, { dateStyle: "medium", timeStyle: "short" }).format(new Date(text));
+}
+
+/** A country by its two letters, or `none`. */
+export function country(code) {
+  return code === "none" ? t("no_country") : new Intl.DisplayNames(current, { type: "region" }).of(code);
 }
 
 /** A day that came as `2026-11-21`, wherever the reader is. */

@@ -6,7 +6,7 @@ import { createServer, request } from "node:http";
 import { after, before, describe, test } from "node:test";
 
 import { accessible, launch, open } from "./browser.mjs";
-import { ADMIN, phone, start } from "./gateway.mjs";
+import { ADMIN, GUARD, phone, start } from "./gateway.mjs";
 
 const WORDS = await words();
 const HOSTILE = `<img src=x onerror="globalThis.pwned=1">`;
@@ -172,6 +172,138 @@ describe("the admin panel", { concurrency: 3 }, () => {
     // The list knows it too, without asking.
     await page.goBack();
     await page.locator("a.row .banned").waitFor();
+  });
+
+  for (const locale of ["en", "ru"]) {
+    panel(`a proof that signing in takes is made by itself, ${locale}`, { variables: GUARD, width: "phone", locale }, async (page, gateway) => {
+      await gateway.flood("+7900000");
+      const asked = [];
+      await page.route("**/v1/auth/code", async (route) => {
+        const request = route.request().postDataJSON();
+        asked.push(request);
+        if (request.proof) {
+          await page.locator("form").getByText(WORDS[locale].proving).waitFor();
+          await accessible(page, "a proof under way");
+        }
+        await route.continue();
+      });
+      await enter(page, gateway);
+      await page.locator("a.row").first().waitFor();
+      assert.equal(asked.length, 2);
+      const { proof, ...rest } = asked[1];
+      assert.deepEqual(rest, asked[0]);
+      assert.ok(proof);
+    });
+  }
+
+  panel("who changes the language during a proof goes on in the other", { variables: GUARD }, async (page, gateway) => {
+    await gateway.flood("+7900000");
+    await page.route("**/v1/auth/code", async (route) => {
+      if (route.request().postDataJSON().proof) await page.getByRole("button", { name: "RU" }).click();
+      await route.continue();
+    });
+    await page.goto(`${gateway.url}/admin`);
+    await page.locator("input[name=phone]").fill(ADMIN);
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "Введите код" }).waitFor();
+  });
+
+  panel("a proof that is refused is told, and another try makes another", { variables: GUARD }, async (page, gateway) => {
+    await gateway.flood("+7900000");
+    let spoilt = 0;
+    await page.route("**/v1/auth/code", async (route) => {
+      const request = route.request().postDataJSON();
+      if (!request.proof || spoilt > 0) return route.continue();
+      spoilt += 1;
+      return route.continue({ postData: JSON.stringify({ ...request, proof: "e30=" }) });
+    });
+    await page.goto(`${gateway.url}/admin`);
+    await page.locator("input[name=phone]").fill(ADMIN);
+    await page.keyboard.press("Enter");
+    await page.getByText(WORDS.en.problems.proof_required).waitFor();
+    await page.keyboard.press("Enter");
+    await page.locator("input[name=code]").waitFor();
+  });
+
+  for (const [width, locale, colorScheme] of [
+    ["phone", "ru", "dark"],
+    ["desktop", "en", "light"],
+  ]) {
+    panel(`an admin sees where texts are short, and opens it: ${width}, ${locale}`, { variables: { ...GUARD, TEXTS_PER_DAY: "1000" }, width, locale, colorScheme }, async (page, gateway) => {
+      const say = WORDS[locale];
+      await enter(page, gateway, ADMIN, "#/guard");
+      await page.getByText(say.no_places).waitFor();
+      await accessible(page, "no short places");
+      await gateway.flood("+7913000");
+      await gateway.flood("+7914000");
+      await gateway.prove("+79140009001");
+      await gateway.prove("+79140009002");
+      await assert.rejects(gateway.ask("POST", "/v1/auth/code", { body: { phone: "+79140009003" } }), /texts_paused/);
+      await button(page, say.refresh).click();
+      const rows = page.locator(".lines > li");
+      await rows.nth(1).waitFor();
+      assert.equal(await rows.count(), 2);
+      const [short, paused] = [rows.filter({ hasText: "+7913000" }), rows.filter({ hasText: "+7914000" })];
+      await short.getByText(say.state_proof_required).waitFor();
+      await short.getByText(say.reason_unentered).waitFor();
+      await paused.getByText(say.state_paused).waitFor();
+      await paused.getByText(say.reason_spent, { exact: false }).waitFor();
+      assert.equal(await page.locator(".figure strong").first().textContent(), "15");
+      assert.equal(await page.locator("nav [aria-current]").textContent(), say.guard);
+      await accessible(page, "short places");
+
+      const open = paused.getByRole("button");
+      await tabTo(page, open);
+      await page.keyboard.press("Enter");
+      const dialog = page.getByRole("dialog", { name: say.open_title.replace("{place}", "+7914000…") });
+      await accessible(page, "a place to be opened");
+      await page.keyboard.press("Escape");
+      await dialog.waitFor({ state: "detached" });
+      assert.equal(await rows.count(), 2);
+      await page.keyboard.press("Enter");
+      await tabTo(page, dialog.getByRole("button", { name: say.open, exact: true }));
+      await page.keyboard.press("Enter");
+      await paused.waitFor({ state: "detached" });
+      await page.locator("h2:focus", { hasText: say.places }).waitFor();
+      await page.getByRole("status").getByText(say.opened.replace("{place}", "+7914000…")).waitFor();
+      await gateway.ask("POST", "/v1/auth/code", { body: { phone: "+79140009003" } });
+      await button(page, say.refresh).click();
+      await short.waitFor();
+      assert.equal(await rows.count(), 1);
+    });
+  }
+
+  panel("a moderator sees where texts are short, page by page, and opens nothing", { variables: GUARD }, async (page, gateway) => {
+    const [admin, alice] = [await gateway.signIn(ADMIN), await gateway.signIn(phone(1))];
+    await gateway.ask("PATCH", `/v1/users/${alice.user.id}`, { token: admin.access_token, body: { role: "moderator" } });
+    for (let block = 10; block < 24; block += 1) await gateway.flood(`+79${block}000`);
+    // The pages of a list that is fifty times as long.
+    await page.route("**/v1/guard*", (route) => route.continue({ url: route.request().url().replace("limit=50", "limit=1") }));
+    await enter(page, gateway, alice.user.phone);
+    await page.getByRole("link", { name: "Guard" }).click();
+    await page.locator("h1:focus", { hasText: "Guard" }).waitFor();
+    await page.getByText("12 shown").waitFor();
+    await button(page, "Show more").click();
+    await page.getByText("14 in all").waitFor();
+    await page.locator(".place:focus", { hasText: "+7922000" }).waitFor();
+    assert.deepEqual(await page.locator("main").getByRole("button").allTextContents(), [""], "to refresh it");
+    await page.getByRole("link", { name: "Users" }).click();
+    await page.getByText("2 in all").waitFor();
+  });
+
+  panel("a guard that is off says so, and a country has a name", {}, async (page, gateway) => {
+    await enter(page, gateway, ADMIN, "#/guard");
+    await page.getByText(WORDS.en.guard_off).waitFor();
+    const country = { width: "country", state: "proof_required", reason: "unentered", texts_left: 0, proofs_left: 0, texts_sent: 0, opens_at: "2026-11-27T00:00:00Z" };
+    await page.route("**/v1/guard*", async (route) => {
+      const answer = await route.fetch();
+      const items = ["none", "KZ"].map((of) => ({ ...country, of, place: `country-${of}` }));
+      await route.fulfill({ response: answer, json: { ...(await answer.json()), is_on: true, items } });
+    });
+    await button(page, "Refresh").click();
+    await button(page, "Open Kazakhstan").waitFor();
+    await button(page, "Open Numbers of no country").waitFor();
+    assert.equal(await page.getByText(WORDS.en.guard_off).count(), 0);
   });
 
   panel("a long list goes on to the end, and going back keeps the place", {}, async (page, gateway) => {

@@ -3,6 +3,11 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
+import { solve } from "../admin/proof.js";
+
+/** The guard as a deployment has it, with proofs that tests have the time for. */
+export const GUARD = { GUARD_STOCKS: "100", PROOF_COST: "1" };
+
 const BINARY = process.env.LATCHKEY ?? fileURLToPath(new URL("../target/debug/latchkey", import.meta.url));
 
 /** The number whose account is an admin's in every gateway started here. */
@@ -72,7 +77,23 @@ function client(url) {
     const texts = await ask("GET", `/local/messages?to=${encodeURIComponent(phone)}`);
     return texts.at(-1).body;
   };
-  return { ask, signIn, lastText };
+  /** Texts so many people of a block, the numbers that begin alike, and nobody enters a code. */
+  const flood = async (block, count = 6) => {
+    for (let number = 1; number <= count; number += 1) {
+      await ask("POST", "/v1/auth/code", { body: { phone: `${block}8${String(number).padStart(3, "0")}` } });
+    }
+  };
+  /** Texts a phone that is asked for a proof. */
+  const prove = async (phone) => {
+    const answer = await fetch(`${url}/v1/auth/code`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ phone }),
+    });
+    const proof = await solve((await answer.json()).challenge);
+    return ask("POST", "/v1/auth/code", { body: { phone, proof } });
+  };
+  return { ask, signIn, lastText, flood, prove };
 }
 
 /** The nth of many people. */

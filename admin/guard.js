@@ -1,0 +1,173 @@
+// The guard against pumping: what the day took of its texts, and where texts are
+// short or paused. An admin opens a place.
+
+import * as api from "./api.js";
+import { h, icon, svg } from "./dom.js";
+import { ask, during, notice, say, showMore } from "./feedback.js";
+import { country, number, t, time } from "./words.js";
+
+const PAGE = 50;
+
+// A page may be short or empty: so many are asked for until there is something to show.
+const SHORT_PAGES = 12;
+const ENOUGH = 20;
+
+export function guard({ me, signal, go }) {
+  const top = h("div", { class: "charts" }, [0, 1, 2].map(() => h("div", { class: "card chart skeleton", "aria-hidden": "true" })));
+  const list = h("ul", { class: "lines" });
+  const foot = h("div", { class: "foot" });
+  const heading = h("h2", { tabindex: "-1" }, t("places"));
+  const known = new Set();
+  let begun = false;
+  let cursor = null;
+
+  const more = async () => {
+    foot.replaceChildren();
+    let added = 0;
+    try {
+      for (let pages = 0; pages < SHORT_PAGES && added < ENOUGH; pages += 1) {
+        const page = await api.guard({ limit: PAGE, cursor }, signal);
+        if (!begun) top.replaceChildren(...figures(page));
+        begun = true;
+        cursor = page.cursor;
+        const fresh = page.items.filter(({ place }) => !known.has(place));
+        fresh.forEach(({ place }) => known.add(place));
+        list.append(...fresh.map((place) => line(place, me.role === "admin" && open)));
+        added += fresh.length;
+        if (cursor === null) break;
+      }
+      end();
+    } catch (failure) {
+      if (signal.aborted) return added;
+      if (!begun) top.replaceChildren();
+      foot.replaceChildren(notice(failure, more));
+    }
+    return added;
+  };
+
+  const end = () => {
+    const count = list.children.length;
+    if (cursor !== null) foot.replaceChildren(h("p", { class: "muted" }, t("shown", { count })), showMore(more, { list, foot }));
+    else foot.replaceChildren(count > 0 ? h("p", { class: "muted" }, t("shown_all", { count })) : nothing());
+  };
+
+  const open = async (place, row) => {
+    const name = named(place);
+    const done = await ask({
+      title: t("open_title", { place: name }),
+      text: t("open_text"),
+      action: t("open"),
+      run: () => api.openPlace(place.place),
+    });
+    if (!done) return;
+    row.remove();
+    end();
+    heading.focus();
+    say(t("opened", { place: name }));
+  };
+
+  const again = h(
+    "button",
+    {
+      type: "button",
+      class: "quiet",
+      "aria-label": t("refresh"),
+      title: t("refresh"),
+      onclick: () => go(location.hash, { anew: true }),
+    },
+    icon("M20 12a8 8 0 1 1-2.5-5.8M20 3v4.5h-4.5"),
+  );
+  during(more());
+  return {
+    title: t("guard"),
+    content: h(
+      "div",
+      { class: "stack" },
+      h("div", { class: "bar" }, h("h1", { tabindex: "-1" }, t("guard")), again),
+      h("section", { "aria-label": t("texts_today") }, top),
+      h("section", { class: "card" }, heading, h("div", { class: "stack tight" }, list, foot)),
+    ),
+  };
+}
+
+/** What the day took of its texts; above it, where that is so, that the guard is off. */
+function figures({ is_on, texts }) {
+  const cards = [
+    figure(t("texts_today"), texts.sent, texts.most),
+    figure(t("texts_to_strangers"), texts.to_strangers, texts.most_to_strangers),
+    figure(t("texts_by_proof"), texts.by_proof, texts.most_by_proof),
+  ];
+  return is_on ? cards : [h("p", { class: "card wide" }, t("guard_off")), ...cards];
+}
+
+/** How much of how much; what is not limited is not counted. */
+function figure(name, sent, most) {
+  const isLimited = most > 0;
+  const share =
+    isLimited &&
+    svg(
+      "svg",
+      { class: "share", viewBox: "0 0 100 1", preserveAspectRatio: "none", "aria-hidden": "true" },
+      svg("rect", { class: "none", width: 100, height: 1 }),
+      svg("rect", { class: "taken", width: Math.min(100, (100 * sent) / most), height: 1 }),
+    );
+  return h(
+    "div",
+    { class: "card chart" },
+    h(
+      "div",
+      {},
+      h("h2", {}, name),
+      h("p", { class: "figure" }, h("strong", {}, isLimited ? number(sent) : "–"), h("span", {}, isLimited ? t("of_most", { most }) : t("no_limit"))),
+    ),
+    share,
+  );
+}
+
+function named({ width, of }) {
+  return width === "country" ? country(of) : `${of}…`;
+}
+
+function line(place, open) {
+  const { width, state, reason, texts_left, proofs_left, texts_sent, opens_at } = place;
+  const left = [
+    t("place_left", { count: texts_left }),
+    ...(width === "block"
+      ? [t("place_proofs", { count: proofs_left }), t("place_sent", { count: texts_sent })]
+      : []),
+  ];
+  const button =
+    open &&
+    h(
+      "button",
+      { type: "button", class: "quiet", "aria-label": t("open_place", { place: named(place) }), onclick: () => open(place, row) },
+      t("open"),
+    );
+  const row = h(
+    "li",
+    {},
+    h(
+      "div",
+      { class: "place", tabindex: "-1" },
+      h(
+        "p",
+        { class: "device" },
+        h("span", { class: "phone" }, named(place)),
+        h("span", { class: `badge ${state === "paused" ? "banned" : "short"}` }, t(`state_${state}`)),
+      ),
+      h("p", { class: "muted" }, `${t(`width_${width}`)}. ${t(`reason_${reason}`)}`),
+      h("p", { class: "muted" }, [...left, t("place_opens", { when: time(opens_at) })].join(" · ")),
+    ),
+    button,
+  );
+  return row;
+}
+
+function nothing() {
+  return h(
+    "div",
+    { class: "empty" },
+    icon("M12 3l7 3v5c0 5-3 8-7 10-4-2-7-5-7-10V6zM9 12l2.5 2.5L16 10"),
+    h("p", {}, t("no_places")),
+  );
+}
