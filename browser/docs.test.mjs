@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { WIDTHS, launch, open } from "./browser.mjs";
-import { phone, start } from "./gateway.mjs";
+import { GUARD, phone, start } from "./gateway.mjs";
 
 let browser;
 let gateway;
@@ -82,6 +82,36 @@ test("Authorize takes a token, and Try it out calls the API with it", async () =
   assert.match(await answer.innerText(), new RegExp(`200[\\s\\S]*"phone": "\\${alice}"`));
   assert.deepEqual(page.wrong, []);
   await page.context().close();
+});
+
+test("Try it out makes the proof that a code takes", async () => {
+  const guarded = await start({ ...GUARD });
+  try {
+    await guarded.flood("+7900000");
+    const page = await open(browser);
+    const sent = [];
+    page.on("request", (request) => {
+      if (request.url().endsWith("/v1/auth/code")) sent.push([request.headers()["idempotency-key"], request.postDataJSON()]);
+    });
+    await page.goto(`${guarded.url}/docs`);
+    const operation = page.locator("#operations-auth-requestCode");
+    await operation.locator(".opblock-summary-control").click();
+    await operation.getByRole("button", { name: "Try it out" }).click();
+    await operation.locator("textarea.body-param__text").fill(JSON.stringify({ phone: "+79000009001" }));
+    await operation.locator("tr[data-param-name=Idempotency-Key] input").fill("a-key-of-this-attempt");
+    await operation.getByRole("button", { name: "Execute" }).click();
+    const answer = operation.locator(".live-responses-table");
+    await answer.waitFor();
+    assert.match(await answer.innerText(), /202[\s\S]*"challenge_id"/);
+    const [[key, first], [again, { proof, ...rest }]] = sent;
+    assert.equal(sent.length, 2);
+    assert.deepEqual([again, rest], [key, first]);
+    assert.ok(key && proof);
+    assert.deepEqual(page.wrong, []);
+    await page.context().close();
+  } finally {
+    await guarded.stop();
+  }
 });
 
 test("the type of a problem leads to what it means", async () => {

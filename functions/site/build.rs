@@ -63,6 +63,10 @@ fn docs(out: &Path) -> Result<(), Box<dyn Error>> {
     let redoc = String::from_utf8(redoc)?.replace("https://cdn.redoc.ly/redoc/logo-mini.svg", "data:,");
     files.insert("redoc.standalone.js".to_owned(), redoc.into_bytes());
 
+    // "Try it out" asks for codes, too.
+    println!("cargo::rerun-if-changed=../../admin/proof.js");
+    files.insert("proof.js".to_owned(), fs::read("../../admin/proof.js")?);
+
     let openapi = fs::read("../../openapi.json")?;
     println!("cargo::rerun-if-changed=../../openapi.json");
     let problems = serde_json::from_slice::<Value>(&openapi)?["components"]["examples"].take();
