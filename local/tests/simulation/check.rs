@@ -364,6 +364,15 @@ fn activations(truth: &mut Truth, applied: &Applied) -> Verdict {
             let most: u32 = most.parse().unwrap_or_default();
             rule!(uses <= most, "max_uses", "{code} was entered {uses} times of {most}");
         }
+        // Once uses are counted each is, also that of somebody who read the code before.
+        if terms.is_some_and(|terms| terms["uses"]["N"].is_string()) {
+            let counted = own.map_or(terms, |change| change.after.as_deref()).map(|now| number(now, "uses"));
+            rule!(
+                counted == Some(uses.into()),
+                "uses",
+                "{code} was entered {uses} times, {counted:?} counted"
+            );
+        }
         let Some(ledger) = ledger(truth, applied) else { continue };
         let was_open = truth.versions(ledger, &place).flatten().any(|terms| {
             let end = terms["expires_at"]["N"].as_str().and_then(|end| end.parse::<i64>().ok());

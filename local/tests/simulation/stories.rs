@@ -155,7 +155,8 @@ pub(crate) enum Action {
         meeting: Meeting,
         after: u8,
     },
-    /// Everybody enters one invite code at once, while an admin limits it.
+    /// Everybody enters one invite code at once, and so does somebody new, while an
+    /// admin limits it.
     Rush {
         of: u8,
         most: u8,
