@@ -9,6 +9,11 @@ use std::process::{Command, Output, Stdio};
 
 use clap::CommandFactory;
 use latchkey_local::cli::Options;
+use latchkey_local::engine::Engine;
+use latchkey_local::folder::DATABASE;
+use serde_json::json;
+
+use crate::app::{ADMIN, App, phone};
 
 /// `latchkey` in an empty folder of its own, with no variables but these.
 fn latchkey(name: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
@@ -205,4 +210,26 @@ fn a_folder_is_one_gateways_and_its_owners() {
         }
     }
     assert_eq!(served.status("/health", "evil.example"), "200", "the API is asked by any name");
+}
+
+/// Somebody who is banned gets no role, and is not said to have one.
+#[tokio::test]
+async fn nobody_who_is_banned_is_promoted() {
+    let promote = |folder: &Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_latchkey"));
+        command.args(["promote", &phone(1), "--data-dir", "."]).env_clear().current_dir(folder);
+        command
+    };
+    let folder = folder("promote");
+    let engine = Engine::in_file(&folder.join(DATABASE)).unwrap();
+    let app = App::build(&[("ADMIN_PHONES", ADMIN)], Some(engine)).await;
+    refuses(promote(&folder), 1, &["cannot be promoted", "nobody has signed in"]);
+    let (admin, alice) = (app.sign_in(ADMIN).await, app.sign_in(&phone(1)).await);
+    app.update_user(&admin.token, &alice.id, &json!({ "status": "banned" })).await.ok(200);
+    refuses(promote(&folder), 1, &["cannot be promoted", "banned"]);
+    let lifted = app.update_user(&admin.token, &alice.id, &json!({ "status": "active" })).await.ok(200);
+    assert_eq!(lifted["role"], "user");
+    let (out, err) = said(&promote(&folder).output().unwrap());
+    assert_eq!((&*out, &*err), (&*format!("{} is admin now\n", phone(1)), ""));
+    assert_eq!(app.me(&app.sign_in_later(&phone(1)).await).await["role"], "admin");
 }
