@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use http::HeaderMap;
 use serde_json::{Value, json};
 
+use crate::call::{Answer, Call};
 use crate::run::run;
 use crate::stories::{Action, Story};
 use crate::weather::Weather;
-use crate::{dynamo, model, shrink};
+use crate::{described, dynamo, model, shrink};
 
 /// What each route of the API is asked by: an action of a story.
 const ROUTES: &[(&str, &str)] = &[
@@ -139,4 +141,37 @@ fn what_the_real_dynamodb_refuses_is_refused() {
         "ExpressionAttributeValues": { ":value": { "S": "m" }, ":after": { "S": "x".repeat(1_025) } },
     });
     assert!(dynamo::refusal("Query", &query).unwrap().contains("1025 bytes"));
+}
+
+/// Another status, media type, member or value would be found, in any build.
+#[test]
+fn an_answer_that_is_not_described_is_found() {
+    let check = |status, media_type: &str, body: &Value| {
+        let headers = HeaderMap::from_iter([("content-type".parse().unwrap(), media_type.parse().unwrap())]);
+        let answer = Answer { status, headers, body: body.clone() };
+        let call = Call::to("PATCH /v1/users/{user_id}/invite");
+        described::check(&call, &answer).map_err(|violation| violation.rule)
+    };
+    let (found, json) = (Err("not_described"), "application/json");
+    let invite = json!({
+        "invite_code": "7Q2M4X", "max_uses": 1, "expires_at": null, "revoked": false, "uses": 0,
+    });
+    let with = |name: &str, value: Value| {
+        let mut other = invite.clone();
+        other[name] = value;
+        other
+    };
+    assert_eq!(check(200, json, &invite), Ok(()));
+    assert_eq!(check(200, json, &with("expires_at", "2026-12-31T23:59:59Z".into())), Ok(()));
+    assert_eq!(check(202, json, &invite), found);
+    assert_eq!(check(200, "application/problem+json", &invite), found);
+    assert_eq!(check(200, json, &with("uses", "none".into())), found);
+    assert_eq!(check(200, json, &with("expires_at", "tomorrow".into())), found);
+    assert_eq!(check(200, json, &json!({ "invite_code": "7Q2M4X" })), found);
+    let problem = json!({
+        "type": "https://api.example.com/docs#user_not_found", "title": "t", "status": 404, "detail": "d",
+        "code": "user_not_found", "request_id": "r",
+    });
+    assert_eq!(check(404, "application/problem+json", &problem), Ok(()));
+    assert_eq!(check(403, "application/problem+json", &problem), found);
 }
