@@ -33,9 +33,10 @@ use dynoxide::types::Item as DynamoItem;
 use dynoxide::{Database, ImportOptions};
 use http::Method;
 use latchkey::cloud::transaction::{Committed, Tables, Transaction};
+use latchkey::domain::invite::Entry;
 use latchkey::domain::invite_code::InviteCode;
 use latchkey::domain::phone::Phone;
-use latchkey::domain::user::{User, UserId};
+use latchkey::domain::user::{REFERRAL_SHARDS, User, UserId};
 use latchkey::tables::invites::Invites;
 use latchkey::tables::referrals::Referrals;
 use latchkey::tables::users::Users;
@@ -100,9 +101,16 @@ impl Side {
         engine.database().enable_bulk_loading().unwrap();
         let app = App::build(&PARAMETERS, Some(engine.clone())).await;
         app.sign_in(ADMIN).await;
-        let inviter = UserId(app.sign_in(INVITER).await.id);
-        fill(&app, &engine, users, referrals, &inviter).await;
+        let inviter = app.sign_in(INVITER).await;
+        let entry = Entry {
+            code: InviteCode::parse(&inviter.invite_code).unwrap(),
+            referrer: UserId(inviter.id),
+            is_counted: false,
+            shards: REFERRAL_SHARDS,
+        };
+        fill(&app, &engine, users, referrals, &entry).await;
         engine.database().disable_bulk_loading().unwrap();
+        Referrals::new(&app.setup("bench")).spread(&entry).await.unwrap();
         // Both sides go on at midnight, so that counters of hours and days begin alike.
         app.clock.advance_millis(DAY_MILLIS - app.world.now().millis() % DAY_MILLIS);
         let (admin, inviter) = (app.sign_in(ADMIN).await, app.sign_in(INVITER).await);
@@ -222,9 +230,9 @@ impl Side {
 }
 
 /// `users` users, one every 30 seconds, as signing in leaves them; the first
-/// `referrals` of them as having entered the code of `inviter`. The tables write
+/// `referrals` of them as having made this `entry`. The tables write
 /// them as ever, and [`Loader`] takes what they write into `engine` in bulk.
-async fn fill(app: &App, engine: &Engine, users: u32, referrals: u32, inviter: &UserId) {
+async fn fill(app: &App, engine: &Engine, users: u32, referrals: u32, entry: &Entry) {
     let loader = Loader::new(engine);
     let setup = app.setup("bench").tables_through(SharedHttpClient::new(loader.clone()));
     let (table, tables) = (Users::new(&setup), Tables::new(&setup));
@@ -237,11 +245,11 @@ async fn fill(app: &App, engine: &Engine, users: u32, referrals: u32, inviter: &
             let number = Phone::parse(&phone(n), region).unwrap();
             let mut user = User::new(UserId(app.world.new_id()), number, nth_code(n), app.world.now());
             if n < referrals {
-                user.referrer_id = Some(inviter.clone());
+                user.referrer_id = Some(entry.referrer.clone());
                 user.activated_invite_code = Some(nth_code(users));
                 writes = writes
-                    .with((), all.link(&user, inviter, app.world.now()))
-                    .with((), all.count_one(inviter, false));
+                    .with((), all.link(&user, &entry.referrer, app.world.now()))
+                    .with((), all.count_one(entry));
             }
             writes = writes.with_all((), table.insert(&user)).with((), codes.claim(&user));
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use latchkey::access::gate::Gate;
 use latchkey::access::invitations;
-use latchkey::access::invitations::Invitations;
+use latchkey::access::invitations::{Invitations, Refusal};
 use latchkey::base::config::Parameter;
 use latchkey::base::error::StartError;
 use latchkey::base::world::World;
@@ -159,7 +159,7 @@ impl Endpoint for ActivateInvite {
                 Ok(Json(Activated { activated_invite_code: code, referrer }))
             };
             let refused = match committed? {
-                Committed::Done => return activated(entry.code),
+                Committed::Done => return activated(entry.code.clone()),
                 Committed::Refused(refused) => refused,
             };
             if let Some((_, refused)) = refused.iter().find(|(part, _)| *part == Part::Me) {
@@ -170,10 +170,10 @@ impl Endpoint for ActivateInvite {
                     None => Err(Code::SessionEnded.into()),
                 };
             }
-            match invitations.why(&of_entry(&refused)) {
-                invitations::Refusal::Limited(limit) => return Err(Problem::limited(limit, world.now())),
-                invitations::Refusal::Loop => return Err(Code::InviteLoop.into()),
-                invitations::Refusal::Changed => invite = invitations.find(code.as_ref()).await?,
+            match invitations.why(&entry, &of_entry(&refused)).await? {
+                Refusal::Limited(limit) => return Err(Problem::limited(limit, world.now())),
+                Refusal::Loop => return Err(Code::InviteLoop.into()),
+                Refusal::Changed(now) => invite = now,
             }
         }
         Err(Code::Unavailable.into())
@@ -181,7 +181,7 @@ impl Endpoint for ActivateInvite {
 }
 
 /// The parts of the entry that were refused.
-fn of_entry(refused: &[(Part, RefusedPart)]) -> Vec<invitations::Part> {
+fn of_entry(refused: &[(Part, RefusedPart)]) -> Vec<(invitations::Part, &RefusedPart)> {
     let of = |part| if let Part::Entry(part) = part { Some(part) } else { None };
-    refused.iter().filter_map(|(part, _)| of(*part)).collect()
+    refused.iter().filter_map(|(part, refused)| Some((of(*part)?, refused))).collect()
 }

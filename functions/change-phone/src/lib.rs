@@ -34,7 +34,7 @@ use latchkey::http::body::{JsonBody, Line, Nothing};
 use latchkey::http::context::Context;
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::response::Json;
-use latchkey::http::views::{FirstReferrals, Profile, Profiles};
+use latchkey::http::views::{Profile, Profiles};
 use latchkey::settings;
 use latchkey::sms::sender::Sender;
 use latchkey::sms::wording::Wish;
@@ -182,7 +182,7 @@ impl Endpoint for ChangePhone {
         let also: [&dyn Limit; 1] = [&admission];
         let guess = Guessed { phone: &phone, purpose: &purpose, challenge_id, device: None };
         let (attempt, count) =
-            join!(guesses.enter(guess, None, &context, &also), needs.referrals.count(&bearer.user_id),);
+            join!(guesses.enter(guess, None, &context, &also), needs.referrals.first_count(&bearer.user_id));
         let ((mut me, session), attempt) = match (admission.into_caller(), attempt) {
             (Some(caller), attempt) => (caller, attempt),
             (None, attempt) => return Err(attempt.err().unwrap_or_else(|| Code::Unavailable.into())),
@@ -196,26 +196,25 @@ impl Endpoint for ChangePhone {
             Err(problem) => return Err(problem),
         };
         let device = session.device_id.unwrap_or_else(|| DeviceId::draw(&mut *needs.world.rng()));
-        let (moved, referrer, page) = join!(
+        let (moved, related, page) = join!(
             async {
                 match &attempt {
                     Some(proof) => needs.move_account(&me, &device, proof, &context).await,
                     None => Ok(()),
                 }
             },
-            profiles.person(me.referrer_id.as_ref(), &me),
+            profiles.related(&me, count, &me),
             profiles.first_page(&me.id),
         );
         if let (Err(problem), Some(proof)) = (moved, &attempt) {
             return Err(guesses.undone(proof, problem).await);
         }
         // It is done: what cannot be read for the answer does not undo it.
-        let (referrer, page) =
-            (referrer.map_err(StoreError::once_written)?, page.map_err(StoreError::once_written)?);
+        let (related, page) =
+            (related.map_err(StoreError::once_written)?, page.map_err(StoreError::once_written)?);
         me.phone = phone;
-        let referrals = FirstReferrals { page, count };
         let device_token = device_token::mint(&me.id, &device, &me.phone, needs.world.now(), &needs.pepper);
-        let profile = profiles.profile(me.clone(), referrer, referrals, &me, &context);
+        let profile = profiles.profile(me.clone(), page, related, &me, &context);
         Ok(Json(Moved { profile, device_token: Hidden(device_token) }))
     }
 }

@@ -283,7 +283,8 @@ impl Deps {
             }
             let entry = self.entry(&mut arrival, &user).await?;
             let is_new = arrival.known.is_none();
-            let Draft { user, session, writes } = self.draft(&arrival, user, slot, replaces.as_ref(), entry);
+            let Draft { user, session, writes } =
+                self.draft(&arrival, user, slot, replaces.as_ref(), entry.as_ref());
             let (committed, referrer) = join!(
                 writes.commit(&self.tables, &self.world),
                 self.profiles.person(user.referrer_id.as_ref(), &user),
@@ -322,15 +323,13 @@ impl Deps {
                 arrival.known = self.users.with_phone(phone).await?;
             }
             let of_entry = |part| if let Part::Entry(part) = part { Some(part) } else { None };
-            let of_entry: Vec<_> = refused.iter().filter_map(|(part, _)| of_entry(*part)).collect();
-            if !of_entry.is_empty() {
-                match self.invitations.why(&of_entry) {
+            let of_entry: Vec<_> =
+                refused.iter().filter_map(|(part, refused)| Some((of_entry(*part)?, refused))).collect();
+            if let Some(entry) = entry.filter(|_| !of_entry.is_empty()) {
+                match self.invitations.why(&entry, &of_entry).await? {
                     Refusal::Limited(_) => arrival.invite_error = Some(Code::TooManyInviteGuesses),
                     Refusal::Loop => arrival.invite_error = Some(Code::InviteLoop),
-                    Refusal::Changed => {
-                        let code = arrival.typed.as_deref().and_then(InviteCode::parse);
-                        arrival.invite = self.invitations.find(code.as_ref()).await?;
-                    }
+                    Refusal::Changed(now) => arrival.invite = now,
                 }
             }
         }
@@ -361,7 +360,7 @@ impl Deps {
         mut user: User,
         slot: u8,
         replaces: Option<&SessionId>,
-        entry: Option<Entry>,
+        entry: Option<&Entry>,
     ) -> Draft {
         let Deps { guesses, users, invites, invitations, sessions, world, .. } = self;
         let ip = arrival.context.coarse_ip();
@@ -378,15 +377,15 @@ impl Deps {
             writes = writes.with(Part::Stats, self.stats.made(made));
         }
         if !is_new {
-            writes = writes.with(Part::User, users.sign_in(&user, &device, entry.as_ref()));
+            writes = writes.with(Part::User, users.sign_in(&user, &device, entry));
         }
         user.devices = user.devices.with(&device, world.now());
         if let Some(entry) = entry {
-            for (part, write) in invitations.enter(&user, &entry) {
+            for (part, write) in invitations.enter(&user, entry) {
                 writes = writes.with(Part::Entry(part), write);
             }
-            user.activated_invite_code = Some(entry.code);
-            user.referrer_id = Some(entry.referrer);
+            user.activated_invite_code = Some(entry.code.clone());
+            user.referrer_id = Some(entry.referrer.clone());
         }
         if user.role == Role::Admin && self.admins.contains(&user.phone) {
             writes = writes.with(Part::Admin, users.made_admin(&user.phone, is_new));

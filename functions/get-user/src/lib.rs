@@ -39,7 +39,7 @@ impl Endpoint for GetUser {
         let (me, user) = admitted?;
         let referrals = referrals?;
 
-        let referrer = profiles.person(user.referrer_id.as_ref(), &me).await?;
-        Ok(Json(profiles.profile(user, referrer, referrals, &me, &request.context)))
+        let related = profiles.related(&user, referrals.count, &me).await?;
+        Ok(Json(profiles.profile(user, referrals.page, related, &me, &request.context)))
     }
 }

@@ -177,6 +177,7 @@ async fn draw_another(
         uses: Some(0),
         expires_at: if let Change::Set(end) = change.expires_at { Some(end) } else { None },
         revoked: change.revoked.unwrap_or(false),
+        shards: Some(user.referral_shards),
     };
     for _ in 0..TRIES {
         let code = InviteCode::draw(&mut *world.rng());

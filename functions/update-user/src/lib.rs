@@ -143,11 +143,11 @@ impl Endpoint for UpdateUser {
             if role.is_some_and(|role| role != Role::User) && testers.names(&user.phone) {
                 return Err(Problem::invalid_field("role", "a test number never gets a role"));
             }
-            let (changed, referrer) =
-                join!(users.change(tables, &user, &change), profiles.person(user.referrer_id.as_ref(), &me));
+            let (changed, related) =
+                join!(users.change(tables, &user, &change), profiles.related(&user, referrals.count, &me));
             if let Some(user) = changed? {
-                let referrer = referrer.map_err(StoreError::once_written)?;
-                return Ok(Json(profiles.profile(user, referrer, referrals, &me, &request.context)));
+                let related = related.map_err(StoreError::once_written)?;
+                return Ok(Json(profiles.profile(user, referrals.page, related, &me, &request.context)));
             }
             // Gone, or on another phone, meanwhile.
             user = users.get(&id).await?.ok_or(Code::UserNotFound)?;

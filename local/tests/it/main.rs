@@ -32,6 +32,7 @@ mod phone_change;
 mod policies;
 mod profiles;
 mod races;
+mod referrals;
 mod rotation;
 mod scale;
 mod secrets;

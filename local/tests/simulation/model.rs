@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::call::{Answer, Caller, read_refresh};
 use crate::check::{self, Verdict, rule};
 use crate::described;
-use crate::truth::{Direction, Ledger, Place, Table, Truth, live_code, number, text};
+use crate::truth::{Change, Direction, Ledger, Place, Table, Truth, live_code, number, text};
 use crate::weather::Trouble;
 
 const DAY: i64 = 86_400_000;
@@ -192,10 +192,23 @@ fn undone(truth: &Truth, ledger: &Ledger, answer: &Answer) -> Verdict {
             // Addresses and invite codes are counted whatever comes of it; a key is
             // remembered; the guard may learn.
             (Table::Codes, _) => {}
+            (Table::Users, _) if changes.iter().all(|change| only_spreads(change)) => {}
             (Table::Sessions | Table::Users, _) => rule!(may_end, "refusal_takes", "{} changed", place.key),
         }
     }
     Ok(())
+}
+
+/// Whether a change only says that a count is spread from now on.
+fn only_spreads(change: &Change) -> bool {
+    let rest = |item: &Value| {
+        let mut item = item.clone();
+        for name in ["referral_shards", "shards", "written_by"] {
+            item.as_object_mut().map(|item| item.remove(name));
+        }
+        item
+    };
+    rest(change.before()) == rest(change.after())
 }
 
 /// A code that was made live for a refused request is live no more, and a guess that

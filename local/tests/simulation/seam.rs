@@ -349,7 +349,7 @@ impl HttpConnector for Seam {
             }
             let target = request.headers().get("x-amz-target").unwrap_or_default();
             let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
-            let input = in_order(serde_json::from_slice(body).unwrap());
+            let input = one_is_many(in_order(serde_json::from_slice(body).unwrap()));
             seam.ask(scope, operation, input).await
         })
     }
@@ -477,6 +477,17 @@ fn carrier(trouble: Option<Trouble>, chance: &mut StdRng) -> HttpResponse {
         }
     };
     HttpResponse::new(u16::try_into(status).unwrap(), SdkBody::from(body))
+}
+
+/// In a town of ten one referral is as many as one item counts.
+fn one_is_many(mut input: Value) -> Value {
+    let actions = input.get_mut("TransactItems").and_then(Value::as_array_mut);
+    for action in actions.into_iter().flatten() {
+        if let Some(many) = action.pointer_mut("/Update/ExpressionAttributeValues/:many") {
+            *many = json!({ "N": "1" });
+        }
+    }
+    input
 }
 
 /// The same whatever order the client's maps are in.

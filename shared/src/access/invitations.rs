@@ -7,6 +7,7 @@ use crate::base::config::{self, BadParameter, Parameter};
 use crate::base::world::World;
 use crate::cloud::error::StoreError;
 use crate::cloud::setup::Setup;
+use crate::cloud::transaction::RefusedPart;
 use crate::cloud::writes::Write;
 use crate::domain::invite::{Entry, Invite};
 use crate::domain::invite_code::InviteCode;
@@ -50,8 +51,8 @@ pub enum Refusal {
     Limited(LimitMet),
     /// One of the two invited the other before.
     Loop,
-    /// The code is not what it was read as: it must be read again.
-    Changed,
+    /// The code is not what it was read as, but this.
+    Changed(Option<Invite>),
 }
 
 impl Invitations {
@@ -92,27 +93,37 @@ impl Invitations {
     /// in the same transaction: of however many at once, no more are told right or
     /// wrong than the limit allows.
     pub fn enter(&self, user: &User, entry: &Entry) -> Vec<(Part, Write)> {
-        let Entry { code, referrer, is_counted } = entry;
+        let Entry { code, referrer, is_counted, .. } = entry;
         let guess = self.counters.one_more(&self.name(&user.phone), self.per_day);
         let mut writes: Vec<_> = guess.map(|guess| (Part::Guess, guess)).into_iter().collect();
         writes.push((Part::Link, self.referrals.link(user, referrer, self.world.now())));
-        writes.push((Part::Count, self.referrals.count_one(referrer, *is_counted)));
+        writes.push((Part::Count, self.referrals.count_one(entry)));
         if *is_counted {
             writes.push((Part::Invite, self.invites.enter(code, referrer)));
         }
         writes
     }
 
-    /// Why those parts were refused: the weightiest reason.
-    pub fn why(&self, refused: &[Part]) -> Refusal {
-        if refused.contains(&Part::Guess) {
+    /// Why a transaction that enters a code was refused, by the parts of the entry that
+    /// were: the weightiest reason. Where the referrer has got too many referrals for
+    /// one item, their count is spread.
+    pub async fn why(&self, entry: &Entry, refused: &[(Part, &RefusedPart)]) -> Result<Refusal, StoreError> {
+        let of = |part| refused.iter().find(|(refused, _)| *refused == part).map(|(_, part)| *part);
+        if of(Part::Guess).is_some() {
             let (_, until) = self.per_day.of_clock(self.world.now());
-            Refusal::Limited(LimitMet { of: LimitOf::InviteGuesses, until })
-        } else if refused.contains(&Part::Link) {
-            Refusal::Loop
-        } else {
-            Refusal::Changed
+            return Ok(Refusal::Limited(LimitMet { of: LimitOf::InviteGuesses, until }));
         }
+        if of(Part::Link).is_some() {
+            return Ok(Refusal::Loop);
+        }
+        let mut invite = self.find(Some(&entry.code)).await?;
+        let is_spread = invite.as_ref().is_none_or(|invite| invite.shards > Some(1));
+        let are_many = of(Part::Count).is_some_and(|count| Referrals::are_many(entry, count));
+        if are_many && !is_spread {
+            self.referrals.spread(entry).await?;
+            invite = self.find(Some(&entry.code)).await?;
+        }
+        Ok(Refusal::Changed(invite))
     }
 
     fn name(&self, phone: &Phone) -> String {

@@ -24,6 +24,9 @@ pub struct Invite {
     /// Whether it was taken out of use.
     #[serde(default)]
     pub revoked: bool,
+    /// Over how many items those who enter it are counted, where it is more than one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shards: Option<u32>,
 }
 
 impl Invite {
@@ -64,6 +67,8 @@ pub struct Entry {
     pub referrer: UserId,
     /// Whether its uses are counted.
     pub is_counted: bool,
+    /// Over how many items those who enter it are counted.
+    pub shards: u32,
 }
 
 /// Judges the code that `me` enters, in the order that the API promises. Whether
@@ -84,6 +89,7 @@ pub fn judge(
                 code,
                 referrer: owner.clone(),
                 is_counted: invite.uses.is_some(),
+                shards: invite.shards.unwrap_or(1),
             })),
             None => Err(InviteRefusal::Unknown),
         },
@@ -134,6 +140,7 @@ mod tests {
                 code: code("BBBBBB"),
                 referrer: UserId("friend".into()),
                 is_counted,
+                shards: 1,
             }))
         };
         let b = || Some(code("BBBBBB"));

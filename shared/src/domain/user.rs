@@ -12,6 +12,10 @@ use crate::domain::device::Devices;
 use crate::domain::invite_code::InviteCode;
 use crate::domain::phone::Phone;
 
+/// Over how many items the count of a user's referrals is spread once they are
+/// many: an item takes 1,000 writes a second.
+pub const REFERRAL_SHARDS: u32 = 8;
+
 /// A user's identifier. Any string may be asked for; ours are UUIDs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
@@ -153,6 +157,14 @@ pub struct User {
     /// The devices that are known to be the user's.
     #[serde(default, skip_serializing_if = "Devices::is_empty")]
     pub devices: Devices,
+    /// Over how many items the count of the user's referrals is spread: one, until
+    /// they are many. Users who were made before this was kept have all.
+    #[serde(default = "all_shards")]
+    pub referral_shards: u32,
+}
+
+const fn all_shards() -> u32 {
+    REFERRAL_SHARDS
 }
 
 impl User {
@@ -173,6 +185,7 @@ impl User {
             epoch: 0,
             created_at: now,
             devices: Devices::default(),
+            referral_shards: 1,
         }
     }
 }

@@ -120,14 +120,22 @@ pub struct Profile {
     referrals_count: u64,
 }
 
-/// The first page of a user's referrals with where to go on, and how many there
-/// are in all.
+/// What a profile shows of a user's referrals, as far as it is read beside the user.
 #[derive(Debug)]
 pub struct FirstReferrals {
     /// As [`Profiles::first_page`] reads it.
     pub page: (Vec<Referral>, Option<Position>),
-    /// As [`Referrals::count`] counts them.
+    /// As [`Referrals::first_count`] counts them.
     pub count: u64,
+}
+
+/// What a profile shows and is read once the user is.
+#[derive(Debug)]
+pub struct Related {
+    /// Who invited the user.
+    referrer: Option<Person>,
+    /// How many the user invited.
+    count: u64,
 }
 
 /// What shows users, and decides how phones of others are shown.
@@ -164,9 +172,9 @@ impl Profiles {
         Ok(user.map(|user| Person { phone: self.phone(&user.phone, viewer), id: user.id }))
     }
 
-    /// What a profile shows of a user's referrals.
+    /// What a profile shows of a user's referrals, as far as it is read beside the user.
     pub async fn referrals(&self, of: &UserId) -> Result<FirstReferrals, StoreError> {
-        let (page, count) = try_join!(self.first_page(of), self.referrals.count(of))?;
+        let (page, count) = try_join!(self.first_page(of), self.referrals.first_count(of))?;
         Ok(FirstReferrals { page, count })
     }
 
@@ -175,16 +183,23 @@ impl Profiles {
         self.referrals.page(of, PageSize::default().0, None).await
     }
 
+    /// What else a profile of `user` shows `viewer`; `count` as it was read beside the
+    /// user.
+    pub async fn related(&self, user: &User, count: u64, viewer: &User) -> Result<Related, StoreError> {
+        let referrer = self.person(user.referrer_id.as_ref(), viewer);
+        let (referrer, count) = try_join!(referrer, self.referrals.count(user, count))?;
+        Ok(Related { referrer, count })
+    }
+
     /// The profile of `user`, as `viewer` sees it.
     pub fn profile(
         &self,
         user: User,
-        referrer: Option<Person>,
-        referrals: FirstReferrals,
+        (page, next): (Vec<Referral>, Option<Position>),
+        Related { referrer, count }: Related,
         viewer: &User,
         context: &Context,
     ) -> Profile {
-        let FirstReferrals { page: (page, next), count } = referrals;
         Profile {
             referrals: page.iter().map(|referral| self.phone(&referral.phone, viewer)).collect(),
             referrals_cursor: referrals_cursor(&user.id, next.as_ref()),

@@ -8,7 +8,7 @@
 //! | `phone#<e164>` | whose phone that is | [`users`] |
 //! | `invite#<code>` | whose invite code that is; without an owner for ever once drawn anew | [`invites`] |
 //! | `edge#<smaller id>#<larger id>` | that one of the two entered the other's code | [`referrals`] |
-//! | `refs#<id>#<0..7>` | how many entered a user's code: eight shards | [`referrals`] |
+//! | `refs#<id>#<0..7>` | how many entered a user's code: one item, eight once they are many | [`referrals`] |
 //! | `avatar#<id>` | an avatar: the file and its type | [`avatars`] |
 //! | `admin#<hash of a phone>` | that the number made an admin, which it does once | [`users`] |
 //! | `keyset` | the public keys | [`keyset`] |

@@ -1,4 +1,9 @@
 //! Referrals: who entered whose code, and how many did.
+//!
+//! How many did is counted by one item, and once they are many by several. The user
+//! says how many items there are to add up; the invite code says over how many to
+//! spread what is added. The user says so first, and neither ever takes it back: so
+//! nothing is added where nobody looks, and nothing is moved.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::try_join_all;
@@ -11,15 +16,17 @@ use crate::cloud::error::StoreError;
 use crate::cloud::items::{number, read, string, write};
 use crate::cloud::setup::Setup;
 use crate::cloud::table::Table;
-use crate::cloud::writes::Write;
+use crate::cloud::transaction::RefusedPart;
+use crate::cloud::writes::{Write, Written};
+use crate::domain::invite::Entry;
 use crate::domain::phone::Phone;
 use crate::domain::position::Position;
-use crate::domain::user::{Referral, User, UserId};
+use crate::domain::user::{REFERRAL_SHARDS, Referral, User, UserId};
 use crate::tables::keys;
 
-/// How many counters a user's referrals are spread over: an item takes 1,000
-/// writes a second.
-const SHARDS: u32 = 8;
+/// How many are counted by one item: whoever invites more may be somebody whom
+/// thousands follow.
+const MANY: i64 = 100;
 
 /// The index that lists edges by referrer.
 const INDEX: &str = "referrals";
@@ -93,9 +100,17 @@ impl Referrals {
         Ok((edges.into_iter().map(|edge| edge.referral).collect(), next))
     }
 
-    /// How many entered a user's code, exactly.
-    pub async fn count(&self, of: &UserId) -> Result<u64, StoreError> {
-        Ok(self.shards(of).await?.sum())
+    /// How many entered a user's code, by the first of the items that count them:
+    /// where it is the only one, [`Referrals::count`] has nothing more to read.
+    pub async fn first_count(&self, of: &UserId) -> Result<u64, StoreError> {
+        let first: Option<CountItem> = self.0.get(&shard_key(of, 0)).await?;
+        Ok(first.map_or(0, |item| u64::try_from(item.n).unwrap_or(0)))
+    }
+
+    /// How many entered a user's code, exactly, as of when the user was read or later;
+    /// `first` was counted no earlier.
+    pub async fn count(&self, of: &User, first: u64) -> Result<u64, StoreError> {
+        if of.referral_shards == 1 { Ok(first) } else { Ok(self.shards(&of.id).await?.sum()) }
     }
 
     /// That `referrer` invited `user`; refused if either invited the other
@@ -110,13 +125,38 @@ impl Referrals {
     }
 
     /// One more in the referrer's count; refused where the uses of the referrer's
-    /// codes are counted by now, and that of this one is not.
-    pub fn count_one(&self, referrer: &UserId, is_counted: bool) -> Write {
-        let add = self.add(referrer, 1);
-        if is_counted { add } else { add.if_absent("counts_uses") }
+    /// codes are counted by now, and that of this one is not, or where they are too
+    /// many for one item ([`Referrals::are_many`]).
+    pub fn count_one(&self, entry: &Entry) -> Write {
+        let shard = self.0.world.rng().random_range(0..entry.shards);
+        let mut add = self.add(&entry.referrer, shard, 1).telling();
+        if entry.shards == 1 {
+            add = add.only_if("attribute_not_exists(n) OR n < :many").value(":many", number(MANY));
+        }
+        if entry.is_counted { add } else { add.if_absent("counts_uses") }
     }
 
-    /// How many entered a user's code, as the shards have it.
+    /// Whether a refused [`Referrals::count_one`] found too many for one item, and
+    /// nothing else.
+    pub fn are_many(entry: &Entry, refused: &RefusedPart) -> bool {
+        entry.shards == 1 && (entry.is_counted || !refused.0.contains_key("counts_uses"))
+    }
+
+    /// From now on the count of who owns a code is spread: whoever adds it up is told
+    /// first, then whoever enters the code. Once is as good as twice.
+    pub async fn spread(&self, Entry { code, referrer, .. }: &Entry) -> Result<(), StoreError> {
+        let user = self.0.update(keys::user(referrer)).if_present("pk");
+        let user = user.assign("referral_shards", number(REFERRAL_SHARDS));
+        let invite = self.0.update(keys::invite(code)).if_equal("owner_id", string(&referrer.0));
+        let invite = invite.assign("shards", number(REFERRAL_SHARDS));
+        // Whoever is gone is not made anew.
+        if let Written::Done(_) = self.0.send(user).await? {
+            self.0.send(invite).await?;
+        }
+        Ok(())
+    }
+
+    /// How many entered a user's code, as all the shards have it that there may be.
     pub async fn shards(&self, of: &UserId) -> Result<Shards, StoreError> {
         let read = try_join_all(shards(of).map(async |shard| self.0.get::<CountItem>(&shard).await)).await?;
         Ok(Shards(read.into_iter().map(|item| item.map(|item| item.n)).collect()))
@@ -146,9 +186,10 @@ impl Referrals {
         self.0.update(keys::edge(referrer, user)).if_present("pk").assign("phone", string(phone.as_str()))
     }
 
-    /// Takes a user out of the referrals of `referrer`, and out of their count.
+    /// Takes a user out of the referrals of `referrer`, and out of their count: of the
+    /// shard that is always added up.
     pub fn unlink(&self, user: &UserId, referrer: &UserId) -> [Write; 2] {
-        [self.0.delete(keys::edge(referrer, user)), self.add(referrer, -1)]
+        [self.0.delete(keys::edge(referrer, user)), self.add(referrer, 0, -1)]
     }
 
     /// Takes the counts of whom a user invited away.
@@ -157,14 +198,13 @@ impl Referrals {
     }
 
     /// A shard may count less than nothing: only the sum means something.
-    fn add(&self, referrer: &UserId, change: i64) -> Write {
-        let shard = self.0.world.rng().random_range(0..SHARDS);
+    fn add(&self, referrer: &UserId, shard: u32, change: i64) -> Write {
         self.0.update(shard_key(referrer, shard)).add("n", change)
     }
 }
 
 fn shards(of: &UserId) -> impl Iterator<Item = String> {
-    (0..SHARDS).map(|shard| shard_key(of, shard))
+    (0..REFERRAL_SHARDS).map(|shard| shard_key(of, shard))
 }
 
 fn shard_key(id: &UserId, shard: u32) -> String {
