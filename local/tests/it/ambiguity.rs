@@ -17,7 +17,7 @@ async fn asking_for_a_code() {
     app.exchange(&phone(1), &code).await.ok(200);
 
     // Not known: told so, nothing was texted, and the cooldown holds.
-    app.faults.every_try("UpdateItem", Fault::AppliedThenTimeout);
+    app.faults.every_try_of(2, "UpdateItem", Fault::AppliedThenTimeout);
     app.request_code(&phone(2)).await.problem(503, "outcome_unknown");
     assert!(app.faults.all_met());
     assert_eq!(app.texts(&phone(2)).await, 0);
@@ -179,7 +179,7 @@ async fn a_table_that_does_not_answer_is_a_503() {
     }
     app.faults.every_try("BatchGetItem", Fault::Lost);
     app.get("/.well-known/jwks.json", &alice.token).await.problem(503, "unavailable");
-    app.faults.every_try("UpdateItem", Fault::Throttled);
+    app.faults.every_try_of(2, "UpdateItem", Fault::Throttled);
     app.request_code(&phone(2)).await.problem(503, "unavailable");
     app.faults.every_try("TransactWriteItems", Fault::Throttled);
     let code = app.code_for(&phone(3)).await;

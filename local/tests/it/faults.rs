@@ -147,7 +147,12 @@ impl Faults {
 
     /// `fault` for as long as the SDK tries one request of `operation`.
     pub(crate) fn every_try(&self, operation: &'static str, fault: Fault) {
-        for _ in 0..TRIES {
+        self.every_try_of(1, operation, fault);
+    }
+
+    /// `fault` for as long as the SDK tries so many requests of `operation` at once.
+    pub(crate) fn every_try_of(&self, requests: usize, operation: &'static str, fault: Fault) {
+        for _ in 0..requests * TRIES {
             self.next(operation, fault);
         }
     }

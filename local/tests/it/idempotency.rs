@@ -196,9 +196,9 @@ async fn what_a_key_stands_for_is_its_callers() {
 async fn a_text_that_was_begun_and_not_sent_is_not_told_as_sent() {
     let app = App::new().await;
     let body = json!({ "phone": phone(1) });
-    // The key is claimed; the code is made live, and its answer lost each time.
+    // The key is claimed; the code is made live, and its answer lost each time, as is the day's text's.
     app.faults.next("UpdateItem", Fault::Passes);
-    app.faults.every_try("UpdateItem", Fault::AppliedThenTimeout);
+    app.faults.every_try_of(2, "UpdateItem", Fault::AppliedThenTimeout);
     app.post_with_key(CODE, "k", &body).await.problem(503, "outcome_unknown");
     app.faults.forget();
     app.clock.advance(20);

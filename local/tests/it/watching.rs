@@ -21,7 +21,8 @@ async fn story(app: &App) -> Vec<String> {
     app.get("/v1/users/me?email=secret%40example.com", &bob.token).await.ok(200);
     app.get("/v1/users/me/referrals", alice["access_token"].as_str().unwrap()).await.ok(200);
     let refreshed = app.refresh(&bob.refresh).await.ok(200);
-    app.faults.every_try("UpdateItem", Fault::Throttled);
+    // The code and the day's text.
+    app.faults.every_try_of(2, "UpdateItem", Fault::Throttled);
     app.request_code(&phone(3)).await.problem(503, "unavailable");
     app.faults.forget();
     app.clock.advance(60);
@@ -75,7 +76,8 @@ async fn what_sns_says_is_logged_without_the_number() {
 #[tokio::test]
 async fn what_is_logged_of_a_request_carries_its_identifier() {
     let app = App::new().await;
-    app.faults.every_try("UpdateItem", Fault::Throttled);
+    // The code and the day's text.
+    app.faults.every_try_of(2, "UpdateItem", Fault::Throttled);
     log::keep();
     let answer = app.request_code(&phone(1)).await;
     let id = answer.problem(503, "unavailable")["request_id"].clone();

@@ -41,7 +41,7 @@ async fn every_endpoint_keeps_its_budget() {
     assert_eq!(count, 1, "request-code");
     let (count, answer, _) = waves(&app, app.request_code(&phone(9))).await;
     answer.problem(429, "resend_too_soon");
-    assert_eq!(count, 1, "request-code, refused");
+    assert_eq!(count, 2, "request-code, refused: the day's text is given back");
 
     let wrong = app.wrong_code(&phone(9)).await;
     let (count, answer, _) = waves(&app, app.exchange(&phone(9), &wrong)).await;

@@ -13,13 +13,15 @@ use crate::domain::limits::{Ceiling, DAY, Share, Texts, Window};
 use crate::settings;
 use crate::tables;
 use crate::tables::counters::{self, Counters, Counting, Part};
-use crate::tables::stats;
 
 /// What is counted.
 const TEXTS: &str = "texts";
 
+/// For how many days their numbers are told, today among them.
+pub const TOLD: u16 = 90;
+
 /// For how many seconds a day is kept when it is over.
-const KEPT: i64 = (stats::KEPT as i64 + 1) * DAY;
+const KEPT: i64 = (TOLD as i64 + 1) * DAY;
 
 /// What the item counts, apart from all.
 const STRANGERS: &str = "strangers";

@@ -29,7 +29,7 @@ use crate::tables::day_texts;
 const SHARDS: u32 = 8;
 
 /// How many days are kept.
-pub const KEPT: u16 = 90;
+pub const KEPT: u16 = day_texts::TOLD;
 
 /// The numbers of all days.
 pub struct Stats {
