@@ -9,7 +9,7 @@
 
 #[path = "../tests/simulation/call.rs"]
 mod call;
-#[path = "../tests/simulation/check.rs"]
+#[path = "../tests/simulation/check/mod.rs"]
 mod check;
 #[path = "../tests/simulation/deployment.rs"]
 mod deployment;
@@ -17,21 +17,23 @@ mod deployment;
 mod described;
 #[path = "../tests/simulation/dynamo.rs"]
 mod dynamo;
-#[path = "../tests/simulation/model.rs"]
+#[path = "../tests/simulation/model/mod.rs"]
 mod model;
 #[path = "../tests/simulation/report.rs"]
 mod report;
 #[path = "../tests/simulation/run.rs"]
 mod run;
-#[path = "../tests/simulation/seam.rs"]
+#[path = "../tests/simulation/seam/mod.rs"]
 mod seam;
 #[path = "../tests/simulation/shrink.rs"]
 mod shrink;
-#[path = "../tests/simulation/stories.rs"]
+#[path = "../tests/solver/mod.rs"]
+mod solver;
+#[path = "../tests/simulation/stories/mod.rs"]
 mod stories;
-#[path = "../tests/simulation/town.rs"]
+#[path = "../tests/simulation/town/mod.rs"]
 mod town;
-#[path = "../tests/simulation/truth.rs"]
+#[path = "../tests/simulation/truth/mod.rs"]
 mod truth;
 #[path = "../tests/simulation/weather.rs"]
 mod weather;

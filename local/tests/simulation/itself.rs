@@ -30,6 +30,8 @@ const ROUTES: &[(&str, &str)] = &[
     ("PATCH /v1/users/{user_id}/invite", "Manage"),
     ("GET /v1/users", "List"),
     ("GET /v1/stats", "SeeStats"),
+    ("GET /v1/guard", "SeeGuard"),
+    ("DELETE /v1/guard/{place}", "OpenPlace"),
     ("GET /.well-known/jwks.json", "Fetch"),
     ("GET /.well-known/openid-configuration", "Fetch"),
     ("GET /.well-known/apple-app-site-association", "Fetch"),

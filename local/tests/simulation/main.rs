@@ -13,6 +13,8 @@ mod report;
 mod run;
 mod seam;
 mod shrink;
+#[path = "../solver/mod.rs"]
+mod solver;
 mod stories;
 mod town;
 mod truth;

@@ -109,7 +109,7 @@ fn rules(story: &Story) -> Rules {
     };
     let texts = number("TEXTS_PER_DAY", 10_000);
     // `TEXTS_RESERVED` percent are kept for known devices.
-    let texts_of_strangers = texts - texts * 30 / 100;
+    let texts_of_strangers = texts - texts * number("TEXTS_RESERVED", 20) / 100;
     Rules {
         cooldown: number("RESEND_COOLDOWN", 60).into(),
         per_phone_hour: number("CODES_PER_PHONE_HOUR", 5) as usize,

@@ -175,13 +175,14 @@ impl Texting {
         let device = brought.device_token.filter(|_| tester.is_none() && bearer.is_none());
         let proof = brought.proof.filter(|_| tester.is_none() && self.guard.is_on());
         let proof = proof.and_then(|proof| self.proofs.check(phone, &proof.0, now));
-        let of_proof = || proof.as_ref().map(|proof| format!("proof {}", proof.as_str()));
+        let purpose = caller.map_or(Purpose::SignIn, |id| Purpose::ChangePhone(id.clone()));
+        let of_proof = || proof.as_ref().map(|proof| format!("proof {} {purpose}", proof.as_str()));
         Request {
             texting: self,
             gate,
             ask,
-            purpose: caller.map_or(Purpose::SignIn, |id| Purpose::ChangePhone(id.clone())),
             name: key.as_ref().map(|key| key.as_str().to_owned()).or_else(of_proof),
+            purpose,
             key,
             device: device.and_then(|token| DeviceToken::parse(&token.0, phone, now, &self.pepper)),
             proof,

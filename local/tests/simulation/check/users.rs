@@ -1,0 +1,193 @@
+//! Users, their phones and their sessions.
+
+use latchkey::domain::code::Purpose;
+use latchkey::domain::user::UserId;
+use serde_json::Value;
+
+use super::codes::spends;
+use super::{Verdict, ledger, rule};
+use crate::truth::{Applied, Begun, Change, Place, Table, Truth, Violation, number, text};
+
+/// How many sessions a user has at most.
+const SLOTS: usize = 20;
+
+fn begins(change: &Change) -> bool {
+    let id = |item: &Value| text(item, "id").map(str::to_owned);
+    change.after.is_some() && id(change.before()) != id(change.after())
+}
+
+/// A session begins with a code of the user's present phone, and in a slot.
+pub(super) fn sessions(truth: &mut Truth, applied: &Applied) -> Verdict {
+    for change in applied.of(Table::Sessions, "") {
+        let after = change.after();
+        if !begins(change) {
+            let (before, now) = (number(change.before(), "generation"), number(after, "generation"));
+            rule!(change.after.is_none() || now >= before, "generation_fell", "{}", change.place.key);
+            if now > before {
+                let id = text(after, "id").unwrap_or_default().to_owned();
+                let generation = u32::try_from(before).unwrap_or_default();
+                truth.replaced_at.insert((id, generation), applied.at);
+            }
+            continue;
+        }
+        let (user, id) = (text(after, "user_id").unwrap_or_default(), text(after, "id").unwrap_or_default());
+        let Some(item) = truth.item(&Place::user(user)) else {
+            return Err(Violation { rule: "session_of_nobody", seen: id.to_owned() });
+        };
+        let phone = text(item, "phone").unwrap_or_default().to_owned();
+        rule!(text(item, "status") == Some("active"), "session_of_banned", "{user} {id}");
+        let Some(ledger) = ledger(truth, applied) else { continue };
+        let asked = ledger.call.field("phone").unwrap_or_default();
+        rule!(
+            ledger.call.route == "POST /v1/auth/token" && asked == phone,
+            "session_of_another",
+            "{} {} begins one of {user} with {phone}",
+            ledger.id,
+            ledger.call
+        );
+        rule!(
+            truth.items(Table::Sessions, &format!("{user}/")).count() <= SLOTS,
+            "too_many_sessions",
+            "of {user}"
+        );
+        let begun = Begun { request: ledger.id, user: user.to_owned() };
+        let id = id.to_owned();
+        spends(truth, applied, &phone, &Purpose::SignIn)?;
+        truth.sessions.insert(id, begun);
+    }
+    Ok(())
+}
+
+/// An account moves with a code that was texted to its new phone for that.
+pub(super) fn moves(truth: &mut Truth, applied: &Applied) -> Verdict {
+    for change in applied.of(Table::Users, "user#") {
+        let (before, after) = (text(change.before(), "phone"), text(change.after(), "phone"));
+        let (Some(before), Some(after)) = (before, after) else { continue };
+        if before == after {
+            continue;
+        }
+        let user = text(change.after(), "id").unwrap_or_default();
+        let Some(ledger) = ledger(truth, applied) else { continue };
+        let mover = ledger.call.caller().map(|caller| caller.user);
+        rule!(
+            ledger.call.route == "PUT /v1/users/me/phone" && mover.as_deref() == Some(user),
+            "moved_by_another",
+            "{} {} moves {user}",
+            ledger.id,
+            ledger.call
+        );
+        spends(truth, applied, after, &Purpose::ChangePhone(UserId(user.to_owned())))?;
+    }
+    Ok(())
+}
+
+pub(super) fn users(truth: &mut Truth, applied: &Applied) -> Verdict {
+    for change in applied.of(Table::Users, "user#") {
+        let (before, after) = (change.before(), change.after());
+        if change.after.is_none() {
+            continue;
+        }
+        let id = text(after, "id").unwrap_or_default();
+        let (phone, role) =
+            (text(after, "phone").unwrap_or_default(), text(after, "role").unwrap_or_default());
+        rule!(
+            role == "user" || !truth.rules.testers.contains_key(phone),
+            "tester_with_role",
+            "{id} with {phone} is {role}"
+        );
+        let owner = |place: Place| truth.item(&place).and_then(|item| text(item, "owner_id"));
+        rule!(owner(Place::phone(phone)) == Some(id), "phone_not_owned", "{phone} of {id}");
+        let code = text(after, "invite_code").unwrap_or_default();
+        rule!(owner(Place::invite(code)) == Some(id), "invite_not_owned", "{code} of {id}");
+        if change.before.is_none() {
+            let has_session = applied.of(Table::Sessions, "").any(begins);
+            rule!(has_session, "user_without_session", "{id}");
+            let is_admin = role == "admin" && truth.rules.admins.contains(phone);
+            rule!(role == "user" || is_admin, "role_from_nowhere", "{id} is {role}");
+            let phone = phone.to_owned();
+            truth.sign_ups += 1;
+            if is_admin {
+                let made = truth.admins_made.entry(phone.clone()).or_default();
+                *made += 1;
+                rule!(*made == 1, "admin_again", "{phone} made an admin {made} times");
+            }
+            continue;
+        }
+        rule!(change.grown("epoch") >= 0, "epoch_fell", "of {id}");
+        let activated = text(before, "activated_invite_code");
+        rule!(
+            activated.is_none() || activated == text(after, "activated_invite_code"),
+            "activation_changed",
+            "of {id}"
+        );
+        for name in ["role", "status"] {
+            if text(before, name) != text(after, name) {
+                staff_only(truth, applied, id, name)?;
+            }
+        }
+        let is_banned = text(before, "status") == Some("active") && text(after, "status") == Some("banned");
+        rule!(!is_banned || change.grown("epoch") > 0, "ban_without_end", "of {id}");
+    }
+    Ok(())
+}
+
+/// Roles and statuses are changed by admins, and by nobody of themselves.
+fn staff_only(truth: &Truth, applied: &Applied, id: &str, name: &str) -> Verdict {
+    let Some(ledger) = ledger(truth, applied) else { return Ok(()) };
+    let Some(caller) = ledger.call.caller() else {
+        return Err(Violation { rule: "role_from_nowhere", seen: format!("{name} of {id}") });
+    };
+    let place = Place::user(&caller.user);
+    let was_admin = truth.versions(ledger, &place).flatten().any(|item| text(item, "role") == Some("admin"));
+    rule!(
+        was_admin && caller.user != id,
+        "role_by_whom",
+        "{} {} changes {name} of {id}",
+        ledger.id,
+        ledger.call
+    );
+    Ok(())
+}
+
+/// A phone is the user's who has it.
+pub(super) fn phones(truth: &mut Truth, applied: &Applied) -> Verdict {
+    for change in applied.of(Table::Users, "phone#") {
+        let phone = change.place.key.trim_start_matches("phone#");
+        let Some(owner) = text(change.after(), "owner_id") else { continue };
+        let user = truth.item(&Place::user(owner));
+        rule!(
+            user.is_some_and(|user| text(user, "phone") == Some(phone)),
+            "phone_of_another",
+            "{phone} is said to be of {owner}"
+        );
+    }
+    Ok(())
+}
+
+/// Whoever is deleted is gone: nothing names the phone, and only what others have a
+/// right to names the user.
+pub(super) fn deletions(truth: &mut Truth, applied: &Applied) -> Verdict {
+    for change in applied.of(Table::Users, "user#").filter(|change| change.after.is_none()) {
+        let (id, phone) = (text(change.before(), "id"), text(change.before(), "phone"));
+        let (id, phone) = (id.unwrap_or_default(), phone.unwrap_or_default());
+        for (place, item) in truth.everything() {
+            let words = item.to_string();
+            rule!(
+                !place.key.contains(phone) && !words.contains(phone),
+                "phone_left_behind",
+                "{phone} in {}",
+                place.key
+            );
+            // Friends know who invited them; what is remembered of a request ends by itself.
+            let is_others =
+                ["edge#", "user#"].iter().any(|of| place.key.starts_with(of)) || place.table == Table::Codes;
+            rule!(
+                is_others || !(place.key.contains(id) || words.contains(id)),
+                "user_left_behind",
+                "{id} in {}",
+                place.key
+            );
+        }
+    }
+    Ok(())
+}
