@@ -20,43 +20,43 @@ const BUCKETS_PER_LIFE: i64 = 10;
 
 /// When a place is paused.
 #[derive(Clone, Debug)]
-pub struct Pumping {
+pub(crate) struct Pumping {
     /// How many texts to a prefix are judged at least; 0: none is judged.
-    pub min_prefix: i64,
+    pub(crate) min_prefix: i64,
     /// How many texts to a country are judged at least; 0: none is judged.
-    pub min_country: i64,
+    pub(crate) min_country: i64,
     /// The least share of codes entered, 0 to 1.
-    pub min_ratio: f64,
+    pub(crate) min_ratio: f64,
     /// How long a place is paused, in seconds.
-    pub pause: i64,
+    pub(crate) pause: i64,
     /// How long a code lives, in seconds.
-    pub code_ttl: i64,
+    pub(crate) code_ttl: i64,
 }
 
 /// What texts and entered codes are counted by.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Place {
+pub(crate) struct Place {
     /// Its name in keys and logs: `prefix#+7900000` or `country#RU`.
-    pub name: String,
+    pub(crate) name: String,
     /// How many judged texts it takes before it is judged.
-    pub min_sends: i64,
+    pub(crate) min_sends: i64,
 }
 
 /// What was counted of one bucket in one place; a shard may count less than
 /// nothing, where a text was counted in one and taken back in another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Bucket {
+pub(crate) struct Bucket {
     /// Which: its start in buckets since 1970.
-    pub number: i64,
+    pub(crate) number: i64,
     /// Texts sent.
-    pub sent: i64,
+    pub(crate) sent: i64,
     /// Codes of these texts that were entered.
-    pub entered: i64,
+    pub(crate) entered: i64,
 }
 
 impl Pumping {
     /// The places of a number that are watched.
-    pub fn places(&self, phone: &Phone) -> Vec<Place> {
+    pub(crate) fn places(&self, phone: &Phone) -> Vec<Place> {
         let mut places = Vec::new();
         if self.min_prefix > 0 {
             places.push(Place { name: format!("prefix#{}", phone.prefix()), min_sends: self.min_prefix });
@@ -74,24 +74,8 @@ impl Pumping {
     }
 
     /// The bucket that a text of this moment is counted in.
-    pub const fn bucket(&self, at: Timestamp) -> i64 {
+    pub(crate) const fn bucket(&self, at: Timestamp) -> i64 {
         at.seconds().div_euclid(self.width())
-    }
-
-    /// The hour of the clock that a bucket is stored with.
-    pub const fn hour_of(&self, bucket: i64) -> i64 {
-        (bucket * self.width()).div_euclid(HOUR)
-    }
-
-    /// The hours of the clock in which judged texts were sent.
-    pub const fn hours(&self, now: Timestamp) -> Range<i64> {
-        let judged = self.judged(now);
-        self.hour_of(judged.start)..self.hour_of(judged.end - 1) + 1
-    }
-
-    /// For how long what was counted is needed, in seconds.
-    pub const fn needed_for(&self) -> i64 {
-        self.code_ttl + 2 * HOUR
     }
 
     /// The buckets that are judged: those of the hour that ended when a code
@@ -103,7 +87,7 @@ impl Pumping {
 
     /// Whether a place looks pumped. What was sent before its last pause ended
     /// (`resumed_at`) was judged then.
-    pub fn is_pumped(
+    pub(crate) fn is_pumped(
         &self,
         place: &Place,
         buckets: impl IntoIterator<Item = Bucket>,

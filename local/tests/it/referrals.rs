@@ -42,8 +42,8 @@ async fn shards_of(app: &App, person: &Person) -> Option<AttributeValue> {
     attribute(app, &format!("user#{}", person.id), "referral_shards").await
 }
 
-fn number(n: u64) -> Option<AttributeValue> {
-    Some(AttributeValue::N(n.to_string()))
+fn number(n: u64) -> AttributeValue {
+    AttributeValue::N(n.to_string())
 }
 
 async fn referrals_count(app: &App, person: &Person) -> u64 {
@@ -70,13 +70,13 @@ async fn a_profile_reads_one_count_until_it_is_spread() {
         app.activate(&friend.token, &alice.invite_code).await.ok(200);
         app.faults.asked();
         assert_eq!(referrals_count(&app, &alice).await, MANY - 1 + n as u64);
-        assert_eq!((counts_read(&app), shards_of(&app, &alice).await), (1, number(1)));
+        assert_eq!((counts_read(&app), shards_of(&app, &alice).await), (1, Some(number(1))));
     }
     for (n, friend) in after.iter().enumerate() {
         app.activate(&friend.token, &alice.invite_code).await.ok(200);
         assert_eq!(referrals_count(&app, &alice).await, MANY + 1 + n as u64);
     }
-    assert_eq!(shards_of(&app, &alice).await, number(8));
+    assert_eq!(shards_of(&app, &alice).await, Some(number(8)));
     let mut used = 0;
     for shard in 1..8 {
         used += u32::from(attribute(&app, &format!("refs#{}#{shard}", alice.id), "n").await.is_some());
@@ -121,7 +121,7 @@ async fn what_was_counted_before_still_counts() {
     app.json(Method::PATCH, &path, &admin.token, &json!({ "max_uses": null })).await.ok(200);
     counted(&app, &alice, 0, 5 * MANY).await;
     assert_eq!(enter(&friends[2]).await, 5 * MANY + 71);
-    assert_eq!(shards_of(&app, &alice).await, number(8));
+    assert_eq!(shards_of(&app, &alice).await, Some(number(8)));
 }
 
 /// Another code of somebody whose count is spread goes on so.
@@ -163,7 +163,7 @@ async fn a_count_is_spread_whatever_is_lost() {
             let entered = u64::from(answer.status == 200);
             assert_eq!(referrals_count(&app, &alice).await, MANY + entered, "{case}");
             let code = format!("invite#{}", alice.invite_code);
-            let is_told = shards_of(&app, &alice).await == number(8);
+            let is_told = shards_of(&app, &alice).await == Some(number(8));
             assert!(is_told || attribute(&app, &code, "shards").await.is_none(), "{case}");
             app.activate(&bob.token, &alice.invite_code).await.ok(200);
             assert_eq!(referrals_count(&app, &alice).await, MANY + 1, "{case}");
@@ -258,7 +258,7 @@ async fn a_count_is_exact_while_it_is_spread() {
             assert_eq!(answers.iter().filter(|status| **status == 200).count(), 60, "{answers:?}");
         }
         if trial % 4 < 2 {
-            assert_eq!(shards_of(&app, &alice).await, number(8), "trial {trial}");
+            assert_eq!(shards_of(&app, &alice).await, Some(number(8)), "trial {trial}");
         }
         let uses = app.json(Method::PATCH, &path, &admin.token, &json!({})).await.ok(200)["uses"].as_u64();
         assert!(uses.is_some_and(|uses| uses <= most), "trial {trial}: {uses:?} of {most}");
