@@ -86,6 +86,14 @@ async fn policies_are_as_narrow_as_what_is_called() {
     app.me(&bob).await;
     app.get("/v1/users/me/referrals", &alice.token).await.ok(200);
     app.refresh(&bob.refresh).await.ok(200);
+    // From the device that signed in last.
+    let answer = app.exchange(&phone(12), &app.code_for(&phone(12)).await).await.ok(200);
+    app.clock.advance(60);
+    let body = json!({ "phone": phone(12), "device_token": answer["device_token"] });
+    app.post("/v1/auth/code", body).await.ok(202);
+    let code = app.last_code(&phone(12)).await;
+    let body = json!({ "phone": phone(12), "code": code, "device_token": answer["device_token"] });
+    app.post("/v1/auth/token", body).await.ok(200);
     let sessions = app.get("/v1/users/me/sessions", &alice.token).await.ok(200);
     let other =
         sessions["items"].as_array().unwrap().iter().find(|session| session["current"] == false).unwrap();
