@@ -1,7 +1,7 @@
 // How the panel tells that it works, that it is done, that it failed; and how it
 // asks before it does what cannot be undone.
 
-import { h, id } from "./dom.js";
+import { h, icon, id } from "./dom.js";
 import { explained, t } from "./words.js";
 
 let waiting = 0;
@@ -34,6 +34,12 @@ export async function once(button, work) {
   } finally {
     button.removeAttribute("aria-disabled");
   }
+}
+
+/** A button that shows a page anew. */
+export function refresh(onclick) {
+  const drawing = icon("M20 12a8 8 0 1 1-2.5-5.8M20 3v4.5h-4.5");
+  return h("button", { type: "button", class: "quiet", "aria-label": t("refresh"), title: t("refresh"), onclick }, drawing);
 }
 
 let hiding;

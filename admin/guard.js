@@ -3,7 +3,7 @@
 
 import * as api from "./api.js";
 import { h, icon, svg } from "./dom.js";
-import { ask, during, notice, say, showMore } from "./feedback.js";
+import { ask, during, notice, refresh, say, showMore } from "./feedback.js";
 import { country, number, t, time } from "./words.js";
 
 const PAGE = 50;
@@ -66,17 +66,7 @@ export function guard({ me, signal, go }) {
     say(t("opened", { place: name }));
   };
 
-  const again = h(
-    "button",
-    {
-      type: "button",
-      class: "quiet",
-      "aria-label": t("refresh"),
-      title: t("refresh"),
-      onclick: () => go(location.hash, { anew: true }),
-    },
-    icon("M20 12a8 8 0 1 1-2.5-5.8M20 3v4.5h-4.5"),
-  );
+  const again = refresh(() => go(location.hash, { anew: true }));
   during(more());
   return {
     title: t("guard"),
@@ -100,7 +90,7 @@ function figures({ is_on, texts }) {
   return is_on ? cards : [h("p", { class: "card wide" }, t("guard_off")), ...cards];
 }
 
-/** How much of how much; what is not limited is not counted. */
+/** How much of how much; where nothing is limited there is nothing to compare with. */
 function figure(name, sent, most) {
   const isLimited = most > 0;
   const share =

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { charts } from "./charts.js";
 import { h, icon, select } from "./dom.js";
-import { during, notice, showMore } from "./feedback.js";
+import { during, notice, refresh, showMore } from "./feedback.js";
 import { ago, t, time } from "./words.js";
 
 const PAGE = 50;
@@ -95,20 +95,10 @@ export function users({ me, query, signal, go }) {
     during(more());
   }
 
-  const again = h(
-    "button",
-    {
-      type: "button",
-      class: "quiet",
-      "aria-label": t("refresh"),
-      title: t("refresh"),
-      onclick: () => {
-        forget();
-        go(location.hash, { anew: true });
-      },
-    },
-    icon("M20 12a8 8 0 1 1-2.5-5.8M20 3v4.5h-4.5"),
-  );
+  const again = refresh(() => {
+    forget();
+    go(location.hash, { anew: true });
+  });
   const { choice, cards } = charts(signal);
   return {
     title: t("users"),

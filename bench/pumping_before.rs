@@ -59,7 +59,7 @@ impl Pumping {
     pub(crate) fn places(&self, phone: &Phone) -> Vec<Place> {
         let mut places = Vec::new();
         if self.min_prefix > 0 {
-            places.push(Place { name: format!("prefix#{}", phone.prefix()), min_sends: self.min_prefix });
+            places.push(Place { name: format!("prefix#{}", phone.less(4)), min_sends: self.min_prefix });
         }
         if self.min_country > 0 {
             let country = phone.country().map_or_else(|| "none".to_owned(), |country| country.to_string());

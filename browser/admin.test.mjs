@@ -25,7 +25,7 @@ async function words() {
 /** A test with a gateway and a page, neither of which it need end; nothing may go wrong in the page. */
 function panel(name, options, run) {
   const { variables, ...page } = options;
-  test(name, { timeout: 120_000 }, async () => {
+  test(name, { timeout: 300_000 }, async () => {
     const gateway = await start(variables);
     const opened = await open(browser, page);
     try {
@@ -51,6 +51,13 @@ async function enter(page, gateway, number = ADMIN, hash = "") {
 async function code(page, gateway, number) {
   await page.locator("input[name=code]").waitFor();
   return (await gateway.lastText(number)).match(/^\d+/)[0];
+}
+
+/** What may not happen yet: `over` waits for `end`. */
+function hold() {
+  let end;
+  const over = new Promise((resolve) => (end = resolve));
+  return { over, end };
 }
 
 /** `count` people, the first of whom invited the others. */
@@ -365,9 +372,11 @@ describe("the admin panel", { concurrency: 3 }, () => {
 
   panel("on a slow network it shows that it works, and sends once", {}, async (page, gateway) => {
     const asked = [];
+    // Each answer waits until the test has seen what stands there meanwhile, on however slow a machine.
+    let held = hold();
     await page.route("**/v1/**", async (route) => {
       asked.push(`${route.request().method()} ${new URL(route.request().url()).pathname}`);
-      await new Promise((resolve) => setTimeout(resolve, 700));
+      await held.over;
       await route.continue();
     });
     await page.goto(`${gateway.url}/admin`);
@@ -378,10 +387,17 @@ describe("the admin panel", { concurrency: 3 }, () => {
     assert.equal(await send.getAttribute("aria-disabled"), "true");
     await send.click({ force: true });
     await page.keyboard.press("Enter");
-    await page.locator("input[name=code]").fill(await code(page, gateway, ADMIN));
+    held.end();
+    const texted = await code(page, gateway, ADMIN);
+    held = hold();
+    await page.locator("input[name=code]").fill(texted);
     await page.keyboard.press("Enter");
+    await page.locator("main[aria-busy=true]").waitFor();
     await page.keyboard.press("Enter");
+    held.end();
+    held = hold();
     await page.locator(".skeleton").first().waitFor();
+    held.end();
     await page.locator("a.row").first().waitFor();
     assert.equal(asked.filter((one) => one === "POST /v1/auth/code").length, 1);
     assert.equal(asked.filter((one) => one === "POST /v1/auth/token").length, 1);

@@ -30,7 +30,7 @@ export function launch() {
 export async function open(browser, { width = "desktop", locale = "en", ...options } = {}) {
   const context = await browser.newContext({ ...WIDTHS[width], locale, ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(60_000);
   page.wrong = [];
   page.on("pageerror", (error) => page.wrong.push(`script: ${error.stack}`));
   page.on("console", (message) => {

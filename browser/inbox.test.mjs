@@ -12,7 +12,7 @@ after(() => browser.close());
 
 /** A test with a gateway and its inbox, where nothing may go wrong in the page. */
 function inbox(name, options, run) {
-  test(name, { timeout: 60_000 }, async () => {
+  test(name, { timeout: 300_000 }, async () => {
     const gateway = await start();
     const page = await open(browser, options);
     try {

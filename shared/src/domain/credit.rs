@@ -252,14 +252,13 @@ impl Credit {
     /// The places of a number: its block, its range and its country's shard.
     pub fn places(&self, phone: &Phone) -> [Place; 3] {
         let number = phone.as_str();
-        let less = |digits: usize| number.get(..number.len().saturating_sub(digits)).unwrap_or_default();
         let country = phone.country().map_or_else(|| NO_COUNTRY.to_owned(), |country| country.to_string());
         // Neighbours are in different ones, so that a block fills none alone.
         let last = number.get(number.len().saturating_sub(3)..).and_then(|digits| digits.parse::<u32>().ok());
         let shard = last.unwrap_or_default() % self.shards;
         [
-            Place { width: Width::Block, of: less(4).to_owned(), shard: 0 },
-            Place { width: Width::Range, of: less(6).to_owned(), shard: 0 },
+            Place { width: Width::Block, of: phone.less(4).to_owned(), shard: 0 },
+            Place { width: Width::Range, of: phone.less(6).to_owned(), shard: 0 },
             Place { width: Width::Country, of: country, shard },
         ]
     }

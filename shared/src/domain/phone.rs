@@ -170,9 +170,9 @@ impl Phone {
         &self.0
     }
 
-    /// The number less its last four digits: what neighbours share.
-    pub fn prefix(&self) -> &str {
-        self.0.len().checked_sub(4).and_then(|at| self.0.get(..at)).unwrap_or_default()
+    /// The number less its last digits: what neighbours share.
+    pub fn less(&self, digits: usize) -> &str {
+        self.0.len().checked_sub(digits).and_then(|at| self.0.get(..at)).unwrap_or_default()
     }
 
     /// The country that the number belongs to. `None` for numbers of no country, such as those of satellites.
@@ -330,7 +330,7 @@ mod tests {
         assert_eq!(country("+77011234567").as_deref(), Some("KZ"), "who shares +7");
         assert_eq!(country("+12015550123").as_deref(), Some("US"));
         assert_eq!(country("+800 1234 5678"), None);
-        assert_eq!(phone("+79001234567").prefix(), "+7900123");
+        assert_eq!(phone("+79001234567").less(4), "+7900123");
     }
 
     #[test]

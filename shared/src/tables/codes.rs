@@ -16,7 +16,7 @@ use crate::cloud::items::{Item, TTL, blob, number, read_number, string};
 use crate::cloud::setup::Setup;
 use crate::cloud::writes::{Write, Written};
 use crate::domain::code::{OneTimeCode, Purpose};
-use crate::domain::credit::Means;
+use crate::domain::credit::{KNOWN_UNENTERED, Means};
 use crate::domain::device::Asker;
 use crate::domain::limits::{CodeLimits, DAY, LimitMet, LimitOf, Window};
 use crate::domain::pepper::Pepper;
@@ -245,8 +245,11 @@ impl Codes {
         }
         let day_ago = now.plus_seconds(-DAY);
         if is_trusted {
+            let last = format!("t{KNOWN_UNENTERED}");
             update = update
-                .only_if(format!("attribute_not_exists(t2) OR t2 <= :day_ago OR t2 <= {ENTERED_AT}"))
+                .only_if(format!(
+                    "attribute_not_exists({last}) OR {last} <= :day_ago OR {last} <= {ENTERED_AT}"
+                ))
                 .value(":day_ago", number(day_ago.millis()));
         }
         let item = match self.items.table.send(update).await? {
@@ -271,7 +274,8 @@ impl Codes {
             }
         }
         let entered_at = read_number(&item, ENTERED_AT).map_or(day_ago, Timestamp::from_millis);
-        if is_trusted && times.get(1).is_some_and(|second| *second > day_ago.max(entered_at)) {
+        let last = times.get(KNOWN_UNENTERED as usize - 1);
+        if is_trusted && last.is_some_and(|last| *last > day_ago.max(entered_at)) {
             return Ok(Issue::Idle);
         }
         Ok(Issue::Limited(self.limit_met(&times, now)))

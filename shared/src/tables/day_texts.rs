@@ -20,8 +20,8 @@ const TEXTS: &str = "texts";
 /// For how many days their numbers are told, today among them.
 pub const TOLD: u16 = 90;
 
-/// For how many seconds a day is kept when it is over.
-const KEPT: i64 = (TOLD as i64 + 1) * DAY;
+/// For how many seconds a day's numbers are kept.
+pub(super) const KEPT: i64 = (TOLD as i64 + 1) * DAY;
 
 /// What the item counts, apart from all.
 const STRANGERS: &str = "strangers";

@@ -151,10 +151,8 @@ impl Guard {
     /// Whether this instance saw a place of a number short in the last second.
     pub fn refused_lately(&self, phone: &Phone, means: Means) -> bool {
         let now = self.table.world.now();
-        self.credit.as_ref().is_some_and(|credit| {
-            let places = credit.places(phone).into_iter();
-            places.into_iter().any(|place| self.short.get(&(place, means), now).is_some())
-        })
+        let is_short = |place| self.short.get(&(place, means), now).is_some();
+        self.credit.as_ref().is_some_and(|credit| credit.places(phone).into_iter().any(is_short))
     }
 
     async fn take_from(&self, credit: &Credit, place: &Place, means: Means) -> Result<Asked, StoreError> {
@@ -310,13 +308,13 @@ impl Guard {
         page.truncate(most);
         let next = page.last().filter(|_| more).cloned();
         let places = page.iter().filter_map(|id| Place::parse(id));
-        let accounts = places.map(async |place| (place.clone(), self.account(credit, &place).await));
-        let accounts = join_all(accounts).await.into_iter();
-        let accounts = accounts.map(|(place, account)| account.map(|account| (place, account)));
-        let accounts: Vec<_> = accounts.collect::<Result<_, _>>()?;
-        let is_short =
-            |(place, account): &(Place, Account)| !credit.has(place.width, account, Means::Request);
-        Ok((accounts.into_iter().filter(is_short).collect(), next))
+        let mut places = try_join_all(places.map(async |place| {
+            let account = self.account(credit, &place).await?;
+            Ok::<_, StoreError>((place, account))
+        }))
+        .await?;
+        places.retain(|(place, account)| !credit.has(place.width, account, Means::Request));
+        Ok((places, next))
     }
 
     /// What a place has today; of a country all shards together.

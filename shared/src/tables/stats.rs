@@ -22,7 +22,6 @@ use crate::cloud::items::{TTL, number, read, read_number, string};
 use crate::cloud::setup::Setup;
 use crate::cloud::table::Table;
 use crate::cloud::writes::Write;
-use crate::domain::limits::DAY;
 use crate::tables::day_texts;
 
 /// How many items a day's numbers of one kind are spread over.
@@ -135,7 +134,7 @@ fn today(table: &Table, kind: &str) -> Write {
     table
         .update(key(kind, today, shard))
         .assign("date", string(today.to_string()))
-        .assign(TTL, number(now.plus_seconds((i64::from(KEPT) + 1) * DAY).seconds()))
+        .assign(TTL, number(now.plus_seconds(day_texts::KEPT).seconds()))
 }
 
 fn key(kind: &str, date: Date, shard: u32) -> String {
