@@ -27,7 +27,7 @@ use crate::tables;
 use crate::tables::codes::{Codes, CountedGuess, Guess, Proof};
 use crate::tables::counters::Counters;
 use crate::tables::guard::Guard;
-use crate::tables::idempotency::{Began, Idempotency, IdempotencyKey, Remembered};
+use crate::tables::idempotency::{Began, Idempotency, Remembered};
 use crate::tables::stats::Stats;
 use crate::tables::users::Users;
 
@@ -89,16 +89,6 @@ impl Guesses {
             testers: settings::test_phones(&setup.vars)?,
             world: Arc::clone(&setup.world),
         })
-    }
-
-    /// How a request that exchanges a code is remembered.
-    pub fn remember(&self, key: &IdempotencyKey) -> Remembered {
-        self.idempotency.of("token", None, key)
-    }
-
-    /// The requests that are remembered.
-    pub const fn idempotency(&self) -> &Idempotency {
-        &self.idempotency
     }
 
     /// Counts a guess, in one wave with `also`. Where something stands in the

@@ -1,5 +1,5 @@
-//! Who may: the gate, guesses at codes, refresh tokens and their end, entering invite
-//! codes, and all that limits them.
+//! Who may: signing in, the gate, guesses at codes, refresh tokens and their end,
+//! entering invite codes, and all that limits them.
 
 pub mod ending;
 pub mod gate;
@@ -7,5 +7,6 @@ pub mod guesses;
 pub mod invitations;
 pub mod limits;
 pub mod refreshing;
+pub mod signing_in;
 pub mod texting;
 pub mod trust;

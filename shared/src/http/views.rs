@@ -20,6 +20,7 @@ use crate::settings;
 use crate::tables;
 use crate::tables::referrals::Referrals;
 use crate::tables::users::Users;
+use crate::tokens::issuer::Tokens;
 
 /// Another user, as a profile shows one.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -101,6 +102,22 @@ impl Newcomer {
     pub fn new(user: User, referrer: Option<Person>, context: &Context) -> Self {
         Self { user: Listed::new(user, context), referrer }
     }
+}
+
+/// A pair of tokens, and the user who signed in.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct SignedIn {
+    #[serde(flatten)]
+    /// The tokens.
+    pub tokens: Tokens,
+    /// Whether this sign-in made the account.
+    #[schemars(example = true)]
+    pub is_new: bool,
+    /// The user who signed in.
+    pub user: Newcomer,
+    /// Why the invite code was not activated: the `code` of that problem. Absent if there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invite_error: Option<String>,
 }
 
 /// A user as the API shows one.

@@ -1,0 +1,67 @@
+use crate::access::invitations::{self, Invitations, Refusal};
+use crate::base::world::Timestamp;
+use crate::cloud::error::StoreError;
+use crate::cloud::transaction::RefusedPart;
+use crate::domain::invite::{Activation, Entry, Invite, InviteRefusal, judge};
+use crate::domain::invite_code::InviteCode;
+use crate::domain::user::User;
+use crate::http::problem::Code;
+
+/// An invite code that comes along with a sign-in. It never keeps anybody out: where
+/// it cannot be activated, it says why.
+#[derive(Debug)]
+pub struct Along {
+    typed: Option<String>,
+    /// Whose it is, and on what terms.
+    invite: Option<Invite>,
+    error: Option<Code>,
+}
+
+impl Along {
+    /// One as it was typed, if any was, with whose it is.
+    pub async fn find(typed: Option<String>, invitations: &Invitations) -> Result<Self, StoreError> {
+        let code = typed.as_deref().and_then(InviteCode::parse);
+        let invite = invitations.find(code.as_ref()).await?;
+        Ok(Self { typed, invite, error: None })
+    }
+
+    /// Why it cannot be activated.
+    pub(super) const fn error(&self) -> Option<Code> {
+        self.error
+    }
+
+    /// What it comes to: nothing, where it cannot be activated. It is counted as wrong
+    /// before that is told.
+    pub(super) async fn entry(
+        &mut self,
+        user: &User,
+        invitations: &Invitations,
+        now: Timestamp,
+    ) -> Result<Option<Entry>, StoreError> {
+        let (Some(typed), None) = (&self.typed, self.error) else { return Ok(None) };
+        let refusal = match judge(user, InviteCode::parse(typed), self.invite.as_ref(), now) {
+            Ok(Activation::Activate(entry)) => return Ok(Some(entry)),
+            Ok(Activation::Repeated(_)) => return Ok(None),
+            Err(refusal) => refusal,
+        };
+        let is_wrong = refusal == InviteRefusal::Unknown;
+        let is_limited = is_wrong && invitations.count_wrong(&user.phone).await?.is_some();
+        self.error = Some(if is_limited { Code::TooManyInviteGuesses } else { Code::from(&refusal) });
+        Ok(None)
+    }
+
+    /// Learns why its entry was refused.
+    pub(super) async fn refused(
+        &mut self,
+        entry: &Entry,
+        parts: &[(invitations::Part, &RefusedPart)],
+        invitations: &Invitations,
+    ) -> Result<(), StoreError> {
+        match invitations.why(entry, parts).await? {
+            Refusal::Limited(_) => self.error = Some(Code::TooManyInviteGuesses),
+            Refusal::Loop => self.error = Some(Code::InviteLoop),
+            Refusal::Changed(now) => self.invite = now,
+        }
+        Ok(())
+    }
+}

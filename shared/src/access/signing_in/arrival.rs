@@ -1,0 +1,61 @@
+use crate::access::signing_in::along::Along;
+use crate::cloud::error::StoreError;
+use crate::cloud::writes::Write;
+use crate::domain::device::DeviceId;
+use crate::domain::device_token::DeviceToken;
+use crate::domain::phone::Phone;
+use crate::domain::session::SessionId;
+use crate::domain::user::{User, UserId};
+use crate::http::problem::Problem;
+use crate::tables::idempotency::Remembered;
+
+/// What proves who signs in: a code that is spent, say. Each way of signing in hands
+/// in its own.
+pub trait Evidence: Sync {
+    /// Whom it proves, where that is anybody yet.
+    fn whose(&self) -> impl Future<Output = Result<Option<UserId>, StoreError>> + Send;
+
+    /// Whether it still proves a user, who was read since.
+    fn proves(&self, user: &User) -> bool;
+
+    /// The phone that it makes an account for where it proves nobody yet; none where
+    /// it makes no accounts.
+    fn phone(&self) -> Option<&Phone>;
+
+    /// Uses it up, in one transaction with all that it is used for; refused where it
+    /// was used up meanwhile.
+    fn spend(&self) -> Write;
+
+    /// What is told where it was used up, or proves nobody.
+    fn is_spent(&self) -> Problem;
+
+    /// What is to be done once it is used up.
+    fn spent(&self) -> impl Future<Output = ()> + Send;
+}
+
+/// What comes along with the evidence.
+#[derive(Debug)]
+pub struct Arrival {
+    /// Whom it proves, as it was read beside it ([`Evidence::whose`]).
+    pub known: Option<UserId>,
+    /// The device as its token says, and its name.
+    pub device: (Option<DeviceToken>, Option<String>),
+    /// An invite code.
+    pub invite: Along,
+    /// The request, where it is remembered.
+    pub request: Option<Remembered>,
+}
+
+/// Who signs in, and where to.
+#[derive(Debug)]
+pub(super) struct Who {
+    /// The user as stored; one on first sight, as it will be.
+    pub(super) user: User,
+    pub(super) is_new: bool,
+    /// The device that signs in: the one that its token names, where the user lists it,
+    /// else a new one.
+    pub(super) device: DeviceId,
+    /// The slot for the session, and the session that it replaces.
+    pub(super) slot: u8,
+    pub(super) replaces: Option<SessionId>,
+}
