@@ -155,6 +155,42 @@ async fn the_same_request_at_once_has_one_outcome() {
     }
 }
 
+/// A right code is on its way into a transaction, and another signs in with it first:
+/// whoever repeats that request is given its session, anybody else nothing.
+#[tokio::test(start_paused = true)]
+async fn of_two_at_the_door_the_same_request_is_answered_alike() {
+    let app = Arc::new(App::new().await);
+    let mut n = 0;
+    for (key, other, same) in
+        [(Some("k"), Some("k"), true), (Some("a"), Some("b"), false), (None, None, false)]
+    {
+        n += 1;
+        let body = json!({ "phone": phone(n), "code": app.code_for(&phone(n)).await });
+        let send = |key: Option<&'static str>| {
+            let (app, body) = (Arc::clone(&app), body.clone());
+            async move {
+                match key {
+                    Some(key) => app.post_with_key(TOKEN, key, &body).await,
+                    None => app.post(TOKEN, body).await,
+                }
+            }
+        };
+        app.faults.next("TransactWriteItems", Fault::Conflict);
+        let at_the_door = tokio::spawn(send(key));
+        while !app.faults.all_met() {
+            tokio::task::yield_now().await;
+        }
+        let first = send(other).await.ok(200);
+        let second = at_the_door.await.unwrap();
+        if same {
+            assert_eq!(second.ok(200)["refresh_token"], first["refresh_token"]);
+            assert_eq!(second.json()["is_new"], true);
+        } else {
+            second.problem(422, "invalid_code");
+        }
+    }
+}
+
 /// Between the end of what a key stood for and the end of the session that it began
 /// lie milliseconds.
 #[tokio::test]
