@@ -13,7 +13,7 @@ use latchkey::base::world::World;
 use latchkey::cloud::error::StoreError;
 use latchkey::cloud::secrets;
 use latchkey::cloud::setup::Setup;
-use latchkey::cloud::transaction::{Committed, RefusedPart, Tables, Transaction};
+use latchkey::cloud::transaction::{Committed, Tables, Transaction};
 use latchkey::domain::bearer::Bearer;
 use latchkey::domain::invite::{Activation, InviteRefusal, judge};
 use latchkey::domain::invite_code::InviteCode;
@@ -105,6 +105,12 @@ enum Part {
     Stats,
 }
 
+impl Part {
+    const fn of_entry(self) -> Option<invitations::Part> {
+        if let Self::Entry(part) = self { Some(part) } else { None }
+    }
+}
+
 impl Endpoint for ActivateInvite {
     const ROUTE: Route = Route::put("/v1/users/me/referrer");
     const PROBLEMS: &'static [Code] = &[
@@ -170,18 +176,13 @@ impl Endpoint for ActivateInvite {
                     None => Err(Code::SessionEnded.into()),
                 };
             }
-            match invitations.why(&entry, &of_entry(&refused)).await? {
-                Refusal::Limited(limit) => return Err(Problem::limited(limit, world.now())),
-                Refusal::Loop => return Err(Code::InviteLoop.into()),
-                Refusal::Changed(now) => invite = now,
+            match invitations.why(&entry, &refused, Part::of_entry).await? {
+                Some(Refusal::Limited(limit)) => return Err(Problem::limited(limit, world.now())),
+                Some(Refusal::Loop) => return Err(Code::InviteLoop.into()),
+                Some(Refusal::Changed(now)) => invite = now,
+                None => {}
             }
         }
         Err(Code::Unavailable.into())
     }
-}
-
-/// The parts of the entry that were refused.
-fn of_entry(refused: &[(Part, RefusedPart)]) -> Vec<(invitations::Part, &RefusedPart)> {
-    let of = |part| if let Part::Entry(part) = part { Some(part) } else { None };
-    refused.iter().filter_map(|(part, refused)| Some((of(*part)?, refused))).collect()
 }

@@ -104,26 +104,34 @@ impl Invitations {
         writes
     }
 
-    /// Why a transaction that enters a code was refused, by the parts of the entry that
-    /// were: the weightiest reason. Where the referrer has got too many referrals for
-    /// one item, their count is spread.
-    pub async fn why(&self, entry: &Entry, refused: &[(Part, &RefusedPart)]) -> Result<Refusal, StoreError> {
-        let of = |part| refused.iter().find(|(refused, _)| *refused == part).map(|(_, part)| *part);
+    /// Why a transaction that enters a code was refused, by those of its parts that are of the
+    /// entry: the weightiest reason, `None` where it was for others. Where the referrer
+    /// has got too many referrals for one item, their count is spread.
+    pub async fn why<P: Copy>(
+        &self,
+        entry: &Entry,
+        refused: &[(P, RefusedPart)],
+        of_entry: impl Fn(P) -> Option<Part>,
+    ) -> Result<Option<Refusal>, StoreError> {
+        let of = |part| refused.iter().find(|(refused, _)| of_entry(*refused) == Some(part));
         if of(Part::Guess).is_some() {
             let (_, until) = self.per_day.of_clock(self.world.now());
-            return Ok(Refusal::Limited(LimitMet { of: LimitOf::InviteGuesses, until }));
+            return Ok(Some(Refusal::Limited(LimitMet { of: LimitOf::InviteGuesses, until })));
         }
         if of(Part::Link).is_some() {
-            return Ok(Refusal::Loop);
+            return Ok(Some(Refusal::Loop));
+        }
+        if of(Part::Count).or(of(Part::Invite)).is_none() {
+            return Ok(None);
         }
         let mut invite = self.find(Some(&entry.code)).await?;
         let is_spread = invite.as_ref().is_none_or(|invite| invite.shards > Some(1));
-        let are_many = of(Part::Count).is_some_and(|count| Referrals::are_many(entry, count));
+        let are_many = of(Part::Count).is_some_and(|(_, count)| Referrals::are_many(entry, count));
         if are_many && !is_spread {
             self.referrals.spread(entry).await?;
             invite = self.find(Some(&entry.code)).await?;
         }
-        Ok(Refusal::Changed(invite))
+        Ok(Some(Refusal::Changed(invite)))
     }
 
     fn name(&self, phone: &Phone) -> String {

@@ -1,7 +1,6 @@
-use crate::access::invitations::{self, Invitations, Refusal};
+use crate::access::invitations::{Invitations, Refusal};
 use crate::base::world::Timestamp;
 use crate::cloud::error::StoreError;
-use crate::cloud::transaction::RefusedPart;
 use crate::domain::invite::{Activation, Entry, Invite, InviteRefusal, judge};
 use crate::domain::invite_code::InviteCode;
 use crate::domain::user::User;
@@ -50,18 +49,13 @@ impl Along {
         Ok(None)
     }
 
-    /// Learns why its entry was refused.
-    pub(super) async fn refused(
-        &mut self,
-        entry: &Entry,
-        parts: &[(invitations::Part, &RefusedPart)],
-        invitations: &Invitations,
-    ) -> Result<(), StoreError> {
-        match invitations.why(entry, parts).await? {
-            Refusal::Limited(_) => self.error = Some(Code::TooManyInviteGuesses),
-            Refusal::Loop => self.error = Some(Code::InviteLoop),
-            Refusal::Changed(now) => self.invite = now,
+    /// Learns why its entry was refused, if it was.
+    pub(super) fn was_refused(&mut self, why: Option<Refusal>) {
+        match why {
+            Some(Refusal::Limited(_)) => self.error = Some(Code::TooManyInviteGuesses),
+            Some(Refusal::Loop) => self.error = Some(Code::InviteLoop),
+            Some(Refusal::Changed(now)) => self.invite = now,
+            None => {}
         }
-        Ok(())
     }
 }

@@ -28,6 +28,12 @@ pub(super) enum Part {
     Stats,
 }
 
+impl Part {
+    pub(super) const fn of_entry(self) -> Option<invitations::Part> {
+        if let Self::Entry(part) = self { Some(part) } else { None }
+    }
+}
+
 /// What draws the transaction up.
 pub(super) struct Drafts {
     users: Users,

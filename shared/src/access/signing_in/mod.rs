@@ -15,7 +15,7 @@ use tokio::{join, try_join};
 pub use along::Along;
 pub use arrival::{Arrival, Evidence};
 
-use crate::access::invitations::{self, Invitations};
+use crate::access::invitations::Invitations;
 use crate::access::signing_in::arrival::Who;
 use crate::access::signing_in::draft::{Drafts, Part};
 use crate::base::config::Parameter;
@@ -24,7 +24,7 @@ use crate::base::metrics::{Metric, count};
 use crate::base::world::World;
 use crate::cloud::error::StoreError;
 use crate::cloud::setup::Setup;
-use crate::cloud::transaction::{Committed, RefusedPart, Tables};
+use crate::cloud::transaction::{Committed, Tables};
 use crate::domain::device::DeviceId;
 use crate::domain::device_token::DeviceToken;
 use crate::domain::invite_code::InviteCode;
@@ -165,8 +165,9 @@ impl SigningIn {
             if of(Part::User).is_some() {
                 arrival.known = evidence.whose().await?;
             }
-            if let (Some(entry), parts @ [_, ..]) = (&entry, &*of_entry(&refused)) {
-                arrival.invite.refused(entry, parts, &self.invitations).await?;
+            if let Some(entry) = &entry {
+                let why = self.invitations.why(entry, &refused, Part::of_entry).await?;
+                arrival.invite.was_refused(why);
             }
         }
         Err(Code::Unavailable.into())
@@ -234,10 +235,4 @@ impl SigningIn {
         let referrer = self.profiles.person(user.referrer_id.as_ref(), &user).await?;
         Ok(Some(SignedIn { tokens, is_new, user: Newcomer::new(user, referrer, context), invite_error }))
     }
-}
-
-/// The parts of the entry that were refused.
-fn of_entry(refused: &[(Part, RefusedPart)]) -> Vec<(invitations::Part, &RefusedPart)> {
-    let of = |part| if let Part::Entry(part) = part { Some(part) } else { None };
-    refused.iter().filter_map(|(part, refused)| Some((of(*part)?, refused))).collect()
 }
