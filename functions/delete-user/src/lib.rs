@@ -127,7 +127,7 @@ impl Deps {
         let mut deletion = Transaction::new(self.world.new_id())
             .with_all((), self.users.delete(seen))
             .with((), self.invites.disown(&seen.invite_code))
-            .with_all((), self.referrals.forget_counts(&seen.id))
+            .with_all((), self.referrals.close_counts(seen))
             .with_all((), self.sessions.forget(&seen.id))
             .with_all((), self.codes.forget(&seen.phone));
         if let Some(avatar) = &seen.avatar_id {

@@ -133,5 +133,31 @@ async fn one_whose_code_is_being_entered_is_deleted() {
     app.activate(&bob.token, &alice.invite_code).await.problem(404, "invite_code_not_found");
     conflicts(10);
     assert_eq!(app.delete_user(&alice.token, "me").await.status, 204);
-    assert!(!app.everything().await.contains(&alice.id));
+    app.delete_user(&alice.token, "me").await.problem(401, "session_ended");
+}
+
+/// Whoever read the code before its owner was deleted does not get to enter it: whether
+/// those who did before were counted by one item or by several.
+#[tokio::test(start_paused = true)]
+async fn nobody_enters_the_code_of_somebody_gone() {
+    for friends in [0, 1, 105] {
+        let app = Arc::new(App::with(&[FREE, &[("REVEAL_CODE", "true")]].concat()).await);
+        let (alice, bob) = (app.sign_in(&phone(1)).await, app.sign_in(&phone(2)).await);
+        for friend in 0..friends {
+            let friend = app.sign_in(&phone(100 + friend)).await;
+            app.activate(&friend.token, &alice.invite_code).await.ok(200);
+        }
+        app.faults.next("TransactWriteItems", Fault::Conflict);
+        let (door, bobs, code) = (Arc::clone(&app), bob.token.clone(), alice.invite_code.clone());
+        let entering = tokio::spawn(async move { door.activate(&bobs, &code).await });
+        while !app.faults.all_met() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(app.delete_user(&alice.token, "me").await.status, 204);
+        entering.await.unwrap().problem(404, "invite_code_not_found");
+        assert_eq!(app.me(&bob).await["activated_invite_code"], Value::Null, "{friends}");
+        assert!(!app.everything().await.contains(&phone(1)), "{friends}");
+        // What is marked is refused as well when somebody else leaves.
+        app.activate(&bob.token, &alice.invite_code).await.problem(404, "invite_code_not_found");
+    }
 }

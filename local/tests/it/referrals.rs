@@ -83,11 +83,11 @@ async fn a_profile_reads_one_count_until_it_is_spread() {
     }
     assert!(used > 3, "{used} of seven are used");
 
-    // Whoever leaves is counted off, and the inviter leaves no count behind.
+    // Whoever leaves is counted off, and the inviter leaves no count behind, only that there is none.
     assert_eq!(app.delete_user(&friends[5].token, "me").await.status, 204);
     assert_eq!(referrals_count(&app, &alice).await, MANY + 27);
     assert_eq!(app.delete_user(&alice.token, "me").await.status, 204);
-    assert!(!app.everything().await.contains(&format!("refs#{}", alice.id)));
+    closed(&app, &alice).await;
 }
 
 /// Users who were made before the number of shards was kept have up to eight.
@@ -185,7 +185,73 @@ async fn nobody_is_made_anew_by_being_many() {
     }
     assert_eq!(app.delete_user(&alice.token, "me").await.status, 204);
     entering.await.unwrap().problem(404, "invite_code_not_found");
-    assert!(!app.everything().await.contains(&alice.id));
+    let left = app.everything().await;
+    assert!(!left.contains(&format!("user#{}", alice.id)) && !left.contains(&phone(1)));
+}
+
+/// A deletion that was drawn up before the count was spread closes all of it.
+#[tokio::test(start_paused = true)]
+async fn a_count_that_was_spread_meanwhile_is_closed_whole() {
+    let app = Arc::new(App::new().await);
+    let (alice, bob) = (app.sign_in(&phone(1)).await, app.sign_in(&phone(2)).await);
+    counted(&app, &alice, 0, MANY).await;
+    app.faults.next("TransactWriteItems", Fault::Conflict);
+    let (leaving, token) = (Arc::clone(&app), alice.token.clone());
+    let deleting = tokio::spawn(async move { leaving.delete_user(&token, "me").await.status });
+    while !app.faults.all_met() {
+        tokio::task::yield_now().await;
+    }
+    app.activate(&bob.token, &alice.invite_code).await.ok(200);
+    assert_eq!(shards_of(&app, &alice).await, Some(number(8)));
+    assert_eq!(deleting.await.unwrap(), 204);
+    closed(&app, &alice).await;
+}
+
+/// Nobody is counted by any of the items, nor can be.
+async fn closed(app: &App, person: &Person) {
+    for shard in 0..8 {
+        let key = format!("refs#{}#{shard}", person.id);
+        assert_eq!(attribute(app, &key, "n").await, None);
+        assert_eq!(attribute(app, &key, "counts_uses").await, Some(AttributeValue::Bool(true)));
+    }
+}
+
+/// A count that is spread while its owner is deleted: nobody is added to any of its items.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_count_that_is_spread_at_that_moment_is_closed_whole() {
+    for trial in 0..trials_of(60) {
+        let app = Arc::new(App::with(&[("REVEAL_CODE", "true")]).await);
+        let alice = app.sign_in(&phone(0)).await;
+        counted(&app, &alice, 0, MANY - 1).await;
+        let mut friends = Vec::new();
+        for n in 1..9 {
+            friends.push(app.sign_in(&phone(n)).await);
+        }
+        app.faults.trouble(trial);
+        let mut racers = JoinSet::new();
+        for friend in &friends {
+            let (door, token, code) = (Arc::clone(&app), friend.token.clone(), alice.invite_code.clone());
+            racers.spawn(async move { door.activate(&token, &code).await.status });
+        }
+        let (door, token) = (Arc::clone(&app), alice.token.clone());
+        let deleting = tokio::spawn(async move { door.delete_user(&token, "me").await.status });
+        let answers = racers.join_all().await;
+        let deleted = deleting.await.unwrap();
+        app.faults.calm();
+        assert!(answers.iter().all(|status| [200, 404, 503].contains(status)), "{answers:?}");
+        // Once more, where it was not known: then it is gone at the latest.
+        if deleted != 204 {
+            let again = app.delete_user(&alice.token, "me").await.status;
+            assert!([204, 401].contains(&again), "trial {trial}: {deleted}, {again}");
+        }
+        let edges = async || app.everything().await.matches("\"pk\":{\"S\":\"edge#").count();
+        let before = edges().await;
+        for friend in &friends {
+            let answer = app.activate(&friend.token, &alice.invite_code).await;
+            assert!([200, 404].contains(&answer.status), "trial {trial}: {answer:?}");
+        }
+        assert_eq!(edges().await, before, "trial {trial}: somebody entered it after all");
+    }
 }
 
 /// Whoever read a code before it was limited does not get past the limit where its

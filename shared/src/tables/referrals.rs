@@ -167,12 +167,8 @@ impl Referrals {
     /// else is counted from them belongs into the same transaction.
     pub fn count_uses(&self, of: &UserId, seen: Option<&Shards>) -> Vec<Write> {
         let mark = |(index, shard): (usize, String)| {
-            let update = self
-                .0
-                .update(shard)
-                .set("n = if_not_exists(n, :zero)")
-                .value(":zero", number(0))
-                .assign("counts_uses", AttributeValue::Bool(true));
+            let update =
+                self.counting_uses(shard).set("n = if_not_exists(n, :zero)").value(":zero", number(0));
             match seen.and_then(|Shards(all)| all.get(index)) {
                 Some(n) => update.if_still("n", n.map(number)),
                 None => update,
@@ -192,9 +188,21 @@ impl Referrals {
         [self.0.delete(keys::edge(referrer, user)), self.add(referrer, 0, -1)]
     }
 
-    /// Takes the counts of whom a user invited away.
-    pub fn forget_counts(&self, of: &UserId) -> impl Iterator<Item = Write> {
-        shards(of).map(|shard| self.0.delete(shard))
+    /// Takes the counts of whom a user invited away, and lets nobody add to them who read
+    /// the invite code before. Where that may be from then on is marked for ever, as the
+    /// code is nobody's for ever; in the same transaction the user must be as seen.
+    pub fn close_counts(&self, of: &User) -> Vec<Write> {
+        let close = |(index, shard)| {
+            let is_added_to = index < of.referral_shards;
+            if is_added_to { self.counting_uses(shard).remove("n") } else { self.0.delete(shard) }
+        };
+        (0..).zip(shards(&of.id)).map(close).collect()
+    }
+
+    /// Refuses whoever enters a code of the shard's user and is not counted as one of its
+    /// uses.
+    fn counting_uses(&self, shard: String) -> Write {
+        self.0.update(shard).assign("counts_uses", AttributeValue::Bool(true))
     }
 
     /// A shard may count less than nothing: only the sum means something.

@@ -175,15 +175,18 @@ impl Users {
     /// Takes `seen` and its phone away; the first is refused if the user changed
     /// since it was read in what else goes with it.
     pub fn delete(&self, seen: &User) -> [Write; 2] {
-        [
-            self.0
-                .delete(keys::user(&seen.id))
-                .if_equal("phone", string(seen.phone.as_str()))
-                .if_equal("invite_code", string(seen.invite_code.as_str()))
-                .if_still("referrer_id", seen.referrer_id.as_ref().map(|id| string(&id.0)))
-                .if_still("avatar_id", seen.avatar_id.as_ref().map(|id| string(id.as_str()))),
-            self.0.delete(phone_key(&seen.phone)),
-        ]
+        let mut user = self
+            .0
+            .delete(keys::user(&seen.id))
+            .if_equal("phone", string(seen.phone.as_str()))
+            .if_equal("invite_code", string(seen.invite_code.as_str()))
+            .if_still("referrer_id", seen.referrer_id.as_ref().map(|id| string(&id.0)))
+            .if_still("avatar_id", seen.avatar_id.as_ref().map(|id| string(id.as_str())));
+        // Spread once is spread for ever.
+        if seen.referral_shards == 1 {
+            user = user.if_equal("referral_shards", number(1));
+        }
+        [user, self.0.delete(phone_key(&seen.phone))]
     }
 
     /// Moves `seen` to another phone, and frees the old one; refused if the user

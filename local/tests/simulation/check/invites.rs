@@ -56,6 +56,8 @@ pub(super) fn activations(truth: &mut Truth, applied: &Applied) -> Verdict {
             let most: u32 = most.parse().unwrap_or_default();
             rule!(uses <= most, "max_uses", "{code} was entered {uses} times of {most}");
         }
+        let owner = terms.and_then(|terms| text(terms, "owner_id"));
+        rule!(owner == Some(referrer), "entered_nobodys", "{code} was entered for {referrer}, not {owner:?}");
         // Once uses are counted each is, also that of somebody who read the code before.
         if terms.is_some_and(|terms| terms["uses"]["N"].is_string()) {
             let counted = own.map_or(terms, |change| change.after.as_deref()).map(|now| number(now, "uses"));

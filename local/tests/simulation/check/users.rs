@@ -178,11 +178,13 @@ pub(super) fn deletions(truth: &mut Truth, applied: &Applied) -> Verdict {
                 "{phone} in {}",
                 place.key
             );
-            // Friends know who invited them; what is remembered of a request ends by itself.
+            // Friends know who invited them; what is remembered of a request ends by itself; a count
+            // is marked to be nobody's for ever.
             let is_others =
                 ["edge#", "user#"].iter().any(|of| place.key.starts_with(of)) || place.table == Table::Codes;
+            let is_closed = place.key.starts_with("refs#") && item["n"].is_null();
             rule!(
-                is_others || !(place.key.contains(id) || words.contains(id)),
+                is_others || is_closed || !(place.key.contains(id) || words.contains(id)),
                 "user_left_behind",
                 "{id} in {}",
                 place.key
