@@ -1,10 +1,16 @@
 //! Rotating the two secrets, step by step, with instances that started before
 //! each step; and the keys as others see them.
 
+use std::pin::Pin;
+use std::sync::Arc;
+
 use http::Method;
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
-use crate::app::{App, FREE, Person, phone};
+use crate::app::{Answer, App, FREE, Person, phone};
+use crate::faults::Fault;
+use crate::trials::trials_of;
 
 async fn jwks(app: &App) -> Vec<Value> {
     let answer = app.raw(Method::GET, "/.well-known/jwks.json", None, vec![]).await;
@@ -167,6 +173,86 @@ async fn a_rotation_leaves_one_code_and_all_that_was_counted() {
         instance.request_code(&phone(1)).await.problem(429, "too_many_codes");
     }
 }
+
+/// While instances disagree on which entry is the first, and move a phone's item away
+/// under each other's hands, one is texted of those who ask at once, and a code signs in once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn instances_that_disagree_text_one_and_sign_in_one() {
+    let [one, two] = ["one-0123456789abcdef", "two-0123456789abcdef"];
+    let (first, moved) = (format!("{one},{two}"), format!("{two},{one}"));
+    let app = App::with(&[("PEPPER_SECRET", &first), ("REVEAL_CODE", "true")]).await;
+    let moved = Arc::new(app.again_with(&[("PEPPER_SECRET", &moved)]).await);
+    let app = Arc::new(app);
+    let at_both = async |ask: fn(Arc<App>, String, String) -> Asking, phone: &str, code: &str| {
+        let mut racers = JoinSet::new();
+        for n in 0..6 {
+            let instance = Arc::clone([&app, &moved][n % 2]);
+            racers.spawn(ask(instance, phone.to_owned(), code.to_owned()));
+        }
+        racers.join_all().await
+    };
+    for trial in 0..trials_of(20) {
+        let phone = phone(trial);
+        app.faults.trouble(trial);
+        let answers =
+            at_both(|app, phone, _| Box::pin(async move { app.request_code(&phone).await }), &phone, "")
+                .await;
+        app.faults.calm();
+        let texted: Vec<_> = answers.iter().filter(|answer| answer.status == 202).collect();
+        let unknown = answers.iter().filter(|answer| answer.status == 503).count();
+        assert!(
+            texted.len() == 1 || (texted.is_empty() && unknown > 0),
+            "trial {trial}: {} texted",
+            texted.len()
+        );
+        let Some(code) = texted.first().map(|answer| answer.json()["code"].as_str().unwrap().to_owned())
+        else {
+            continue;
+        };
+        app.faults.trouble(trial);
+        let answers = at_both(
+            |app, phone, code| Box::pin(async move { app.exchange(&phone, &code).await }),
+            &phone,
+            &code,
+        )
+        .await;
+        app.faults.calm();
+        let mut entered = answers.iter().filter(|answer| answer.status == 200).count();
+        for instance in [&app, &moved] {
+            entered += usize::from(instance.exchange(&phone, &code).await.status == 200);
+        }
+        assert!(entered <= 1, "trial {trial}: {entered} signed in");
+        assert!(entered == 1 || trial % 2 == 1, "trial {trial}: nobody signed in");
+    }
+}
+
+/// Whoever looked for the item before another instance made it under another entry does not
+/// make a second.
+#[tokio::test(start_paused = true)]
+async fn an_item_is_begun_under_one_entry() {
+    let [one, two] = ["one-0123456789abcdef", "two-0123456789abcdef"];
+    let (first, moved) = (format!("{one},{two}"), format!("{two},{one}"));
+    let app = Arc::new(App::with(&[("PEPPER_SECRET", &first)]).await);
+    let moved = app.again_with(&[("PEPPER_SECRET", &moved)]).await;
+    for is_known_already in [false, true] {
+        let phone = phone(u32::from(is_known_already));
+        if is_known_already {
+            app.code_for(&phone).await;
+            app.clock.advance(60);
+        }
+        app.faults.next("TransactWriteItems", Fault::Conflict);
+        let (asking, number) = (Arc::clone(&app), phone.clone());
+        let asked = tokio::spawn(async move { asking.request_code(&number).await });
+        while !app.faults.all_met() {
+            tokio::task::yield_now().await;
+        }
+        moved.request_code(&phone).await.ok(202);
+        asked.await.unwrap().problem(429, "resend_too_soon");
+    }
+}
+
+/// A request that is under way at an instance.
+type Asking = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
 /// A slow instance of an older version of the secret undoes no rotation.
 #[tokio::test]

@@ -203,7 +203,6 @@ impl Codes {
         windows: &[Window],
         is_trusted: bool,
     ) -> Result<Issue, StoreError> {
-        self.items.settle(issued.asker, &issued.phone).await?;
         let now = issued.sent_at;
         let entry = self.pepper.first();
         let register = self.texts();
@@ -252,7 +251,7 @@ impl Codes {
                 ))
                 .value(":day_ago", number(day_ago.millis()));
         }
-        let item = match self.items.table.send(update).await? {
+        let item = match self.items.begin(issued.asker, &issued.phone, update).await? {
             Written::Done(_) => return Ok(Issue::Issued(issued)),
             Written::Refused(item) => item,
         };
@@ -283,11 +282,11 @@ impl Codes {
 
     /// Counts a text without a code among those to a phone, as of now.
     pub async fn note_text(&self, phone: &Phone) -> Result<Note, StoreError> {
-        self.items.settle(Asker::Stranger, phone).await?;
+        let asker = Asker::Stranger;
         let (now, register) = (self.items.table.world.now(), self.texts());
-        let update = self.items.update(Asker::Stranger, phone).assign(TTL, number(self.ttl(now)));
+        let update = self.items.update(asker, phone).assign(TTL, number(self.ttl(now)));
         let update = register.require_room(update, &self.limits.sends(), now);
-        Ok(match self.items.table.send(register.shift_in(update, now)).await? {
+        Ok(match self.items.begin(asker, phone, register.shift_in(update, now)).await? {
             Written::Done(_) => Note::Noted(now),
             Written::Refused(item) => Note::Limited(self.limit_met(&register.read(&item), now)),
         })
@@ -450,7 +449,7 @@ impl Codes {
         let now = self.items.table.world.now();
         let update = self
             .items
-            .update(proof.asker, &proof.phone)
+            .part(proof.asker, &proof.phone)
             .only_if("live_code.code_hash = :hash AND live_code.expires_at > :now")
             .value(":hash", blob(proof.hash.clone()))
             .value(":now", number(now.millis()));
@@ -471,7 +470,7 @@ impl Codes {
     pub fn forget(&self, phone: &Phone) -> impl Iterator<Item = Write> {
         let ttl = self.ttl(self.items.table.world.now());
         let forget = move |item: Write| item.remove("live_code").remove("last_code").assign(TTL, number(ttl));
-        self.items.update_all(phone).map(forget)
+        self.items.all_parts(phone).map(forget)
     }
 
     /// When texts were sent.

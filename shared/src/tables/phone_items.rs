@@ -14,14 +14,16 @@ use crate::cloud::error::StoreError;
 use crate::cloud::items::{Item, TTL, number, read_number, string};
 use crate::cloud::setup::Setup;
 use crate::cloud::table::Table;
-use crate::cloud::transaction::{Committed, Tables, Transaction};
-use crate::cloud::writes::{WRITTEN_BY, Write};
+use crate::cloud::transaction::{Committed, RefusedPart, Tables, Transaction};
+use crate::cloud::writes::{WRITTEN_BY, Write, Written};
 use crate::domain::device::Asker;
 use crate::domain::pepper::{Pepper, PepperEntry};
 use crate::domain::phone::Phone;
 
 /// How often it is moved anew when somebody wrote to it meanwhile.
 const TRIES: u32 = 8;
+
+const CHANGES: &str = "the phone's item changes all the time";
 
 /// The attribute of a code that names the entry of the pepper secret under which it
 /// is hashed.
@@ -45,6 +47,15 @@ pub(super) struct PhoneItems {
     pepper: Pepper,
 }
 
+/// The parts of a transaction that begins an item.
+#[derive(Clone, Copy, PartialEq)]
+enum Part {
+    /// The item where this instance looks for it.
+    Home,
+    /// Where others may look for it.
+    Other,
+}
+
 impl PhoneItems {
     pub(super) fn new(setup: &Setup, pepper: Pepper) -> Self {
         Self { table: Table::new(setup, config::CODES_TABLE), tables: Tables::new(setup), pepper }
@@ -55,12 +66,57 @@ impl PhoneItems {
         self.table.update(key(self.pepper.first(), asker, phone))
     }
 
-    /// Changes each of the items that a phone may have.
-    pub(super) fn update_all(&self, phone: &Phone) -> impl Iterator<Item = Write> {
+    /// Changes the item of a phone in a transaction with others.
+    pub(super) fn part(&self, asker: Asker, phone: &Phone) -> Write {
+        self.signed(self.update(asker, phone))
+    }
+
+    /// Changes each of the items that a phone may have, in a transaction.
+    pub(super) fn all_parts(&self, phone: &Phone) -> impl Iterator<Item = Write> {
         let entries = self.pepper.entries().iter();
         entries.flat_map(move |entry| {
-            [Asker::Stranger, Asker::Known].map(|asker| self.table.update(key(entry, asker, phone)))
+            [Asker::Stranger, Asker::Known]
+                .map(|asker| self.signed(self.table.update(key(entry, asker, phone))))
         })
+    }
+
+    /// Says that the item was written to, as a write by itself does: whoever moves it
+    /// meanwhile moves what it is by then.
+    fn signed(&self, update: Write) -> Write {
+        update.assign(WRITTEN_BY, string(self.table.world.new_id()))
+    }
+
+    /// Changes the item of a phone, or begins it; refused with the item as it is.
+    ///
+    /// While the secret has several entries, instances may hold different ones to be the
+    /// first: so that no two items are begun, those of the others must be absent.
+    pub(super) async fn begin(
+        &self,
+        asker: Asker,
+        phone: &Phone,
+        update: Write,
+    ) -> Result<Written, StoreError> {
+        let others = &self.pepper.entries()[1..];
+        if others.is_empty() {
+            return self.table.send(update).await;
+        }
+        for _ in 0..TRIES {
+            self.settle(asker, phone).await?;
+            let absent =
+                others.iter().map(|entry| self.table.check(key(entry, asker, phone)).if_absent("pk"));
+            let beginning = Transaction::new(self.table.world.new_id())
+                .with(Part::Home, self.signed(update.clone()).telling())
+                .with_all(Part::Other, absent);
+            match beginning.commit(&self.tables, &self.table.world).await? {
+                Committed::Done => return Ok(Written::Done(Item::new())),
+                Committed::Refused(parts) if parts.iter().all(|(part, _)| *part == Part::Home) => {
+                    let item = parts.into_iter().next().map(|(_, RefusedPart(item))| item);
+                    return Ok(Written::Refused(item.unwrap_or_default()));
+                }
+                Committed::Refused(_) => {}
+            }
+        }
+        Err(StoreError::Unavailable(CHANGES.into()))
     }
 
     /// Moves the item of a phone to where it is looked for. Costs nothing while the
@@ -98,7 +154,7 @@ impl PhoneItems {
                 return Ok(());
             }
         }
-        Err(StoreError::Unavailable("the phone's item changes all the time".into()))
+        Err(StoreError::Unavailable(CHANGES.into()))
     }
 
     /// An item whose codes say under which entry they are hashed: that of its key,
