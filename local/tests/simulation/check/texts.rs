@@ -6,7 +6,7 @@ use latchkey::domain::user::UserId;
 use super::codes::is_hash;
 use super::{Verdict, rule};
 use crate::model;
-use crate::truth::{Handed, Place, Truth, Violation, number};
+use crate::truth::{Change, Handed, Place, Truth, Violation, number};
 
 const HOUR: i64 = 3_600_000;
 const DAY: i64 = 86_400_000;
@@ -89,7 +89,9 @@ fn code_texted(
 fn notice_counted(truth: &Truth, request: u64, places: &[Place]) -> Result<i64, Violation> {
     // An item that moves to another key takes its times along.
     let applied = truth.ledgers.get(&request).into_iter().flat_map(|ledger| &ledger.applied);
-    let changes = applied.filter(|applied| !applied.is_transaction).flat_map(|applied| &applied.changes);
+    let is_gone = |change: &Change| change.before.is_some() && change.after.is_none();
+    let changes =
+        applied.map(|applied| &applied.changes).filter(|changes| !changes.iter().any(is_gone)).flatten();
     let mut counts = changes.filter(|change| places.contains(&change.place) && change.grown("t1") > 0);
     let counted = counts.next().map(|change| number(change.after(), "t1"));
     counted.ok_or_else(|| Violation { rule: "notice_not_counted", seen: format!("of request {request}") })
