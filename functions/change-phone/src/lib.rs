@@ -257,11 +257,10 @@ impl Deps {
                 Problem::invalid_code(Some(0))
             } else if of(Part::Phone) {
                 Code::PhoneTaken.into()
-            } else if to_tester {
-                // It got a role meanwhile, perhaps: then the next try is told so.
-                Code::Unavailable.into()
             } else {
-                Code::SessionEnded.into()
+                // Banned, signed out everywhere, moved by another request, or an admin by now: the
+                // next try is told which.
+                Code::Unavailable.into()
             });
         }
         self.guesses.count_entered(proof).await;

@@ -23,6 +23,9 @@ use crate::domain::phone::Phone;
 /// How often it is moved anew when somebody wrote to it meanwhile.
 const TRIES: u32 = 8;
 
+/// The attribute in which a transaction leaves its identifier.
+const CHANGED_BY: &str = "changed_by";
+
 const CHANGES: &str = "the phone's item changes all the time";
 
 /// The attribute of a code that names the entry of the pepper secret under which it
@@ -80,10 +83,10 @@ impl PhoneItems {
         })
     }
 
-    /// Says that the item was written to, as a write by itself does: whoever moves it
-    /// meanwhile moves what it is by then.
+    /// Says that the item was written to: whoever moves it meanwhile moves what it is by
+    /// then. A write by itself says so, too; it must still find that when it is tried again.
     fn signed(&self, update: Write) -> Write {
-        update.assign(WRITTEN_BY, string(self.table.world.new_id()))
+        update.assign(CHANGED_BY, string(self.table.world.new_id()))
     }
 
     /// Changes the item of a phone, or begins it; refused with the item as it is.
@@ -141,14 +144,13 @@ impl PhoneItems {
             item.insert(WRITTEN_BY.to_owned(), string(self.table.world.new_id()));
             let put = Write::put(&self.table.name, item);
             let put = match here.first() {
-                Some(seen) => put.if_still(WRITTEN_BY, seen.get(WRITTEN_BY).cloned()),
+                Some(seen) => as_seen(put, seen),
                 None => put.if_absent("pk"),
             };
             let mut moving = Transaction::new(self.table.world.new_id()).with((), put);
             for stray in strays {
-                let seen = stray.get(WRITTEN_BY).cloned();
                 let pk = stray.get("pk").and_then(|pk| pk.as_s().ok()).cloned().unwrap_or_default();
-                moving = moving.with((), self.table.delete(pk).if_still(WRITTEN_BY, seen));
+                moving = moving.with((), as_seen(self.table.delete(pk), &stray));
             }
             if let Committed::Done = moving.commit(&self.tables, &self.table.world).await? {
                 return Ok(());
@@ -172,6 +174,11 @@ impl PhoneItems {
         }
         item
     }
+}
+
+/// On condition that nobody wrote to the item since it was read.
+fn as_seen(write: Write, seen: &Item) -> Write {
+    [WRITTEN_BY, CHANGED_BY].into_iter().fold(write, |write, by| write.if_still(by, seen.get(by).cloned()))
 }
 
 /// One item of several of a phone: all times, newest first, and the codes of the one

@@ -1,5 +1,7 @@
 //! What a refusal promises: that it took nothing, and that there was a reason.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::DAY;
@@ -94,10 +96,17 @@ fn code_is_given_back(truth: &Truth, ledger: &Ledger, answer: &Answer, place: &P
     Ok(())
 }
 
-/// How many guesses of a request stay counted at a phone's item.
+/// How many guesses of a request stay counted at a phone's item. An attempt that was given
+/// up, and arrives once more after somebody else wrote, counts another that nobody
+/// knows of: on the safe side.
 fn counted_guesses(ledger: &Ledger, place: &Place) -> i64 {
     let changes = ledger.changes().filter(|change| change.place == *place);
+    let mut done = HashSet::new();
     changes
+        .filter(|change| {
+            let (before, after) = (text(change.before(), "written_by"), text(change.after(), "written_by"));
+            done.insert(after) || before == after
+        })
         .filter_map(|change| {
             let (before, after) = (live_code(change.before.as_deref())?, live_code(change.after.as_deref())?);
             let is_same = text(before, "challenge_id") == text(after, "challenge_id");
