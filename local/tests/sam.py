@@ -191,6 +191,8 @@ def story(api, gateway):
     assert api.ask("GET", "/v1/users", token=other)[1]["code"] == "forbidden"
     path = f"/v1/users/{alice['user']['id']}/invite"
     assert api.ok("PATCH", path, {"max_uses": 5}, staff)["uses"] == 1
+    guard = api.ok("GET", "/v1/guard", token=staff)
+    assert guard["texts"]["sent"] > 0 and not guard["items"], guard
     days = api.ok("GET", "/v1/stats", token=staff)["items"]
     assert sum(day["sign_ups"] for day in days) == 3
     # Done after the answer: what is counted of a text, and the notice to the old number.
