@@ -108,7 +108,7 @@ function figure(name, sent, most) {
       "div",
       {},
       h("h2", {}, name),
-      h("p", { class: "figure" }, h("strong", {}, isLimited ? number(sent) : "–"), h("span", {}, isLimited ? t("of_most", { most }) : t("no_limit"))),
+      h("p", { class: "figure" }, h("strong", {}, number(sent)), h("span", {}, isLimited ? t("of_most", { most }) : t("no_limit"))),
     ),
     share,
   );
