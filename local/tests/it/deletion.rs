@@ -150,9 +150,7 @@ async fn nobody_enters_the_code_of_somebody_gone() {
         app.faults.next("TransactWriteItems", Fault::Conflict);
         let (door, bobs, code) = (Arc::clone(&app), bob.token.clone(), alice.invite_code.clone());
         let entering = tokio::spawn(async move { door.activate(&bobs, &code).await });
-        while !app.faults.all_met() {
-            tokio::task::yield_now().await;
-        }
+        app.faults.until_met().await;
         assert_eq!(app.delete_user(&alice.token, "me").await.status, 204);
         entering.await.unwrap().problem(404, "invite_code_not_found");
         assert_eq!(app.me(&bob).await["activated_invite_code"], Value::Null, "{friends}");

@@ -251,6 +251,13 @@ impl Faults {
         self.0.lock().unwrap().next.is_empty()
     }
 
+    /// Waits until every announced fault was met: whoever met it is between two tries.
+    pub(crate) async fn until_met(&self) {
+        while !self.all_met() {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// The way into `engine` for `function`, past the faults.
     pub(crate) fn http_client(&self, function: &str, engine: &Engine) -> SharedHttpClient {
         SharedHttpClient::new(Faulty {

@@ -177,9 +177,7 @@ async fn of_two_at_the_door_the_same_request_is_answered_alike() {
         };
         app.faults.next("TransactWriteItems", Fault::Conflict);
         let at_the_door = tokio::spawn(send(key));
-        while !app.faults.all_met() {
-            tokio::task::yield_now().await;
-        }
+        app.faults.until_met().await;
         let first = send(other).await.ok(200);
         let second = at_the_door.await.unwrap();
         if same {

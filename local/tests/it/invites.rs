@@ -168,9 +168,7 @@ async fn whoever_read_the_code_before_its_terms_reads_it_again() {
         app.faults.next("TransactWriteItems", Fault::Conflict);
         let (door, code) = (Arc::clone(&app), alice.invite_code.clone());
         let entering = tokio::spawn(async move { door.activate(&bob.token, &code).await });
-        while !app.faults.all_met() {
-            tokio::task::yield_now().await;
-        }
+        app.faults.until_met().await;
         manage(&app, &admin.token, &alice.id, terms.clone()).await.ok(200);
         let entered = entering.await.unwrap();
         assert_eq!(entered.problem(404, "invite_code_not_found")["status"], 404, "{terms}");

@@ -180,9 +180,7 @@ async fn nobody_is_made_anew_by_being_many() {
     app.faults.next("UpdateItem", Fault::Throttled);
     let (door, code) = (Arc::clone(&app), alice.invite_code.clone());
     let entering = tokio::spawn(async move { door.activate(&bob.token, &code).await });
-    while !app.faults.all_met() {
-        tokio::task::yield_now().await;
-    }
+    app.faults.until_met().await;
     assert_eq!(app.delete_user(&alice.token, "me").await.status, 204);
     entering.await.unwrap().problem(404, "invite_code_not_found");
     let left = app.everything().await;
@@ -198,9 +196,7 @@ async fn a_count_that_was_spread_meanwhile_is_closed_whole() {
     app.faults.next("TransactWriteItems", Fault::Conflict);
     let (leaving, token) = (Arc::clone(&app), alice.token.clone());
     let deleting = tokio::spawn(async move { leaving.delete_user(&token, "me").await.status });
-    while !app.faults.all_met() {
-        tokio::task::yield_now().await;
-    }
+    app.faults.until_met().await;
     app.activate(&bob.token, &alice.invite_code).await.ok(200);
     assert_eq!(shards_of(&app, &alice).await, Some(number(8)));
     assert_eq!(deleting.await.unwrap(), 204);
@@ -270,9 +266,7 @@ async fn a_limit_holds_for_all_of_a_count() {
         app.faults.next("TransactWriteItems", Fault::Conflict);
         let (door, code) = (Arc::clone(&app), alice.invite_code.clone());
         doors.push(tokio::spawn(async move { door.activate(&bob.token, &code).await }));
-        while !app.faults.all_met() {
-            tokio::task::yield_now().await;
-        }
+        app.faults.until_met().await;
     }
     let path = format!("/v1/users/{}/invite", alice.id);
     app.json(Method::PATCH, &path, &admin.token, &json!({ "revoked": true })).await.ok(200);

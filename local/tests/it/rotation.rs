@@ -243,9 +243,7 @@ async fn an_item_is_begun_under_one_entry() {
         app.faults.next("TransactWriteItems", Fault::Conflict);
         let (asking, number) = (Arc::clone(&app), phone.clone());
         let asked = tokio::spawn(async move { asking.request_code(&number).await });
-        while !app.faults.all_met() {
-            tokio::task::yield_now().await;
-        }
+        app.faults.until_met().await;
         moved.request_code(&phone).await.ok(202);
         asked.await.unwrap().problem(429, "resend_too_soon");
     }
