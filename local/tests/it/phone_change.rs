@@ -8,6 +8,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::app::{ADMIN, Answer, App, FREE, phone};
+use crate::faults::Fault;
 use crate::trials::trials;
 
 async fn ask_to_move(app: &App, token: &str, phone: &str) -> Answer {
@@ -40,6 +41,28 @@ async fn an_account_moves_to_a_number_that_proved_itself() {
     assert_eq!(app.me(&bob).await["referrals"], json!([phone(9)]));
     assert_eq!(app.sign_in_later(&phone(9)).await.id, alice.id);
     assert_ne!(app.sign_in_later(&phone(1)).await.id, alice.id);
+}
+
+/// Who moves to two numbers at once ends nobody's session: one waits, and is told to try again.
+#[tokio::test(start_paused = true)]
+async fn a_move_that_meets_another_is_tried_again() {
+    let app = Arc::new(App::new().await);
+    let alice = app.sign_in(&phone(1)).await;
+    let mut codes = Vec::new();
+    for number in [phone(8), phone(9)] {
+        ask_to_move(&app, &alice.token, &number).await.ok(202);
+        codes.push(app.last_code(&number).await);
+    }
+    app.faults.next("TransactWriteItems", Fault::Conflict);
+    let (moving, token, code) = (Arc::clone(&app), alice.token.clone(), codes[0].clone());
+    let first = tokio::spawn(async move { move_to(&moving, &token, &phone(8), &code).await });
+    app.faults.until_met().await;
+    move_to(&app, &alice.token, &phone(9), &codes[1]).await.ok(200);
+    first.await.unwrap().problem(503, "unavailable");
+    assert_eq!(app.me(&alice).await["phone"], phone(9));
+    // Nothing was taken: the code is good as before.
+    move_to(&app, &alice.token, &phone(8), &codes[0]).await.ok(200);
+    assert_eq!(app.me(&alice).await["phone"], phone(8));
 }
 
 #[tokio::test]
