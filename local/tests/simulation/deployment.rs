@@ -115,15 +115,18 @@ impl Deployment {
     }
 
     /// The next step of a rotation: each instance starts anew with other secrets, and
-    /// what is being answered is finished.
-    pub(crate) async fn rotate(&self) {
+    /// what is being answered is finished. Between the first and the others `meanwhile`
+    /// happens.
+    pub(crate) async fn rotate(&self, meanwhile: impl Future<Output = ()>) {
         let last = ENTRIES.len() as u64 - 1;
         if self.stage.load(Ordering::SeqCst) == last {
             return;
         }
         self.stage.fetch_add(1, Ordering::SeqCst);
         let all = self.instances.lock().unwrap().len();
-        for index in 0..all {
+        self.restart(0).await;
+        meanwhile.await;
+        for index in 1..all {
             self.restart(index).await;
         }
     }

@@ -70,7 +70,7 @@ async fn play(story: &Story, keeps_diary: bool) -> Outcome {
             .truth()
             .note(world::mix(&[step.nonce]), || format!("  {} #{} {:?}", step.at, step.who, step.action));
         while doing.try_join_next().is_some() {}
-        if matches!(step.action, Action::Crash { .. } | Action::Rotate) {
+        if matches!(step.action, Action::Crash { .. } | Action::Rotate { .. }) {
             town.act(*step).await;
         } else {
             let (town, step) = (Arc::clone(&town), *step);

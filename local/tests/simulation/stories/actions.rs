@@ -68,6 +68,15 @@ pub(crate) enum Meeting {
     EnterInvite { of: u8 },
 }
 
+/// What an admin does at the moment at which everybody enters an invite code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Limits it.
+    Limit(u8),
+    /// Deletes whose it is.
+    Owner,
+}
+
 /// Which page of a list is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Page {
@@ -142,10 +151,10 @@ pub(crate) enum Action {
         after: u8,
     },
     /// Everybody enters one invite code at once, and so does somebody new, while an
-    /// admin limits it.
+    /// admin puts an end to that.
     Rush {
         of: u8,
-        most: u8,
+        end: End,
     },
     Delete {
         whom: u8,
@@ -211,6 +220,9 @@ pub(crate) enum Action {
     Crash {
         instance: u8,
     },
-    /// The next step of rotating both secrets.
-    Rotate,
+    /// The next step of rotating both secrets, in one instance after the other;
+    /// meanwhile a code is entered several times at once, and one is asked for.
+    Rotate {
+        phone: u8,
+    },
 }

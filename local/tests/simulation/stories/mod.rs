@@ -7,7 +7,7 @@ mod plan;
 use rand::RngExt;
 use rand::rngs::StdRng;
 
-pub(crate) use self::actions::{Action, Field, Guess, Invite, Meeting, Page, Picture, Scope, Terms};
+pub(crate) use self::actions::{Action, End, Field, Guess, Invite, Meeting, Page, Picture, Scope, Terms};
 use self::plan::Plan;
 use crate::weather::Weather;
 use crate::world;

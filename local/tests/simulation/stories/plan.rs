@@ -3,7 +3,7 @@
 use rand::RngExt;
 use rand::rngs::StdRng;
 
-use super::{ADMIN, Action, Field, Guess, Invite, Meeting, Page, Picture, SPARE, Scope, TESTER, Terms};
+use super::{ADMIN, Action, End, Field, Guess, Invite, Meeting, Page, Picture, SPARE, Scope, TESTER, Terms};
 
 /// How often each kind of thing is done in a run, and by how many people.
 pub(super) struct Plan {
@@ -69,6 +69,10 @@ fn meeting(draw: &Draw, rng: &mut StdRng) -> Meeting {
     }
 }
 
+fn end(rng: &mut StdRng) -> End {
+    if rng.random_bool(0.4) { End::Owner } else { End::Limit(rng.random_range(1..4)) }
+}
+
 fn page(rng: &mut StdRng) -> Page {
     [Page::First, Page::First, Page::Next, Page::Nonsense, Page::Long][rng.random_range(0..5)]
 }
@@ -124,7 +128,7 @@ const KINDS: &[(u32, Kind)] = &[
     (5, |draw, rng| Action::Move { phone: draw.other_phone(rng), guess: guess(rng) }),
     (10, |draw, rng| Action::MoveWhole { phone: draw.other_phone(rng) }),
     (10, |draw, rng| Action::Meet { meeting: meeting(draw, rng), after: rng.random_range(0..60) }),
-    (4, |draw, rng| Action::Rush { of: draw.person(rng), most: rng.random_range(1..4) }),
+    (5, |draw, rng| Action::Rush { of: draw.person(rng), end: end(rng) }),
     (6, |draw, rng| Action::Delete { whom: if rng.random_bool(0.8) { draw.who } else { draw.person(rng) } }),
     (14, |draw, rng| Action::EnterInvite { invite: draw.invite(rng) }),
     (12, |draw, rng| Action::Manage { whom: draw.person(rng), terms: terms(rng) }),
@@ -148,7 +152,7 @@ const KINDS: &[(u32, Kind)] = &[
     (2, |_, rng| Action::OpenPlace { which: rng.random_range(0..4) }),
     (2, |_, rng| Action::Fetch { nth: rng.random_range(0..64) }),
     (3, |_, rng| Action::Crash { instance: rng.random_range(0..3) }),
-    (2, |_, _| Action::Rotate),
+    (3, |draw, rng| Action::Rotate { phone: draw.other_phone(rng) }),
 ];
 
 impl Plan {
@@ -185,6 +189,6 @@ impl Plan {
             }
             left -= weight;
         }
-        (ADMIN, Action::Rotate)
+        (ADMIN, Action::Crash { instance: 0 })
     }
 }

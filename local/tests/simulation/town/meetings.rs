@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use super::{Doing, Town};
 use crate::call::{Call, Caller};
-use crate::stories::{ADMIN, Guess, Meeting, TESTER};
+use crate::stories::{ADMIN, End, Guess, Meeting, TESTER};
 use crate::truth::{Place, text};
 use crate::world;
 
@@ -92,24 +92,50 @@ impl Doing<'_> {
     }
 
     /// Whoever is signed in enters one invite code, and so does somebody new, while an
-    /// admin limits it.
-    pub(super) async fn rush(&mut self, of: u8, most: u8) {
+    /// admin limits it or deletes whose it is.
+    pub(super) async fn rush(&mut self, of: u8, end: End) {
         self.refresh_all().await;
         let Some((code, owner)) = self.town.invite_to_limit(of) else { return };
         let newcomer = self.newcomer(&code).await;
         let admin = self.town.admin();
         let entering = Call::to("PUT /v1/users/me/referrer").with(json!({ "invite_code": code }));
-        let terms = json!({ "max_uses": most });
-        let limiting = Call::about("PATCH /v1/users/{user_id}/invite", &owner).with(terms);
+        let ending = match end {
+            End::Limit(most) => {
+                let terms = json!({ "max_uses": most });
+                Call::about("PATCH /v1/users/{user_id}/invite", &owner).with(terms)
+            }
+            // The admin stays, as there is no other.
+            End::Owner if self.town.user(admin).as_ref() == Some(&owner) => return,
+            End::Owner => Call::about("DELETE /v1/users/{user_id}", &owner),
+        };
         let mut calls = BTreeMap::new();
         for (who, token) in self.town.tokens() {
-            let call = if who == admin { &limiting } else { &entering };
+            let call = if who == admin { &ending } else { &entering };
             calls.insert(who, call.clone().by(Some(&token)));
         }
         calls.extend(newcomer.map(|call| (TESTER, call)));
+        self.at_once(calls).await;
+    }
+
+    /// The next step of rotating both secrets. While instances have different ones, the
+    /// code of one's own phone is entered several times at once, and one of another phone
+    /// is asked for as often.
+    pub(super) async fn rotate(&mut self, phone: u8) {
+        let home = self.home();
+        let call = self.asking(home, "sign_in");
+        self.ask(home, call).await;
+        self.read_text().await;
+        let asking = self.asking(phone, "sign_in");
+        let calls = self.entering(home, Guess::Right, None, true).into_iter().chain([asking]);
+        let calls = calls.flat_map(|call| std::iter::repeat_n((self.step.who, call), 3));
+        self.town.deployment.rotate(self.at_once(calls)).await;
+    }
+
+    /// Sends requests of several people within some milliseconds.
+    async fn at_once(&self, calls: impl IntoIterator<Item = (u8, Call)>) {
         let mut all = tokio::task::JoinSet::new();
-        for (who, call) in calls {
-            let nonce = world::mix(&[self.step.nonce, 14, who.into()]);
+        for (nth, (who, call)) in (0..).zip(calls) {
+            let nonce = world::mix(&[self.step.nonce, 14, nth]);
             let (deployment, ip) = (Arc::clone(&self.town.deployment), self.address());
             let wait = world::rng(&[nonce, 15]).random_range(0..40);
             all.spawn(async move {

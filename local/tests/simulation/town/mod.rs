@@ -155,7 +155,7 @@ impl Doing<'_> {
                 }
             }
             Action::Meet { meeting, after } => self.meet(meeting, after).await,
-            Action::Rush { of, most } => self.rush(of, most).await,
+            Action::Rush { of, end } => self.rush(of, end).await,
             Action::Delete { whom } => {
                 let call = self.about("DELETE /v1/users/{user_id}", whom);
                 self.send_own(call).await;
@@ -228,7 +228,7 @@ impl Doing<'_> {
                 self.send(Call { path: path.to_owned(), ..Call::to(route) }).await;
             }
             Action::Crash { instance } => self.town.deployment.crash(instance).await,
-            Action::Rotate => self.town.deployment.rotate().await,
+            Action::Rotate { phone } => self.rotate(phone).await,
         }
     }
 
