@@ -68,6 +68,21 @@ async fn an_avatar_is_uploaded_served_replaced_and_removed() {
     assert!(!app.everything().await.contains("avatar#"));
 }
 
+/// What was done is not refused because its user is deleted before it is told.
+#[tokio::test(start_paused = true)]
+async fn a_removal_that_was_done_is_not_refused() {
+    let app = Arc::new(App::new().await);
+    let alice = app.sign_in(&phone(1)).await;
+    upload(&app, &alice.token, png(1, 1)).await.ok(200);
+    app.faults.next("TransactWriteItems", Fault::AppliedThenTimeout);
+    let (door, token) = (Arc::clone(&app), alice.token.clone());
+    let removing =
+        tokio::spawn(async move { door.update_user(&token, "me", &json!({ "avatar_url": null })).await });
+    app.faults.until_met().await;
+    assert_eq!(app.delete_user(&alice.token, "me").await.status, 204);
+    removing.await.unwrap().problem(503, "outcome_unknown");
+}
+
 #[tokio::test]
 async fn what_is_no_image_is_refused() {
     let app = App::with_admin(&[]).await;

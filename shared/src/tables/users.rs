@@ -95,7 +95,11 @@ impl Users {
             .with((), update)
             .with((), self.0.delete(keys::avatar(avatar)));
         match changing.commit(tables, &self.0.world).await? {
-            Committed::Done => self.get(id).await.map_err(StoreError::once_written),
+            Committed::Done => match self.get(id).await.map_err(StoreError::once_written)? {
+                // Deleted since: that it was not done would be wrong.
+                None => Err(StoreError::OutcomeUnknown("the user is gone by now".into())),
+                there => Ok(there),
+            },
             Committed::Refused(_) => Err(StoreError::Unavailable("the avatar is another by now".into())),
         }
     }
