@@ -20,6 +20,7 @@ mod documents;
 mod edge;
 mod events;
 mod guard;
+mod guard_items;
 mod idempotency;
 mod invites;
 mod layers;
