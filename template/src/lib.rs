@@ -142,13 +142,26 @@ impl Template {
         self.statements(function, "Deny")
     }
 
-    fn statements(&self, function: &str, effect: &str) -> Vec<(String, String)> {
-        let one_or_more = |value: &Value| -> Vec<String> {
-            value.as_array().map_or_else(|| vec![scalar(value)], |all| all.iter().map(scalar).collect())
+    /// The attributes that a function may touch by an action on a resource, where its
+    /// policies allow that for some alone.
+    pub fn attributes(&self, function: &str, action: &str, resource: &str) -> Option<Vec<String>> {
+        let of = |statement: &&Value| {
+            one_or_more(&statement["Action"]).iter().any(|one| one == action)
+                && one_or_more(&statement["Resource"]).iter().any(|one| one == resource)
         };
-        self.properties(function)
-            .flat_map(|properties| list(&properties["Policies"]))
-            .flat_map(|policy| list(&policy["Statement"]))
+        let attributes: Option<Vec<_>> = self
+            .policies(function)
+            .filter(of)
+            .map(|statement| {
+                let condition = &statement["Condition"]["ForAllValues:StringEquals"];
+                condition.get("dynamodb:Attributes").map(one_or_more)
+            })
+            .collect();
+        attributes.map(|all| all.concat())
+    }
+
+    fn statements(&self, function: &str, effect: &str) -> Vec<(String, String)> {
+        self.policies(function)
             .filter(|statement| statement["Effect"] == effect)
             .flat_map(|statement| {
                 let resources = one_or_more(&statement["Resource"]);
@@ -157,6 +170,13 @@ impl Template {
                     .flat_map(move |action| resources.clone().into_iter().map(move |of| (action.clone(), of)))
             })
             .collect()
+    }
+
+    /// The statements of a function's policies.
+    fn policies(&self, function: &str) -> impl Iterator<Item = &Value> {
+        self.properties(function)
+            .flat_map(|properties| list(&properties["Policies"]))
+            .flat_map(|policy| list(&policy["Statement"]))
     }
 
     /// Its tables.
@@ -193,6 +213,11 @@ impl Template {
 
 fn entries(of: &Value) -> impl Iterator<Item = (&String, &Value)> {
     of.as_object().into_iter().flatten()
+}
+
+/// What IAM takes as one text or as a list of texts.
+fn one_or_more(value: &Value) -> Vec<String> {
+    value.as_array().map_or_else(|| vec![scalar(value)], |all| all.iter().map(scalar).collect())
 }
 
 fn list(of: &Value) -> impl Iterator<Item = &Value> {

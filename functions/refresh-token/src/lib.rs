@@ -31,9 +31,9 @@ latchkey::function!(Refresh);
 
 /// Trades a refresh token for the next pair of tokens.
 ///
-/// Store the new refresh token. If the answer was lost, ask again with the same one: within 30 seconds, unless the
-/// deployment sets another time, it gets the same new one. Later it ends the session, since somebody else may
-/// have used it.
+/// Store the new refresh token, then use what came with it. If the answer was lost, ask again with the same one: for
+/// an hour, unless the deployment sets another time, it gets the same new one, until the new ones are used. Once they
+/// are, the old one ends the session, since somebody else may have it.
 #[derive(JsonSchema)]
 #[schemars(rename = "RefreshTokens")]
 pub struct Refresh;
@@ -95,7 +95,7 @@ impl Endpoint for Refresh {
             Rotation::Refused(None) => return Err(Code::InvalidRefreshToken.into()),
             Rotation::Refused(Some(session)) => match refreshing.judge(&token, &session).await? {
                 Standing::Repeated => session,
-                Standing::Current | Standing::Stolen | Standing::Ended => {
+                Standing::Current | Standing::Lapsed | Standing::Stolen | Standing::Ended => {
                     return Err(Code::InvalidRefreshToken.into());
                 }
             },

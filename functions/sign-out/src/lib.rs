@@ -143,7 +143,7 @@ impl Deps {
     async fn bearer(&self, token: &str) -> Result<Bearer, Problem> {
         let token = RefreshToken::parse(token, &self.pepper).ok_or(Code::InvalidRefreshToken)?;
         match self.refreshing.look_up(&token).await? {
-            Standing::Current | Standing::Repeated | Standing::Ended => Ok(token.into()),
+            Standing::Current | Standing::Repeated | Standing::Lapsed | Standing::Ended => Ok(token.into()),
             Standing::Stolen => Err(Code::InvalidRefreshToken.into()),
         }
     }

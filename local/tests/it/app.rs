@@ -407,6 +407,14 @@ impl App {
         answer["access_token"].as_str().unwrap().to_owned()
     }
 
+    /// A refresh token is in two hands: what replaced it is in use, and it comes again.
+    pub(crate) async fn present_stolen(&self, refresh_token: &str) {
+        let new = self.refresh(refresh_token).await.ok(200);
+        self.get("/v1/users/me", new["access_token"].as_str().unwrap()).await.ok(200);
+        self.clock.advance(30);
+        self.refresh(refresh_token).await.problem(401, "invalid_refresh_token");
+    }
+
     /// How many texts there are.
     pub(crate) async fn all_texts(&self) -> usize {
         self.inbox.list().await.unwrap().len()

@@ -173,11 +173,7 @@ async fn what_ends_a_device_and_what_does_not() {
                 let revoked = app.raw(Method::DELETE, &path, Some(&elsewhere.token), vec![]).await;
                 assert_eq!(revoked.status, 204);
             }
-            "stolen" => {
-                app.refresh(&owner.refresh).await.ok(200);
-                app.clock.advance(31);
-                app.refresh(&owner.refresh).await.problem(401, "invalid_refresh_token");
-            }
+            "stolen" => app.present_stolen(&owner.refresh).await,
             "banned" => {
                 let admin = app.sign_in(ADMIN).await;
                 for status in ["banned", "active"] {
@@ -371,9 +367,7 @@ async fn devices_that_sign_in_at_once_are_all_known() {
 async fn whose_last_device_was_revoked_signs_in_again() {
     let app = App::with(&[("REVEAL_CODE", "true")]).await;
     let owner = sign_in(&app, &phone(1)).await;
-    app.refresh(&owner.refresh).await.ok(200);
-    app.clock.advance(31);
-    app.refresh(&owner.refresh).await.problem(401, "invalid_refresh_token");
+    app.present_stolen(&owner.refresh).await;
     for _ in 0..2 {
         app.clock.advance(60);
         let again = sign_in(&app, &phone(1)).await;

@@ -89,6 +89,14 @@ impl Asked {
         }
     }
 
+    /// The attributes that an update by itself touches, as IAM knows them: those of its
+    /// key, and those that it names.
+    pub(crate) fn attributes(&self) -> Vec<String> {
+        let keys = self.input["Key"].as_object().into_iter().flatten().map(|(name, _)| name.clone());
+        let names = self.input["ExpressionAttributeNames"].as_object().into_iter().flatten();
+        keys.chain(names.filter_map(|(_, name)| name.as_str().map(str::to_owned))).collect()
+    }
+
     /// Whether it puts a text into the inbox: the provider's, not the tables'.
     pub(crate) fn is_text(&self) -> bool {
         self.operation == "PutItem"

@@ -34,6 +34,7 @@ mod policies;
 mod profiles;
 mod races;
 mod referrals;
+mod refreshing;
 mod rotation;
 mod scale;
 mod secrets;

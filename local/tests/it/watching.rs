@@ -21,6 +21,7 @@ async fn story(app: &App) -> Vec<String> {
     app.get("/v1/users/me?email=secret%40example.com", &bob.token).await.ok(200);
     app.get("/v1/users/me/referrals", alice["access_token"].as_str().unwrap()).await.ok(200);
     let refreshed = app.refresh(&bob.refresh).await.ok(200);
+    app.get("/v1/users/me", refreshed["access_token"].as_str().unwrap()).await.ok(200);
     // The code and the day's text.
     app.faults.every_try_of(2, "UpdateItem", Fault::Throttled);
     app.request_code(&phone(3)).await.problem(503, "unavailable");

@@ -97,7 +97,7 @@ async fn sessions_keep_their_budget() {
     assert_eq!((count, asked.len()), (0, 0), "refresh-token, made up");
     app.clock.advance(30);
     let (count, answer, _) = waves(&app, app.refresh(&other.refresh)).await;
-    answer.ok(200);
+    app.get("/v1/users/me", answer.ok(200)["access_token"].as_str().unwrap()).await.ok(200);
     app.clock.advance(30);
     assert_eq!(count, 1);
     let (count, answer, _) = waves(&app, app.refresh(&other.refresh)).await;
@@ -105,6 +105,7 @@ async fn sessions_keep_their_budget() {
     assert_eq!(count, 2, "refresh-token, stolen");
 
     let token = new["access_token"].as_str().unwrap();
+    app.get("/v1/users/me", token).await.ok(200);
     let (count, answer, _) = waves(&app, app.get("/v1/users/me/sessions", token)).await;
     let id = answer.ok(200)["items"][0]["id"].as_str().unwrap().to_owned();
     assert_eq!(count, 1, "list-sessions");

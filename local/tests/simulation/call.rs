@@ -139,6 +139,8 @@ pub(crate) struct Caller {
     pub(crate) session: String,
     /// In seconds since 1970; of a refresh token never.
     pub(crate) ends_at: i64,
+    /// The generation that an access token is of.
+    pub(crate) generation: Option<i64>,
 }
 
 impl Caller {
@@ -152,6 +154,7 @@ impl Caller {
             user: claims["sub"].as_str()?.to_owned(),
             session: claims["sid"].as_str()?.to_owned(),
             ends_at: claims["exp"].as_i64()?,
+            generation: claims["gen"].as_i64(),
         })
     }
 }

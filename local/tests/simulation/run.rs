@@ -123,6 +123,7 @@ fn rules(story: &Story) -> Rules {
         code_ttl: number("CODE_TTL", 300).into(),
         invite_guesses: number("INVITE_GUESSES_PER_DAY", 20) as usize,
         grace: number("REFRESH_GRACE", 30).into(),
+        retry: number("REFRESH_RETRY", 3_600).into(),
         requires_challenge: value("REQUIRE_CHALLENGE") == Some("true"),
         testers: BTreeMap::from([(TEST_PHONE.0.to_owned(), TEST_PHONE.1.to_owned())]),
         admins: BTreeSet::from([ADMIN_PHONE.to_owned()]),

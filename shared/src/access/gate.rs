@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use http::header::AUTHORIZATION;
 
+use crate::base::afterwards::Afterwards;
 use crate::base::config::Parameter;
-use crate::base::error::StartError;
-use crate::base::world::World;
+use crate::base::error::{Chain, StartError};
+use crate::base::world::{Timestamp, World};
 use crate::cloud::setup::Setup;
 use crate::domain::bearer::Bearer;
 use crate::domain::session::Session;
@@ -23,7 +24,8 @@ use crate::tokens::verifier::{TokenError, Verifier};
 pub struct Gate {
     verifier: Verifier,
     users: Users,
-    sessions: Sessions,
+    sessions: Arc<Sessions>,
+    afterwards: Arc<Afterwards>,
     world: Arc<World>,
 }
 
@@ -37,7 +39,8 @@ impl Gate {
         Ok(Self {
             verifier: Verifier::build(setup).await?,
             users: Users::new(setup),
-            sessions: Sessions::new(setup),
+            sessions: Arc::new(Sessions::new(setup)),
+            afterwards: Arc::clone(&setup.afterwards),
             world: Arc::clone(&setup.world),
         })
     }
@@ -131,6 +134,24 @@ impl Gate {
         }
         let now = self.world.now();
         let session = session.filter(|session| session.is_on(me.epoch, now)).ok_or(Code::SessionEnded)?;
+        self.note_use(bearer, &session, now).await;
         Ok((me, session))
+    }
+
+    /// Notes, after the answer, that the tokens of a refresh have come to whoever asked
+    /// for them: from then on those that they replaced are good for a moment alone. Of a
+    /// sign-in's own tokens nothing was replaced.
+    async fn note_use(&self, bearer: &Bearer, session: &Session, now: Timestamp) {
+        let is_present = bearer.generation == Some(session.generation);
+        if !is_present || session.generation == 0 || session.used_at.is_some() {
+            return;
+        }
+        let (sessions, session) = (Arc::clone(&self.sessions), session.clone());
+        let note = async move {
+            if let Err(error) = sessions.use_generation(&session, now).await {
+                tracing::info!(cause = %Chain(&error), "the first use of a session's tokens was not noted");
+            }
+        };
+        self.afterwards.run(note).await;
     }
 }

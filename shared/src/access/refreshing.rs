@@ -11,7 +11,7 @@ use crate::base::world::World;
 use crate::cloud::error::StoreError;
 use crate::cloud::setup::Setup;
 use crate::domain::refresh::RefreshToken;
-use crate::domain::session::{Session, Standing};
+use crate::domain::session::{Repeating, Session, Standing};
 use crate::tables;
 use crate::tables::sessions::Sessions;
 
@@ -19,20 +19,24 @@ use crate::tables::sessions::Sessions;
 pub struct Refreshing {
     sessions: Sessions,
     ending: Ending,
-    grace: i64,
+    repeating: Repeating,
     world: Arc<World>,
 }
 
 impl Refreshing {
     /// The parameters that [`Refreshing::new`] reads.
-    pub const PARAMETERS: &[&[&Parameter]] = &[tables::SESSIONS, tables::USERS, &[config::REFRESH_GRACE]];
+    pub const PARAMETERS: &[&[&Parameter]] =
+        &[tables::SESSIONS, tables::USERS, &[config::REFRESH_GRACE, config::REFRESH_RETRY]];
 
     /// That of the deployment.
     pub fn new(setup: &Setup) -> Result<Self, BadParameter> {
         Ok(Self {
             sessions: Sessions::new(setup),
             ending: Ending::new(setup),
-            grace: setup.vars.number(config::REFRESH_GRACE, 0..=3_600)?.into(),
+            repeating: Repeating {
+                grace: setup.vars.number(config::REFRESH_GRACE, 0..=3_600)?,
+                retry: setup.vars.number(config::REFRESH_RETRY, 0..=86_400)?,
+            },
             world: Arc::clone(&setup.world),
         })
     }
@@ -47,9 +51,10 @@ impl Refreshing {
     }
 
     /// How a token stands to its session, as it was read. One that is in two hands
-    /// ends it, and its device is not known any more.
+    /// ends it, and its device is not known any more; one that lapsed ends it, and no
+    /// more.
     pub async fn judge(&self, token: &RefreshToken, session: &Session) -> Result<Standing, StoreError> {
-        let standing = session.judge(token.generation, self.world.now(), self.grace);
+        let standing = session.judge(token.generation, self.world.now(), self.repeating);
         if standing == Standing::Stolen {
             tracing::warn!(
                 user_id = %token.user_id,
@@ -58,6 +63,9 @@ impl Refreshing {
             );
             metrics::count(Metric::RefreshThefts);
             self.ending.end(session).await?;
+        }
+        if standing == Standing::Lapsed {
+            self.sessions.end(&token.user_id, &token.session_id).await?;
         }
         Ok(standing)
     }

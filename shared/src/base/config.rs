@@ -53,9 +53,10 @@ parameters! {
     ADMIN_PHONES = "", "Numbers whose accounts are admins' from the moment they are made, separated by commas.";
     SHOW_PHONES = "full", "How users see the phones of others: full, or masked.";
     ACCESS_TTL = "900", "Seconds an access token is good for: 60 to 86400.";
-    REFRESH_TTL = "2592000", "Seconds after which a session ends unless it is refreshed, at least ACCESS_TTL; 0: never.";
-    SESSION_TTL = "15552000", "Seconds after which a session ends, however much it is used; 0: never.";
-    REFRESH_GRACE = "30", "Seconds for which a refresh token that was just replaced gives the same new one, up to 3600; 0: none.";
+    REFRESH_TTL = "31536000", "Seconds after which a session ends unless it is refreshed, at least ACCESS_TTL; 0: never.";
+    SESSION_TTL = "0", "Seconds after which a session ends, however much it is used; 0: never.";
+    REFRESH_GRACE = "30", "Seconds for which a replaced refresh token still gives the same new one after that was first used, up to 3600; 0: none.";
+    REFRESH_RETRY = "3600", "Seconds for which a replaced refresh token gives the same new one while nobody uses that, up to 86400; 0: none.";
     REQUIRE_CHALLENGE = "false", "Whether exchanging a code needs the challenge_id that came with it.";
     REVEAL_CODE = "false", "Whether the answer to a request for a code holds the code; never in a deployed function.";
     DEFAULT_REGION = "RU", "The region in whose way a phone without + is read: two letters of ISO 3166.";

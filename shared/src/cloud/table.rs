@@ -100,6 +100,12 @@ impl Table {
     pub(crate) async fn send_once(&self, update: Write) -> Result<Written, StoreError> {
         update.send(&self.client, &self.world, InDoubt::Stop).await
     }
+
+    /// Sends an update by itself, once, touching no attribute but those that it names:
+    /// for what may be refused or lost without anybody's asking.
+    pub(crate) async fn send_quietly(&self, update: Write) -> Result<(), StoreError> {
+        update.send_quietly(&self.client).await
+    }
 }
 
 fn key(pk: impl Into<String>) -> Item {

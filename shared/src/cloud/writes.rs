@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, ConditionCheck, Delete, Put, ReturnValue, ReturnValuesOnConditionCheckFailure,
@@ -234,6 +235,31 @@ impl Write {
             }
             attempts.refused()?;
             return Ok(Written::Refused(item));
+        }
+    }
+
+    /// Sends an update by itself, once. It leaves no mark, asks for no attribute back, and
+    /// that it is refused is as good as done.
+    pub(crate) async fn send_quietly(self, client: &Client) -> Result<(), StoreError> {
+        let (condition, expression) = (self.condition(), self.expression());
+        let Self { table, kind: Kind::Update { key, .. }, names, values, .. } = self else {
+            unreachable!("only updates are sent by themselves");
+        };
+        let sent = client
+            .update_item()
+            .table_name(table)
+            .set_key(Some(key))
+            .set_condition_expression(condition)
+            .update_expression(expression)
+            .set_expression_attribute_names((!names.is_empty()).then_some(names))
+            .set_expression_attribute_values((!values.is_empty()).then_some(values))
+            .customize()
+            .config_override(Attempts::once())
+            .send()
+            .await;
+        match sent.map_err(SdkError::into_service_error) {
+            Ok(_) | Err(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
+            Err(error) => Err(StoreError::OutcomeUnknown(Box::new(error))),
         }
     }
 

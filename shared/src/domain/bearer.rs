@@ -14,10 +14,12 @@ pub struct Bearer {
     pub session_id: SessionId,
     /// The key that signed it; none signs a refresh token.
     pub kid: Option<String>,
+    /// The generation of the session that it was issued for; tokens of before have none.
+    pub generation: Option<u32>,
 }
 
 impl From<RefreshToken> for Bearer {
     fn from(token: RefreshToken) -> Self {
-        Self { user_id: token.user_id, session_id: token.session_id, kid: None }
+        Self { user_id: token.user_id, session_id: token.session_id, kid: None, generation: None }
     }
 }

@@ -76,6 +76,7 @@ mod tests {
     use super::*;
     use crate::base::world::Timestamp;
     use crate::domain::secret::Secret;
+    use crate::domain::session::Replaced;
 
     fn session(generation: u32, pepper: &Pepper) -> Session {
         Session {
@@ -90,6 +91,8 @@ mod tests {
             pepper_entry: pepper.first().id().to_owned(),
             refresh_until: Timestamp::default(),
             device_id: None,
+            used_at: None,
+            replaced: Replaced::default(),
         }
     }
 

@@ -87,6 +87,83 @@ pub struct Session {
     /// began before devices were known have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_id: Option<DeviceId>,
+    /// When an access token of this generation was first let in, from the first refresh
+    /// on: then whoever has the session has this generation's tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used_at: Option<Timestamp>,
+    /// When the generations before it were replaced.
+    #[serde(flatten)]
+    pub replaced: Replaced,
+}
+
+/// When the last eight generations of a session's tokens were replaced: each in the
+/// place of its number modulo eight, so that a refresh writes its own without a read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replaced {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaced_0: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaced_1: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaced_2: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaced_3: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaced_4: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaced_5: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaced_6: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaced_7: Option<Timestamp>,
+}
+
+impl Replaced {
+    const PLACES: [&str; 8] = [
+        "replaced_0",
+        "replaced_1",
+        "replaced_2",
+        "replaced_3",
+        "replaced_4",
+        "replaced_5",
+        "replaced_6",
+        "replaced_7",
+    ];
+
+    /// The attribute that says when `generation` was replaced.
+    pub const fn place(generation: u32) -> &'static str {
+        Self::PLACES[generation as usize % Self::PLACES.len()]
+    }
+
+    /// When `generation` was replaced, of a session whose present one is `of`; `None`
+    /// where it is not known any more.
+    fn at(&self, generation: u32, of: u32) -> Option<Timestamp> {
+        let Self {
+            replaced_0,
+            replaced_1,
+            replaced_2,
+            replaced_3,
+            replaced_4,
+            replaced_5,
+            replaced_6,
+            replaced_7,
+        } = *self;
+        let all =
+            [replaced_0, replaced_1, replaced_2, replaced_3, replaced_4, replaced_5, replaced_6, replaced_7];
+        let is_kept = of.checked_sub(generation).is_some_and(|age| (1..=8).contains(&age));
+        all[generation as usize % all.len()].filter(|_| is_kept)
+    }
+}
+
+/// For how long a replaced refresh token may come again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Repeating {
+    /// After its successor was first used, and after it was itself replaced: requests
+    /// that were under way at that moment. In seconds.
+    pub grace: u32,
+    /// After it was replaced, while nobody used its successor: the answer was lost. In
+    /// seconds.
+    pub retry: u32,
 }
 
 impl Session {
@@ -102,17 +179,20 @@ impl Session {
 
     /// How a refresh token of `generation` stands to it: the one rule for all that
     /// take such a token.
-    pub fn judge(&self, generation: u32, now: Timestamp, grace_seconds: i64) -> Standing {
-        let is_just_replaced = generation.checked_add(1) == Some(self.generation)
-            && now < self.last_seen_at.plus_seconds(grace_seconds);
-        if now >= self.ends_at() || generation > self.generation {
-            Standing::Ended
-        } else if generation == self.generation {
-            Standing::Current
-        } else if is_just_replaced {
-            Standing::Repeated
-        } else {
-            Standing::Stolen
+    pub fn judge(&self, generation: u32, now: Timestamp, repeating: Repeating) -> Standing {
+        let within = |since: Timestamp, seconds: u32| now < since.plus_seconds(seconds.into());
+        let Some(age) = self.generation.checked_sub(generation).filter(|_| now < self.ends_at()) else {
+            return Standing::Ended;
+        };
+        let replaced_at = self.replaced.at(generation, self.generation);
+        match (age, self.used_at) {
+            (0, _) => Standing::Current,
+            (1, Some(used_at)) if !within(used_at, repeating.grace) => Standing::Stolen,
+            // Of what was replaced by a version before, it is known when it was last.
+            (1, _) if within(replaced_at.unwrap_or(self.last_seen_at), repeating.retry) => Standing::Repeated,
+            (1, _) => Standing::Lapsed,
+            _ if replaced_at.is_some_and(|at| within(at, repeating.grace)) => Standing::Repeated,
+            _ => Standing::Stolen,
         }
     }
 }
@@ -122,9 +202,12 @@ impl Session {
 pub enum Standing {
     /// It is the one in use.
     Current,
-    /// It was replaced a moment ago: the answer was lost, or two asked at once.
+    /// It was replaced, and the answer was lost, or two asked at once.
     Repeated,
-    /// It was replaced long ago: somebody else has it too.
+    /// It was replaced so long ago that it is good no more, and nobody used what
+    /// replaced it: the session is over, and nobody is suspected.
+    Lapsed,
+    /// It was replaced, and what replaced it is in use: somebody else has it too.
     Stolen,
     /// The session is over, or never had such a token.
     Ended,
@@ -173,6 +256,8 @@ mod tests {
             pepper_entry: String::new(),
             refresh_until: at(expires + 1_000),
             device_id: None,
+            used_at: None,
+            replaced: Replaced::default(),
         }
     }
 
@@ -198,22 +283,82 @@ mod tests {
         assert!(!session.is_on(1, at(1_000)));
     }
 
+    const REPEATING: Repeating = Repeating { grace: 30, retry: 3_600 };
+
+    /// Of generation 5, which replaced its predecessor at second 100, as that did at 90
+    /// and the one before at 10.
+    fn refreshed(used_at: Option<i64>) -> Session {
+        let replaced = Replaced {
+            replaced_4: Some(at(100_000)),
+            replaced_3: Some(at(90_000)),
+            replaced_2: Some(at(10_000)),
+            ..Replaced::default()
+        };
+        let session = session(0, 100_000, 1_000_000_000);
+        Session { generation: 5, used_at: used_at.map(at), replaced, ..session }
+    }
+
     #[test]
-    fn a_replaced_token_is_a_repetition_for_a_moment_and_a_theft_after() {
-        let session = Session { generation: 5, ..session(0, 10_000, 1_000_000) };
-        let judge = |generation, millis| session.judge(generation, at(millis), 30);
-        assert_eq!(judge(5, 999_999), Standing::Current);
-        assert_eq!(judge(4, 10_000), Standing::Repeated);
-        assert_eq!(judge(4, 39_999), Standing::Repeated);
-        assert_eq!(judge(4, 40_000), Standing::Stolen);
-        assert_eq!(judge(3, 10_000), Standing::Stolen);
-        assert_eq!(judge(0, 10_000), Standing::Stolen);
-        assert_eq!(judge(4, 1_000_000), Standing::Ended);
-        assert_eq!(judge(5, 1_000_000), Standing::Ended);
-        for unknown in [6, u32::MAX] {
-            assert_eq!(judge(unknown, 10_000), Standing::Ended);
+    fn a_replaced_token_is_a_repetition_until_its_successor_is_used() {
+        let judge = |used_at, millis| refreshed(used_at).judge(4, at(millis), REPEATING);
+        for (used_at, millis, standing) in [
+            (None, 100_000, Standing::Repeated),
+            (None, 3_699_999, Standing::Repeated),
+            (None, 3_700_000, Standing::Lapsed),
+            (Some(200_000), 200_000, Standing::Repeated),
+            (Some(200_000), 229_999, Standing::Repeated),
+            (Some(200_000), 230_000, Standing::Stolen),
+            (Some(200_000), 3_700_000, Standing::Stolen),
+            // Used at the last moment: no longer than an answer may be lost.
+            (Some(3_699_000), 3_699_999, Standing::Repeated),
+            (Some(3_699_000), 3_700_000, Standing::Lapsed),
+            (Some(3_699_000), 3_729_000, Standing::Stolen),
+        ] {
+            assert_eq!(judge(used_at, millis), standing, "{used_at:?} {millis}");
         }
-        assert_eq!(session.judge(4, at(10_000), 0), Standing::Stolen, "no grace");
+    }
+
+    #[test]
+    fn an_older_token_is_a_repetition_for_a_moment_after_its_own_replacement() {
+        for used_at in [None, Some(105_000)] {
+            let judge = |generation, millis| refreshed(used_at).judge(generation, at(millis), REPEATING);
+            assert_eq!(judge(3, 119_999), Standing::Repeated);
+            assert_eq!(judge(3, 120_000), Standing::Stolen);
+            assert_eq!(judge(2, 100_000), Standing::Stolen);
+            assert_eq!(judge(1, 100_000), Standing::Stolen, "not known when");
+            assert_eq!(judge(5, 999_999_999), Standing::Current);
+            for ended in [4, 5] {
+                assert_eq!(judge(ended, 1_000_000_000), Standing::Ended);
+            }
+            for unknown in [6, u32::MAX] {
+                assert_eq!(judge(unknown, 100_000), Standing::Ended);
+            }
+        }
+        let none = Repeating { grace: 0, retry: 0 };
+        assert_eq!(refreshed(None).judge(4, at(100_000), none), Standing::Lapsed);
+        assert_eq!(refreshed(Some(100_000)).judge(4, at(100_000), none), Standing::Stolen);
+        assert_eq!(refreshed(None).judge(3, at(100_000), none), Standing::Stolen);
+    }
+
+    #[test]
+    fn eight_generations_are_known_and_one_of_before_is_not_taken_for_another() {
+        let mut session = refreshed(None);
+        for generation in 5..12 {
+            session.generation = generation + 1;
+        }
+        assert_eq!(session.replaced.at(4, 12), Some(at(100_000)));
+        assert_eq!(session.replaced.at(3, 12), None, "its place was another's since");
+        assert_eq!(session.replaced.at(12, 12), None);
+        assert_eq!(Replaced::place(4), Replaced::place(12));
+    }
+
+    /// A session that was refreshed before it was written down when.
+    #[test]
+    fn of_a_session_of_before_the_last_refresh_is_known() {
+        let session = Session { replaced: Replaced::default(), ..refreshed(None) };
+        assert_eq!(session.judge(4, at(3_699_999), REPEATING), Standing::Repeated);
+        assert_eq!(session.judge(4, at(3_700_000), REPEATING), Standing::Lapsed);
+        assert_eq!(session.judge(3, at(100_000), REPEATING), Standing::Stolen);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::cloud::setup::Setup;
 use crate::cloud::table::Table;
 use crate::cloud::writes::{Write, Written};
 use crate::domain::refresh::RefreshToken;
-use crate::domain::session::{SLOTS, Session, SessionId};
+use crate::domain::session::{Replaced, SLOTS, Session, SessionId};
 use crate::domain::user::UserId;
 
 /// The sessions of all users.
@@ -68,6 +68,8 @@ impl Sessions {
             .assign("pepper_entry", string(&next.pepper_entry))
             .assign("refresh_until", number(next.refresh_until.millis()))
             .assign("last_seen_at", number(next.now.millis()))
+            .assign(Replaced::place(token.generation), number(next.now.millis()))
+            .remove("used_at")
             .assign("ip", string(&next.ip))
             .assign(TTL, number(next.refresh_until.seconds()));
         Ok(match self.0.send(update).await? {
@@ -77,6 +79,19 @@ impl Sessions {
                 Some(read(item)?).filter(|session: &Session| session.id == token.session_id),
             ),
         })
+    }
+
+    /// That an access token of a session's present generation was let in at `at`, unless
+    /// one was before. Tried once, and nothing fails where it fails: the next that is let
+    /// in tries again.
+    pub async fn use_generation(&self, session: &Session, at: Timestamp) -> Result<(), StoreError> {
+        let update = self
+            .update(&session.user_id, &session.id)
+            .if_equal("id", string(session.id.as_str()))
+            .if_equal("generation", number(session.generation))
+            .if_absent("used_at")
+            .assign("used_at", number(at.millis()));
+        self.0.send_quietly(update).await
     }
 
     /// Ends a session; `false` if it was over. Ended rather than deleted, so

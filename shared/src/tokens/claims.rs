@@ -16,6 +16,9 @@ pub(super) struct Claims {
     pub(super) client_id: String,
     pub(super) sub: UserId,
     pub(super) sid: SessionId,
+    /// The generation of the session's refresh token that came with it.
+    #[serde(rename = "gen", default, skip_serializing_if = "Option::is_none")]
+    pub(super) generation: Option<u32>,
     pub(super) role: Role,
     pub(super) jti: String,
     pub(super) iat: i64,

@@ -16,7 +16,7 @@ use crate::domain::device::DeviceId;
 use crate::domain::device_token;
 use crate::domain::pepper::Pepper;
 use crate::domain::refresh::mint;
-use crate::domain::session::{Session, SessionId};
+use crate::domain::session::{Replaced, Session, SessionId};
 use crate::domain::user::User;
 use crate::tables;
 use crate::tables::keyset::Keyset;
@@ -134,6 +134,8 @@ impl Issuer {
             pepper_entry: self.pepper.first().id().to_owned(),
             refresh_until: now.plus_seconds(self.refresh_ttl),
             device_id: Some(device_id),
+            used_at: None,
+            replaced: Replaced::default(),
         }
     }
 
@@ -154,7 +156,7 @@ impl Issuer {
     /// made.
     pub fn tokens(&self, user: &User, session: &Session, public_url: &str) -> Option<Tokens> {
         Some(Tokens {
-            access_token: Hidden(self.access_token(user, &session.id, public_url)),
+            access_token: Hidden(self.access_token(user, session, public_url)),
             token_type: "Bearer",
             expires_in: self.access_ttl,
             refresh_token: Hidden(mint(session, &self.pepper)?.into_string()),
@@ -171,14 +173,15 @@ impl Issuer {
         device_token::mint(&user.id, &device, &user.phone, self.world.now(), &self.pepper)
     }
 
-    fn access_token(&self, user: &User, session: &SessionId, public_url: &str) -> String {
+    fn access_token(&self, user: &User, session: &Session, public_url: &str) -> String {
         let now = self.world.now().seconds();
         let claims = Claims {
             iss: self.names.issuer(public_url).to_owned(),
             aud: self.names.audience().to_owned(),
             client_id: self.names.audience().to_owned(),
             sub: user.id.clone(),
-            sid: session.clone(),
+            sid: session.id.clone(),
+            generation: Some(session.generation),
             role: user.role,
             jti: self.world.new_id(),
             iat: now,

@@ -98,7 +98,8 @@ impl Verifier {
         if claims.exp + LEEWAY <= now || claims.iat - LEEWAY > now {
             return Err(TokenError::Invalid(None));
         }
-        Ok(Bearer { user_id: claims.sub, session_id: claims.sid, kid: Some(kid) })
+        let Claims { sub: user_id, sid: session_id, generation, .. } = claims;
+        Ok(Bearer { user_id, session_id, kid: Some(kid), generation })
     }
 
     /// Whether a key is still one of the keyset's. Reads it again where that

@@ -21,6 +21,7 @@ pub(super) fn sessions(truth: &mut Truth, applied: &Applied) -> Verdict {
     for change in applied.of(Table::Sessions, "") {
         let after = change.after();
         if !begins(change) {
+            used(truth, applied, change)?;
             let (before, now) = (number(change.before(), "generation"), number(after, "generation"));
             rule!(change.after.is_none() || now >= before, "generation_fell", "{}", change.place.key);
             if now > before {
@@ -55,6 +56,28 @@ pub(super) fn sessions(truth: &mut Truth, applied: &Applied) -> Verdict {
         spends(truth, applied, &phone, &Purpose::SignIn)?;
         truth.sessions.insert(id, begun);
     }
+    Ok(())
+}
+
+/// Tokens of a session are in use from when one of its present generation was let in.
+fn used(truth: &Truth, applied: &Applied, change: &Change) -> Verdict {
+    let used_at = |item: &Value| item["used_at"]["N"].as_str().and_then(|at| at.parse::<i64>().ok());
+    let (before, after) = (used_at(change.before()), used_at(change.after()));
+    let Some(at) = after.filter(|_| before != after) else { return Ok(()) };
+    let Some(ledger) = ledger(truth, applied) else { return Ok(()) };
+    let caller = ledger.call.caller();
+    let is_its_own = caller.as_ref().is_some_and(|caller| {
+        text(change.after(), "id") == Some(&caller.session)
+            && caller.generation == Some(number(change.after(), "generation"))
+    });
+    rule!(
+        before.is_none() && is_its_own && (ledger.begun..=applied.at).contains(&at),
+        "used_by_whom",
+        "{} {}: {} is used at {at}",
+        ledger.id,
+        ledger.call,
+        change.place.key
+    );
     Ok(())
 }
 

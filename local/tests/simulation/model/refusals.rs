@@ -47,18 +47,19 @@ pub(super) fn undone(truth: &Truth, ledger: &Ledger, answer: &Answer) -> Verdict
             // Addresses and invite codes are counted whatever comes of it; a key is
             // remembered; the guard may learn.
             (Table::Codes, _) => {}
-            (Table::Users, _) if changes.iter().all(|change| only_spreads(change)) => {}
+            (Table::Sessions | Table::Users, _) if changes.iter().all(|change| only_notes(change)) => {}
             (Table::Sessions | Table::Users, _) => rule!(may_end, "refusal_takes", "{} changed", place.key),
         }
     }
     Ok(())
 }
 
-/// Whether a change only says that a count is spread from now on.
-fn only_spreads(change: &Change) -> bool {
+/// Whether a change only says that a count is spread from now on, or that a session's
+/// tokens are in use.
+fn only_notes(change: &Change) -> bool {
     let rest = |item: &Value| {
         let mut item = item.clone();
-        for name in ["referral_shards", "shards", "written_by"] {
+        for name in ["referral_shards", "shards", "used_at", "written_by"] {
             item.as_object_mut().map(|item| item.remove(name));
         }
         item

@@ -1,19 +1,37 @@
 //! What answers promise of sessions and their tokens.
 
+use serde_json::Value;
+
 use super::{was_always_on, was_ever_on};
 use crate::call::{Answer, Caller, read_refresh};
 use crate::check::{Verdict, rule};
 use crate::truth::{Ledger, Place, Table, Truth, number, text};
+
+/// Whether a refresh token that was replaced may come again: its successor was not used,
+/// or just now, or it was itself replaced just now.
+fn may_come_again(truth: &Truth, ledger: &Ledger, slot: &Place, session: &str, generation: u32) -> bool {
+    let Some(at) = truth.replaced_at.get(&(session.to_owned(), generation)) else { return false };
+    let (grace, retry) = (truth.rules.grace * 1_000, truth.rules.retry * 1_000);
+    let is_next = |item: &Value| {
+        let used_at = item["used_at"]["N"].as_str().and_then(|at| at.parse::<i64>().ok());
+        number(item, "generation") == i64::from(generation) + 1
+            && ledger.begun < at + retry
+            && used_at.is_none_or(|at| ledger.begun < at + grace)
+    };
+    let was_just_replaced = ledger.begun < at + grace;
+    let mut versions = truth.versions(ledger, slot).flatten();
+    was_just_replaced || versions.any(|item| text(item, "id") == Some(session) && is_next(item))
+}
 
 /// A refresh token gives its one successor, for as long as it may; one that was
 /// replaced before ends its session.
 pub(super) fn refreshed(truth: &mut Truth, ledger: &Ledger, answer: &Answer, now: i64) -> Verdict {
     let Some(sent) = ledger.call.field("refresh_token") else { return Ok(()) };
     let Some((user, session, generation)) = read_refresh(sent) else { return Ok(()) };
-    let caller = Caller { user, session: session.clone(), ends_at: i64::MAX };
+    let caller = Caller { user, session: session.clone(), ends_at: i64::MAX, generation: None };
     let slot = Place::session(&caller.user, &session);
-    let grace = truth.rules.grace * 1_000;
     let replaced_at = truth.replaced_at.get(&(session.clone(), generation)).copied();
+    let may_come_again = may_come_again(truth, ledger, &slot, &session, generation);
     if answer.is_success() {
         rule!(was_ever_on(truth, ledger, &caller), "refreshed", "the session was over");
         let next = answer.body["refresh_token"].as_str().unwrap_or_default();
@@ -24,7 +42,7 @@ pub(super) fn refreshed(truth: &mut Truth, ledger: &Ledger, answer: &Answer, now
         rule!(of == session, "refreshed", "a token of another session");
         rule!(now_generation > generation, "refreshed", "no newer token");
         rule!(
-            replaced_at.is_some_and(|at| ledger.begun < at + grace),
+            replaced_at.is_some_and(|at| ledger.begun <= at) || may_come_again,
             "refreshed",
             "its token was replaced at {replaced_at:?}"
         );
@@ -34,13 +52,17 @@ pub(super) fn refreshed(truth: &mut Truth, ledger: &Ledger, answer: &Answer, now
         return Ok(());
     }
     if answer.code() == "invalid_refresh_token" {
-        let was_old = replaced_at.is_some_and(|at| at + grace <= ledger.begun);
+        let was_old = replaced_at.is_some_and(|at| at < ledger.begun) && !may_come_again;
         let is_over = !truth.is_on(&caller.user, &session, truth.seq(), now);
         rule!(!was_old || is_over, "stolen", "a stolen token ends nothing");
-        let was_present = truth
-            .item_at(&slot, ledger.begun_seq)
-            .is_some_and(|item| number(item, "generation") == i64::from(generation));
-        let is_spurious = was_present
+        let of = |item: &Value| number(item, "generation") - i64::from(generation);
+        let present = truth.item_at(&slot, ledger.begun_seq);
+        let was_present = present.is_some_and(|item| of(item) == 0);
+        // Nobody used what replaced it, and that was lately enough.
+        let is_due = |at: i64| now < at + truth.rules.retry * 1_000;
+        let was_unused = present.is_some_and(|item| of(item) == 1 && item["used_at"].is_null())
+            && replaced_at.is_some_and(is_due);
+        let is_spurious = (was_present || was_unused)
             && was_always_on(truth, ledger, &caller, now)
             && !truth.others_wrote(ledger, &slot)
             && !ledger.is_troubled(&slot);
@@ -58,12 +80,11 @@ pub(super) fn signed_out(truth: &Truth, ledger: &Ledger, answer: &Answer, now: i
         (None, Some(caller)) => (caller.user, caller.session),
         (None, None) => return Ok(()),
     };
-    let grace = truth.rules.grace * 1_000;
+    let slot = Place::session(&user, &session);
     let is_old = refresh.is_some_and(|(_, _, generation)| {
-        let later = truth.replaced_at.get(&(session.clone(), generation + 1)).copied();
-        let replaced_at = truth.replaced_at.get(&(session.clone(), generation)).copied();
-        later.is_some_and(|at| at + grace <= ledger.begun)
-            || replaced_at.is_some_and(|at| at + grace <= ledger.begun)
+        let replaced_at = truth.replaced_at.get(&(session.clone(), generation));
+        replaced_at.is_some_and(|at| *at < ledger.begun)
+            && !may_come_again(truth, ledger, &slot, &session, generation)
     });
     if is_old && scope != "local" {
         // Whoever holds a token of long ago may be a thief: it ends its own session and
@@ -112,7 +133,8 @@ pub(super) fn sessions_are_shown(truth: &Truth, ledger: &Ledger, answer: &Answer
     let Some(user) = ledger.call.subject().filter(|_| answer.is_success()) else { return Ok(()) };
     let shown = answer.body["items"].as_array().into_iter().flatten();
     let shown: Vec<_> = shown.filter_map(|item| item["id"].as_str()).collect();
-    let of = |id: &str| Caller { user: user.clone(), session: id.to_owned(), ends_at: i64::MAX };
+    let of =
+        |id: &str| Caller { user: user.clone(), session: id.to_owned(), ends_at: i64::MAX, generation: None };
     for id in &shown {
         rule!(was_ever_on(truth, ledger, &of(id)), "sessions_shown", "{id} was over");
     }

@@ -169,16 +169,14 @@ impl Beneath {
 
     fn write(&self, operation: &str, input: &Value, request: Option<u64>) -> Reply {
         let reply = self.plain(operation, input);
-        if let Reply::Answer(200, body) = &reply {
-            let after = match operation {
-                "PutItem" => Some(input["Item"].clone()),
-                "UpdateItem" => {
-                    let answer: Value = serde_json::from_str(body).unwrap();
-                    Some(answer["Attributes"].clone())
-                }
-                _ => None,
+        if matches!(reply, Reply::Answer(200, _)) {
+            let now = match operation {
+                "PutItem" => vec![(place_of(input), Some(Item::new(input["Item"].clone())))],
+                // Not all updates ask for what they made.
+                "UpdateItem" => self.read(vec![place_of(input)]),
+                _ => vec![(place_of(input), None)],
             };
-            self.applied(request, false, vec![(place_of(input), after.map(Item::new))]);
+            self.applied(request, false, now);
         }
         reply
     }

@@ -110,7 +110,7 @@ fn pause(pace: f64, rng: &mut StdRng) -> u64 {
 }
 
 fn draw_vars(rng: &mut StdRng) -> Vec<(&'static str, &'static str)> {
-    let all: [(&str, &[&str]); 13] = [
+    let all: [(&str, &[&str]); 14] = [
         ("CODES_PER_PHONE_HOUR", &["5", "5", "2"]),
         ("CODES_PER_PHONE_DAY", &["10", "10", "4"]),
         ("GUESSES_PER_PHONE_DAY", &["10", "10", "4"]),
@@ -120,6 +120,7 @@ fn draw_vars(rng: &mut StdRng) -> Vec<(&'static str, &'static str)> {
         ("GUESSES_PER_IP_HOUR", &["60", "1000", "10"]),
         ("INVITE_GUESSES_PER_DAY", &["20", "3"]),
         ("REFRESH_GRACE", &["30", "30", "5", "300"]),
+        ("REFRESH_RETRY", &["3600", "3600", "60", "0"]),
         ("REQUIRE_CHALLENGE", &["false", "true"]),
         ("GUARD_STOCKS", &["0", "100", "200", "1000"]),
         ("PROOF_COST", &["1"]),

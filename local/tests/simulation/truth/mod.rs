@@ -83,6 +83,7 @@ pub(crate) struct Rules {
     pub(crate) guesses_per_address: usize,
     pub(crate) invite_guesses: usize,
     pub(crate) grace: i64,
+    pub(crate) retry: i64,
     pub(crate) code_ttl: i64,
     pub(crate) requires_challenge: bool,
     pub(crate) testers: BTreeMap<String, String>,
