@@ -161,13 +161,18 @@ async fn requests_are_charged_what_the_guide_says() {
     let (entering, answer) = charge(&app, app.exchange(&phone(1), &code)).await;
     check("entering it, a known user", entering);
     let tokens = answer.json();
-    let (refreshing, _) = charge(&app, app.refresh(tokens["refresh_token"].as_str().unwrap())).await;
+    let (refreshing, new) = charge(&app, app.refresh(tokens["refresh_token"].as_str().unwrap())).await;
+    let new = new.json();
     check("refreshing", refreshing);
     let token = tokens["access_token"].as_str().unwrap();
     let (activating, _) = charge(&app, app.activate(token, &alice.invite_code)).await;
     check("entering an invite code", activating);
+    // Each instance reads the public keys every five minutes.
+    app.get("/v1/users/me", token).await.ok(200);
     let (profile, _) = charge(&app, app.get("/v1/users/me", token)).await;
     check("a profile", profile);
+    let (used, _) = charge(&app, app.get("/v1/users/me", new["access_token"].as_str().unwrap())).await;
+    check("a profile, the first request with the tokens of a refresh", used);
 
     let body = json!({ "phone": phone(3) });
     app.post_with_key("/v1/auth/code", "b", &body).await.ok(202);

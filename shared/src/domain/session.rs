@@ -98,6 +98,7 @@ pub struct Session {
 
 /// When the last eight generations of a session's tokens were replaced: each in the
 /// place of its number modulo eight, so that a refresh writes its own without a read.
+#[expect(clippy::struct_field_names, reason = "they are the attributes")]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Replaced {
     #[serde(skip_serializing_if = "Option::is_none")]
