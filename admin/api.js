@@ -37,13 +37,15 @@ let access = null;
 let refreshing = null;
 let ended = () => {};
 let forbidden = () => {};
+let stale = async () => false;
 
 /**
  * Who is told when the session is over, with the code of the problem that said
- * so, and when something was forbidden, because rights may have changed.
+ * so; when something was forbidden, because rights may have changed; and when the
+ * sign-in is too long ago for something: answers whether there was another since.
  */
 export function listen(listeners) {
-  ({ ended, forbidden } = listeners);
+  ({ ended, forbidden, stale } = listeners);
 }
 
 export function hasSession() {
@@ -162,8 +164,18 @@ async function rotate() {
   }
 }
 
-/** Asks by the session, with a new access token if the old one is past its time. */
+/** Asks by the session; once more where it takes another sign-in, and there was one. */
 async function call(method, path, options) {
+  try {
+    return await callOnce(method, path, options);
+  } catch (failure) {
+    if (failure.code !== "recent_sign_in_required" || !(await stale())) throw failure;
+    return callOnce(method, path, options);
+  }
+}
+
+/** Asks by the session, with a new access token if the old one is past its time. */
+async function callOnce(method, path, options) {
   let token = access ?? (await refresh());
   try {
     try {
@@ -213,7 +225,7 @@ export function idempotencyKey() {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** Trades phone and code for a session; answers who it is. */
+/** Trades phone and code for a session, in the place of the one before; answers who it is. */
 export async function signIn({ phone, code, challenge_id, device }, key) {
   const answer = await insist(() =>
     send("POST", "v1/auth/token", {
@@ -221,7 +233,9 @@ export async function signIn({ phone, code, challenge_id, device }, key) {
       headers: { "idempotency-key": key },
     }),
   );
+  const before = sessionStorage.getItem(KEY);
   keep(answer);
+  if (before) send("POST", "v1/auth/logout", { body: { refresh_token: before } }).catch(() => {});
   return answer.user;
 }
 

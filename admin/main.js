@@ -6,7 +6,7 @@ import { h, icon } from "./dom.js";
 import { during, notice, once, say } from "./feedback.js";
 import { guard } from "./guard.js";
 import { person } from "./person.js";
-import { signIn } from "./signin.js";
+import { signIn, signInAgain } from "./signin.js";
 import * as list from "./users.js";
 import { explained, language, LANGUAGES, speak, t } from "./words.js";
 
@@ -176,6 +176,15 @@ async function leave() {
   }
 }
 
+let asking = null;
+
+/** Another sign-in of whoever is signed in; answers whether there was one. */
+async function again() {
+  const user = await signInAgain({ phone: me.phone, why: t("sign_in_again") });
+  if (user && user.id !== me.id) entered(user);
+  return user?.id === me?.id;
+}
+
 api.listen({
   ended: (code) => {
     list.forget();
@@ -196,6 +205,10 @@ api.listen({
       return;
     }
     if (me.role !== before) render();
+  },
+  stale: () => {
+    asking ??= again().finally(() => (asking = null));
+    return asking;
   },
 });
 

@@ -107,6 +107,35 @@ export function signIn({ entered, why }) {
   return { title: t("sign_in"), content: place, focus: () => place.querySelector("input").focus() };
 }
 
+/** Signing in once more, over what is under way; answers who did, or null. */
+export function signInAgain({ phone: own, why }) {
+  return new Promise((resolve) => {
+    let who = null;
+    if (!challenge) phone = own;
+    const entered = (user) => {
+      who = user;
+      dialog.close();
+    };
+    const { title, content, focus } = signIn({ entered, why });
+    const cancel = h("button", { type: "button", class: "quiet wide", onclick: () => dialog.close() }, t("cancel"));
+    const dialog = h(
+      "dialog",
+      {
+        "aria-label": title,
+        onclose: () => {
+          dialog.remove();
+          resolve(who);
+        },
+      },
+      content,
+      cancel,
+    );
+    document.body.append(dialog);
+    dialog.showModal();
+    focus();
+  });
+}
+
 function form(input, problem, button, work, fields) {
   const submit = async () => {
     problem.replaceChildren();

@@ -518,6 +518,48 @@ describe("the admin panel", { concurrency: 3 }, () => {
     assert.deepEqual(refused, []);
   });
 
+  for (const [width, locale] of [
+    ["phone", "ru"],
+    ["desktop", "en"],
+  ]) {
+    panel(`what takes a fresh sign-in goes on after one: ${width}, ${locale}`, { width, locale }, async (page, gateway) => {
+      const say = WORDS[locale];
+      const [alice] = await people(gateway, 1);
+      const device = (await gateway.signIn(phone(1), {})).access_token;
+      await enter(page, gateway, ADMIN, address(alice));
+      let left = 2;
+      await page.route(`**/v1/users/${alice.user.id}`, async (route) => {
+        if (route.request().method() !== "DELETE" || left-- <= 0) return route.continue();
+        const problem = { status: 403, code: "recent_sign_in_required", title: "t", detail: "d", type: "u", request_id: "r" };
+        return route.fulfill({ status: 403, contentType: "application/problem+json", body: JSON.stringify(problem) });
+      });
+      const remove = async () => {
+        await page.getByRole("dialog").getByRole("textbox").fill(alice.user.phone);
+        await page.keyboard.press("Enter");
+        await page.getByText(say.sign_in_again).waitFor();
+      };
+      await button(page, say.delete).click();
+      await remove();
+      await accessible(page, "sign-in, once more");
+      // Called off: it was not done, and says why.
+      await page.keyboard.press("Escape");
+      await page.getByText(say.problems.recent_sign_in_required).waitFor();
+      await gateway.ask("GET", "/v1/users/me", { token: device });
+
+      await remove();
+      assert.equal(await page.locator("input[name=phone]").inputValue(), ADMIN);
+      await page.keyboard.press("Enter");
+      await page.locator("input[name=code]").fill(await code(page, gateway, ADMIN));
+      await page.keyboard.press("Enter");
+      await page.getByText(alice.user.phone).first().waitFor();
+      await assert.rejects(gateway.ask("GET", "/v1/users/me", { token: device }), /session_ended/);
+      // In the place of the session before, which is over.
+      const admin = await gateway.signIn(ADMIN);
+      const { items } = await gateway.ask("GET", "/v1/users/me/sessions", { token: admin.access_token });
+      assert.equal(items.length, 2);
+    });
+  }
+
   panel("an account is deleted only when its number is typed", {}, async (page, gateway) => {
     const [alice] = await people(gateway, 2);
     await enter(page, gateway);

@@ -27,6 +27,7 @@ use latchkey::domain::limits::Share;
 use latchkey::domain::pepper::Pepper;
 use latchkey::domain::phone::{Countries, Phone, Region};
 use latchkey::domain::phone_lists::TestPhones;
+use latchkey::domain::session::RECENT;
 use latchkey::domain::user::{Role, User};
 use latchkey::endpoint::needs::Needs;
 use latchkey::endpoint::{Endpoint, Request, Route};
@@ -52,7 +53,7 @@ latchkey::function!(ChangePhone);
 /// Moves the account to a new number.
 ///
 /// The code is one that `/v1/auth/code` texted to the new number with `purpose` `change_phone` and this account's
-/// access token. A text tells the old number.
+/// access token, whose session began with a sign-in of the last ten minutes. A text tells the old number.
 ///
 /// Limits on guesses are those of `/v1/auth/token`.
 #[derive(JsonSchema)]
@@ -162,6 +163,7 @@ impl Endpoint for ChangePhone {
         Code::TooManyGuesses,
         Code::TooManyRequests,
         Code::PhoneTaken,
+        Code::RecentSignInRequired,
     ];
 
     type Caller = Bearer;
@@ -178,7 +180,7 @@ impl Endpoint for ChangePhone {
         let purpose = Purpose::ChangePhone(bearer.user_id.clone());
         let challenge_id = entered.challenge_id.as_ref().map(|id| id.0.as_str());
 
-        let admission = Admission::new(gate, Some(&bearer));
+        let admission = Admission::recently(gate, &bearer, RECENT);
         let also: [&dyn Limit; 1] = [&admission];
         let guess = Guessed { phone: &phone, purpose: &purpose, challenge_id, device: None };
         let (attempt, count) =

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use latchkey::access::gate::Gate;
+use latchkey::access::gate::{Admitted, Gate};
 use latchkey::base::config::Parameter;
 use latchkey::base::error::StartError;
 use latchkey::base::world::World;
@@ -13,6 +13,7 @@ use latchkey::cloud::secrets;
 use latchkey::cloud::setup::Setup;
 use latchkey::cloud::transaction::{Committed, Tables, Transaction};
 use latchkey::domain::bearer::Bearer;
+use latchkey::domain::session::{RECENT, RECENT_FOR_STAFF};
 use latchkey::domain::user::{Role, User};
 use latchkey::endpoint::needs::Needs;
 use latchkey::endpoint::{Endpoint, Request, Route};
@@ -33,8 +34,9 @@ latchkey::function!(DeleteUser);
 
 /// Removes an account and everything personal.
 ///
-/// All at once, and for good. The number can sign in anew, as a different user; the invite code is never given to
-/// anybody else.
+/// All at once, and for good, in a session that began with a sign-in of the last ten minutes; of the last two hours
+/// where an admin removes another's. The number can sign in anew, as a different user; the invite code is never given
+/// to anybody else.
 #[derive(JsonSchema)]
 pub struct DeleteUser;
 
@@ -82,7 +84,7 @@ impl Needs for Deps {
 impl Endpoint for DeleteUser {
     const ROUTE: Route = Route::delete("/v1/users/{user_id}");
     const STAFF: &'static [Role] = &[Role::Admin];
-    const PROBLEMS: &'static [Code] = &[Code::UserNotFound];
+    const PROBLEMS: &'static [Code] = &[Code::UserNotFound, Code::RecentSignInRequired];
 
     type Caller = Bearer;
     type Path = UserPath;
@@ -96,7 +98,9 @@ impl Endpoint for DeleteUser {
     /// first; whoever repeats finishes.
     async fn call(needs: &Deps, request: Request<Self>) -> Result<NoContent, Problem> {
         let id = request.path.target(&request.caller);
-        let (_, mut user) = needs.gate.admit_to(&request.caller, &id, Self::STAFF).await?;
+        let Admitted { me, session, mut user } =
+            needs.gate.admit_to(&request.caller, &id, Self::STAFF).await?;
+        needs.gate.require_recent(&session, if me.id == id { RECENT } else { RECENT_FOR_STAFF })?;
         let mut is_closed = false;
         let told = |error: StoreError, is_closed| if is_closed { error.once_written() } else { error };
         for _ in 0..TRIES {

@@ -2,7 +2,7 @@
 //!
 //! Tests: local/tests/it/story.rs, profiles.rs, tokens.rs.
 
-use latchkey::access::gate::Gate;
+use latchkey::access::gate::{Admitted, Gate};
 use latchkey::domain::bearer::Bearer;
 use latchkey::domain::user::Role;
 use latchkey::endpoint::{Endpoint, Request, Route};
@@ -36,7 +36,7 @@ impl Endpoint for GetUser {
         let id = request.path.target(&request.caller);
         let (admitted, referrals) =
             join!(gate.admit_to(&request.caller, &id, Self::STAFF), profiles.referrals(&id));
-        let (me, user) = admitted?;
+        let Admitted { me, user, .. } = admitted?;
         let referrals = referrals?;
 
         let related = profiles.related(&user, referrals.count, &me).await?;

@@ -69,7 +69,7 @@ impl Endpoint for ListReferrals {
             gate.admit_to(&request.caller, &id, Self::STAFF),
             referrals.page(&id, request.query.limit.0, after.as_ref()),
         );
-        let (me, _) = admitted?;
+        let me = admitted?.me;
         let (page, next) = page?;
 
         let items = page.into_iter().map(|referral| Item {

@@ -79,7 +79,7 @@ impl Endpoint for ListSessions {
         let (gate, sessions, world) = needs;
         let id = request.path.target(&request.caller);
         let (admitted, all) = join!(gate.admit_to(&request.caller, &id, Self::STAFF), sessions.of_user(&id));
-        let (_, user) = admitted?;
+        let user = admitted?.user;
 
         let mut on: Vec<_> =
             all?.into_iter().filter(|session| session.is_on(user.epoch, world.now())).collect();

@@ -61,7 +61,7 @@ impl Endpoint for RevokeSession {
                 None => Ok(None),
             }
         });
-        let (_, user) = admitted?;
+        let user = admitted?.user;
         let session = session?.filter(|session| session.is_on(user.epoch, world.now()));
         let session = session.ok_or(Code::SessionNotFound)?;
 

@@ -3,7 +3,7 @@
 //!
 //! Tests: local/tests/it/profiles.rs, moderation.rs.
 
-use latchkey::access::gate::Gate;
+use latchkey::access::gate::{Admitted, Gate};
 use latchkey::base::config::Parameter;
 use latchkey::base::error::StartError;
 use latchkey::cloud::error::StoreError;
@@ -12,6 +12,7 @@ use latchkey::cloud::transaction::Tables;
 use latchkey::domain::bearer::Bearer;
 use latchkey::domain::phone_lists::TestPhones;
 use latchkey::domain::profile::{Email, TelegramId};
+use latchkey::domain::session::RECENT_FOR_STAFF;
 use latchkey::domain::user::{Change, Role, Status};
 use latchkey::endpoint::needs::Needs;
 use latchkey::endpoint::{Endpoint, Request, Route};
@@ -30,8 +31,8 @@ latchkey::function!(UpdateUser);
 
 /// Changes a user's profile.
 ///
-/// A merge patch (RFC 7396): what is absent stays, null clears. Only an admin changes `role` and `status`; a ban
-/// ends all sessions at once.
+/// A merge patch (RFC 7396): what is absent stays, null clears. Only an admin changes `role` and `status`, in a session
+/// that began with a sign-in of the last two hours; a ban ends all sessions at once.
 #[derive(JsonSchema)]
 pub struct UpdateUser;
 
@@ -104,7 +105,7 @@ impl<'de> Deserialize<'de> for NotSet {
 impl Endpoint for UpdateUser {
     const ROUTE: Route = Route::patch("/v1/users/{user_id}");
     const STAFF: &'static [Role] = &[Role::Admin];
-    const PROBLEMS: &'static [Code] = &[Code::UserNotFound];
+    const PROBLEMS: &'static [Code] = &[Code::UserNotFound, Code::RecentSignInRequired];
 
     type Caller = Bearer;
     type Path = UserPath;
@@ -120,7 +121,7 @@ impl Endpoint for UpdateUser {
 
         let (admitted, referrals) =
             join!(gate.admit_to(&request.caller, &id, Self::STAFF), profiles.referrals(&id));
-        let (me, mut user) = admitted?;
+        let Admitted { me, session, mut user } = admitted?;
         if role.is_some() || status.is_some() {
             if me.role != Role::Admin {
                 return Err(Problem::from(Code::Forbidden).detail("Only an admin changes role and status."));
@@ -128,6 +129,7 @@ impl Endpoint for UpdateUser {
             if me.id == id {
                 return Err(Problem::from(Code::Forbidden).detail("Nobody changes their own role or status."));
             }
+            gate.require_recent(&session, RECENT_FOR_STAFF)?;
         }
         let referrals = referrals?;
 

@@ -33,6 +33,7 @@ mod phone_change;
 mod policies;
 mod profiles;
 mod races;
+mod recent;
 mod referrals;
 mod refreshing;
 mod rotation;

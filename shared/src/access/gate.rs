@@ -29,6 +29,17 @@ pub struct Gate {
     world: Arc<World>,
 }
 
+/// Who was let in, by which session, and whom it is about.
+#[derive(Debug)]
+pub struct Admitted {
+    /// The caller.
+    pub me: User,
+    /// The caller's session.
+    pub session: Session,
+    /// Whom it is about; of oneself the caller once more.
+    pub user: User,
+}
+
 impl Gate {
     /// The parameters that [`Gate::build`] reads.
     pub const PARAMETERS: &[&[&Parameter]] = &[&Names::PARAMETERS, tables::USERS, tables::SESSIONS];
@@ -81,7 +92,7 @@ impl Gate {
     }
 
     /// Lets the bearer act on `target`, as [`Gate::admit`] does, and reads the
-    /// target in the same wave: the caller, then whom it is about.
+    /// target in the same wave.
     ///
     /// # Errors
     /// Those of [`Gate::admit`], and `user_not_found`.
@@ -90,14 +101,30 @@ impl Gate {
         bearer: &Bearer,
         target: &UserId,
         staff: &[Role],
-    ) -> Result<(User, User), Problem> {
+    ) -> Result<Admitted, Problem> {
         let is_self = *target == bearer.user_id;
-        let (me, other) = tokio::join!(self.admit(bearer, target, staff), async {
+        let (caller, other) = tokio::join!(self.recognize(bearer), async {
             if is_self { Ok(None) } else { self.users.get(target).await }
         });
-        let me = me?;
+        let (me, session) = caller?;
+        if !is_self && !staff.contains(&me.role) {
+            return Err(Code::Forbidden.into());
+        }
         let user = if is_self { me.clone() } else { other?.ok_or(Code::UserNotFound)? };
-        Ok((me, user))
+        Ok(Admitted { me, session, user })
+    }
+
+    /// That a session began at most so many seconds ago: asked of whoever does what
+    /// outlives it, which a stolen session must not.
+    ///
+    /// # Errors
+    /// `recent_sign_in_required`.
+    pub fn require_recent(&self, session: &Session, seconds: i64) -> Result<(), Problem> {
+        if session.began_within(seconds, self.world.now()) {
+            return Ok(());
+        }
+        let detail = format!("Sign in anew: this needs a sign-in of the last {} minutes.", seconds / 60);
+        Err(Problem::from(Code::RecentSignInRequired).detail(detail))
     }
 
     /// Lets the bearer do what only `staff` may, as [`Gate::admit`] does.

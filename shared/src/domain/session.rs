@@ -13,6 +13,13 @@ use crate::domain::user::UserId;
 /// How many devices a user can be signed in on; one more ends the oldest.
 pub const SLOTS: u8 = 20;
 
+/// For how many seconds after its sign-in a session may do to its own account what
+/// outlives it.
+pub const RECENT: i64 = 600;
+
+/// For how many seconds a session of staff may do so to the accounts of others.
+pub const RECENT_FOR_STAFF: i64 = 7_200;
+
 /// A session's identifier, the `sid` of its tokens: the slot it is stored in,
 /// the user's epoch when it began, and a random part, such as `07-0-4f1d…`. The
 /// slot lets one read find it; the epoch lets one write end all of its epoch.
@@ -178,6 +185,12 @@ impl Session {
         self.id.epoch() == Some(epoch) && now < self.ends_at()
     }
 
+    /// Whether it began with a sign-in at most so many seconds ago, however often it was
+    /// refreshed since.
+    pub fn began_within(&self, seconds: i64, now: Timestamp) -> bool {
+        now <= self.created_at.plus_seconds(seconds)
+    }
+
     /// How a refresh token of `generation` stands to it: the one rule for all that
     /// take such a token.
     pub fn judge(&self, generation: u32, now: Timestamp, repeating: Repeating) -> Standing {
@@ -274,6 +287,13 @@ mod tests {
         all[5].expires_at = at(2_000);
         all[7].refresh_until = at(1_000);
         assert_eq!(slot_for_new(&all, 0, now), (7, Some(all[7].id.clone())));
+    }
+
+    #[test]
+    fn a_sign_in_is_recent_up_to_the_second() {
+        let session = Session { created_at: at(1_000), ..session(0, 0, 0) };
+        assert!(session.began_within(RECENT, at(601_000)));
+        assert!(!session.began_within(RECENT, at(601_001)));
     }
 
     #[test]

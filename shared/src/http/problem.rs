@@ -72,6 +72,7 @@ catalogue! {
         Forbidden "forbidden" "This is not yours to do";
         AccountBanned "account_banned" "The account is banned";
         ProofRequired "proof_required" "A proof of work is needed";
+        RecentSignInRequired "recent_sign_in_required" "A recent sign-in is needed";
     }
     404 {
         NotFound "not_found" "There is nothing here";

@@ -19,6 +19,10 @@ pub(super) struct Claims {
     /// The generation of the session's refresh token that came with it.
     #[serde(rename = "gen", default, skip_serializing_if = "Option::is_none")]
     pub(super) generation: Option<u32>,
+    /// When the session began with a sign-in (OpenID Connect Core, section 2): never
+    /// renewed by refreshing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) auth_time: Option<i64>,
     pub(super) role: Role,
     pub(super) jti: String,
     pub(super) iat: i64,

@@ -182,6 +182,7 @@ impl Issuer {
             sub: user.id.clone(),
             sid: session.id.clone(),
             generation: Some(session.generation),
+            auth_time: Some(session.created_at.seconds()),
             role: user.role,
             jti: self.world.new_id(),
             iat: now,

@@ -10,6 +10,7 @@ pub(crate) use self::codes::is_hash;
 use self::invites::{activations, invites, sums};
 pub(crate) use self::texts::handed;
 use self::users::{deletions, moves, phones, sessions, users};
+pub(crate) use self::users::{recent, signed_in_at};
 use crate::truth::{Applied, Ledger, Table, Truth, Violation, number, text};
 
 /// That a rule holds, or how it was broken.

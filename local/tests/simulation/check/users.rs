@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::codes::spends;
 use super::{Verdict, ledger, rule};
-use crate::truth::{Applied, Begun, Change, Place, Table, Truth, Violation, number, text};
+use crate::truth::{Applied, Begun, Change, Ledger, Place, Table, Truth, Violation, number, text};
 
 /// How many sessions a user has at most.
 const SLOTS: usize = 20;
@@ -81,6 +81,33 @@ fn used(truth: &Truth, applied: &Applied, change: &Change) -> Verdict {
     Ok(())
 }
 
+/// How long ago a request's sign-in may be that does what outlives its session, in
+/// milliseconds.
+pub(crate) fn recent(ledger: &Ledger) -> i64 {
+    let is_own = ledger.call.caller().map(|caller| caller.user) == ledger.call.subject();
+    if ledger.call.route == "PUT /v1/users/me/phone" || is_own { 600_000 } else { 7_200_000 }
+}
+
+/// When the session of a request began.
+pub(crate) fn signed_in_at(truth: &Truth, ledger: &Ledger) -> Option<i64> {
+    let caller = ledger.call.caller()?;
+    let session = truth.item_at(&Place::session(&caller.user, &caller.session), ledger.begun_seq)?;
+    (text(session, "id") == Some(&caller.session)).then(|| number(session, "created_at"))
+}
+
+/// What outlives a session takes a recent sign-in.
+fn signed_in_lately(truth: &Truth, ledger: &Ledger) -> Verdict {
+    let at = signed_in_at(truth, ledger);
+    rule!(
+        at.is_none_or(|at| ledger.begun <= at + recent(ledger)),
+        "stale_sign_in",
+        "{} {}: signed in at {at:?}",
+        ledger.id,
+        ledger.call
+    );
+    Ok(())
+}
+
 /// An account moves with a code that was texted to its new phone for that.
 pub(super) fn moves(truth: &mut Truth, applied: &Applied) -> Verdict {
     for change in applied.of(Table::Users, "user#") {
@@ -99,6 +126,7 @@ pub(super) fn moves(truth: &mut Truth, applied: &Applied) -> Verdict {
             ledger.id,
             ledger.call
         );
+        signed_in_lately(truth, ledger)?;
         spends(truth, applied, after, &Purpose::ChangePhone(UserId(user.to_owned())))?;
     }
     Ok(())
@@ -169,7 +197,7 @@ fn staff_only(truth: &Truth, applied: &Applied, id: &str, name: &str) -> Verdict
         ledger.id,
         ledger.call
     );
-    Ok(())
+    signed_in_lately(truth, ledger)
 }
 
 /// A phone is the user's who has it.
@@ -193,6 +221,9 @@ pub(super) fn deletions(truth: &mut Truth, applied: &Applied) -> Verdict {
     for change in applied.of(Table::Users, "user#").filter(|change| change.after.is_none()) {
         let (id, phone) = (text(change.before(), "id"), text(change.before(), "phone"));
         let (id, phone) = (id.unwrap_or_default(), phone.unwrap_or_default());
+        if let Some(ledger) = ledger(truth, applied) {
+            signed_in_lately(truth, ledger)?;
+        }
         for (place, item) in truth.everything() {
             let words = item.to_string();
             rule!(

@@ -14,7 +14,7 @@ use self::refusals::{conflicts_are_waited_for, undone};
 use self::sessions::{refreshed, revoked, sessions_are_shown, signed_out};
 use self::users::{deleted, moved, patched, pictured, referrals_are_counted, shown};
 use crate::call::{Answer, Caller};
-use crate::check::{Verdict, rule};
+use crate::check::{Verdict, recent, rule, signed_in_at};
 use crate::described;
 use crate::truth::{Ledger, Place, Truth};
 
@@ -149,6 +149,10 @@ fn admitted(truth: &Truth, ledger: &Ledger, answer: &Answer, now: i64) -> Verdic
                 "kept_out",
                 "its session was on all the time"
             );
+        }
+        "recent_sign_in_required" => {
+            let at = signed_in_at(truth, ledger);
+            rule!(at.is_none_or(|at| at + recent(ledger) < now), "kept_out", "signed in at {at:?}");
         }
         "invalid_token" => {
             rule!(caller.ends_at * 1_000 <= now, "kept_out", "its token was good");

@@ -38,10 +38,22 @@ impl Doing<'_> {
         answer
     }
 
-    /// Sends it with the token of the newest device; trades that for another where it
-    /// is over, and repeats once.
+    /// Sends it with the token of the newest device; signs in anew where that takes it,
+    /// and repeats once.
     pub(super) async fn send_own(&mut self, call: Option<Call>) -> Option<Answer> {
         let call = call?;
+        let answer = self.send_signed_in(call.clone()).await?;
+        if answer.code() != "recent_sign_in_required" {
+            return Some(answer);
+        }
+        let home = self.home();
+        self.sign_in(home, None).await;
+        self.send_signed_in(call).await
+    }
+
+    /// Sends it with the token of the newest device; trades that for another where it
+    /// is over, and repeats once.
+    async fn send_signed_in(&mut self, call: Call) -> Option<Answer> {
         let token = self.signed_in_token().await?;
         let answer = self.send_carefully(call.clone().by(Some(&token))).await?;
         if answer.code() != "invalid_token" {

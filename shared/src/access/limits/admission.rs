@@ -13,13 +13,19 @@ use crate::domain::user::User;
 pub struct Admission<'a> {
     gate: &'a Gate,
     bearer: Option<&'a Bearer>,
+    recent: Option<i64>,
     me: OnceLock<(User, Session)>,
 }
 
 impl<'a> Admission<'a> {
     /// Of `bearer`, if there is one.
     pub const fn new(gate: &'a Gate, bearer: Option<&'a Bearer>) -> Self {
-        Self { gate, bearer, me: OnceLock::new() }
+        Self { gate, bearer, recent: None, me: OnceLock::new() }
+    }
+
+    /// Of `bearer`, if the session began with a sign-in at most so many seconds ago.
+    pub const fn recently(gate: &'a Gate, bearer: &'a Bearer, seconds: i64) -> Self {
+        Self { gate, bearer: Some(bearer), recent: Some(seconds), me: OnceLock::new() }
     }
 
     /// Who was admitted, and by which session.
@@ -32,7 +38,11 @@ impl Limit for Admission<'_> {
     fn take(&self) -> BoxFuture<'_, Verdict> {
         Box::pin(async {
             let Some(bearer) = self.bearer else { return Verdict::Granted };
-            match self.gate.recognize(bearer).await {
+            let caller = self.gate.recognize(bearer).await.and_then(|(me, session)| {
+                self.recent.map_or(Ok(()), |seconds| self.gate.require_recent(&session, seconds))?;
+                Ok((me, session))
+            });
+            match caller {
                 Ok(me) => {
                     let _ = self.me.set(me);
                     Verdict::Granted
