@@ -551,7 +551,7 @@ describe("the admin panel", { concurrency: 3 }, () => {
       await page.keyboard.press("Enter");
       await page.locator("input[name=code]").fill(await code(page, gateway, ADMIN));
       await page.keyboard.press("Enter");
-      await page.getByText(alice.user.phone).first().waitFor();
+      await page.getByText(say.deleted.replace("{phone}", alice.user.phone)).waitFor();
       await assert.rejects(gateway.ask("GET", "/v1/users/me", { token: device }), /session_ended/);
       // In the place of the session before, which is over.
       const admin = await gateway.signIn(ADMIN);

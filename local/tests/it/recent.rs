@@ -13,7 +13,7 @@ async fn later(app: &App, person: &Person, seconds: i64) -> String {
     token
 }
 
-async fn is_stale(answer: Answer) -> String {
+fn is_stale(answer: &Answer) -> String {
     answer.problem(403, "recent_sign_in_required")["detail"].as_str().unwrap().to_owned()
 }
 
@@ -28,7 +28,7 @@ async fn deleting_ones_account_takes_a_sign_in_of_ten_minutes() {
             assert_eq!(answer.status, 204);
             continue;
         }
-        let detail = is_stale(answer).await;
+        let detail = is_stale(&answer);
         assert_eq!(detail, "Sign in anew: this needs a sign-in of the last 10 minutes.");
         app.get("/v1/users/me", &token).await.ok(200);
         let anew = app.sign_in(&phone(1)).await;
@@ -53,7 +53,7 @@ async fn moving_takes_a_sign_in_of_ten_minutes_and_a_refusal_takes_no_guess() {
     let code = app.last_code(&phone(2)).await;
     app.clock.advance_millis(1);
     for guess in [app.wrong_code(&phone(2)).await, code.clone(), code.clone()] {
-        is_stale(go(&token, &guess).await).await;
+        is_stale(&go(&token, &guess).await);
     }
     // One guess is what there is, and it is there still.
     let anew = app.sign_in(&phone(1)).await;
@@ -61,7 +61,7 @@ async fn moving_takes_a_sign_in_of_ten_minutes_and_a_refusal_takes_no_guess() {
     // What was moved before is told, as long as the sign-in is recent.
     go(&anew.token, &code).await.ok(200);
     app.clock.advance(601);
-    is_stale(go(&anew.token, &code).await).await;
+    is_stale(&go(&anew.token, &code).await);
 }
 
 #[tokio::test]
@@ -80,7 +80,7 @@ async fn staffs_deeds_take_a_sign_in_of_two_hours() {
             if is_recent {
                 assert!(answer.status < 300);
             } else {
-                let detail = is_stale(answer).await;
+                let detail = is_stale(&answer);
                 assert_eq!(detail, "Sign in anew: this needs a sign-in of the last 120 minutes.");
             }
         }
