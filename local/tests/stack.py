@@ -65,7 +65,7 @@ ACCEPTED = [
     ("CodeLength=4", "TextsPerDay=0"),
     ("SmsProvider=smsaero", "SmsaeroEmail=a@example.com", "SmsaeroApiKey=k", "SmsaeroSign=s"),
     ("DomainName=api.example.com", "CertificateArn=arn:aws:acm:eu-central-1:1:certificate/c"),
-    ("Stage=production", "CodeLength=6", "RequireChallenge=true", "CodesPerIpHour=0", "RefreshTtl=0"),
+    ("Stage=production", "CodeLength=6", "RequireChallenge=true", "CodesPerIpHour=0", "RefreshTtl=0", "SessionTtl=15552000"),
 ]
 
 
