@@ -146,8 +146,9 @@ function refresh() {
 async function rotate() {
   try {
     const used = sessionStorage.getItem(KEY);
+    let token;
     const answer = await insist(() => {
-      const token = sessionStorage.getItem(KEY);
+      token = sessionStorage.getItem(KEY);
       if (!token) throw new Failure("session_ended", { status: 401 });
       return send("POST", "v1/auth/refresh", {
         body: { refresh_token: token },
@@ -156,7 +157,9 @@ async function rotate() {
     });
     // Signed out meanwhile: what came is not kept.
     if (used === null || !hasSession()) throw new Failure("session_ended", { status: 401 });
-    keep(answer);
+    // Another tab traded it, too, and went on from there: what it has is newer.
+    if (sessionStorage.getItem(KEY) === token) keep(answer);
+    else access = answer.access_token;
     return access;
   } catch (failure) {
     if (failure.status === 401 || failure.code === "account_banned") end(failure.code);

@@ -177,13 +177,15 @@ async fn the_first_use_is_noted_once_and_again_where_that_was_lost() {
 /// A process of an app: it has what is stored as of when it read that last.
 struct Process {
     wakes_at: i64,
-    /// What it sent, whose answer is still to come, or is lost.
-    waits_for: Option<Pair>,
+    /// The token that it sent, and the answer that is still to come.
+    waits_for: Option<(String, Pair)>,
+    /// Until when its answers may be lost, once one was.
+    loses_until: Option<i64>,
     read: Pair,
 }
 
-/// Whoever has one store, stores what comes before using it, and reads it again on waking
-/// is never signed out, whatever gets lost: an app whose answers are lost for up to half
+/// Whoever has one store, stores what comes before using it, over nothing but what was
+/// traded for it, and reads it again on waking is never signed out, whatever gets lost: an app whose answers are lost for up to half
 /// an hour, and a widget that sleeps at any moment.
 #[tokio::test]
 async fn no_session_ends_in_which_nobody_did_wrong() {
@@ -192,15 +194,21 @@ async fn no_session_ends_in_which_nobody_did_wrong() {
         let rng = &mut StdRng::seed_from_u64(seed.into());
         let alice = app.sign_in(&phone(1)).await;
         let mut store = Pair { access: alice.token, refresh: alice.refresh };
-        let mut processes = [(); 2].map(|()| Process { wakes_at: 0, waits_for: None, read: store.clone() });
+        let mut processes = [(); 2].map(|()| Process {
+            wakes_at: 0,
+            waits_for: None,
+            loses_until: None,
+            read: store.clone(),
+        });
         let mut now = 0;
         for step in 0..200 {
             let nth = usize::from(processes[1].wakes_at < processes[0].wakes_at);
             let process = &mut processes[nth];
             app.clock.advance_millis((process.wakes_at - now).max(0));
             now = now.max(process.wakes_at);
-            // An answer that comes is stored, then used.
-            if let Some(new) = process.waits_for.take() {
+            // An answer that comes is stored, then used; not over what another has stored
+            // meanwhile.
+            if let Some((_, new)) = process.waits_for.take().filter(|(sent, _)| *sent == store.refresh) {
                 store = new;
             }
             process.read = store.clone();
@@ -210,12 +218,16 @@ async fn no_session_ends_in_which_nobody_did_wrong() {
             if answer.status == 401 {
                 assert_eq!(answer.json()["code"], "invalid_token", "seed {seed}, step {step}");
                 let new = refreshed(&app, &process.read.refresh).await;
-                // It comes at once, late, or never; whoever sent it asks again after that.
-                if rng.random_ratio(2, 3) {
-                    process.waits_for = Some(new);
+                // It comes some seconds later, or not: then the process asks again, and one comes
+                // after half an hour at the latest.
+                let loses_until = process.loses_until.unwrap_or(now + 1_800_000);
+                if now >= loses_until || rng.random_ratio(2, 3) {
+                    process.waits_for = Some((process.read.refresh.clone(), new));
+                    process.loses_until = None;
                     process.wakes_at = now + sends_after;
                 } else {
-                    process.wakes_at = now + rng.random_range(1_000..1_800_000);
+                    process.loses_until = Some(loses_until);
+                    process.wakes_at = rng.random_range(now..=loses_until);
                 }
             } else {
                 process.wakes_at =
