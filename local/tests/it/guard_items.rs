@@ -136,7 +136,7 @@ async fn what_is_stored_is_what_the_domain_says() {
         let (texts, person) = if seed % 2 == 0 { (0, 5) } else { (1_000, 1) };
         let vars = [("TEXTS_PER_DAY", texts.to_string()), ("CODES_PER_PHONE_HOUR", person.to_string())];
         let vars = vars.each_ref().map(|(name, value)| (*name, value.as_str()));
-        let app = App::sequential(&[GUARD, &vars].concat()).await;
+        let app = App::with(&[GUARD, &vars].concat()).await;
         let guards = guards::<2>(&app);
         let rng = &mut StdRng::seed_from_u64(seed.into());
         let credit = Credit::of(texts, person, Some("RU".parse().unwrap()));
