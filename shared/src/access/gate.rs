@@ -84,11 +84,7 @@ impl Gate {
     /// another and the caller's role is not of `staff`; `invalid_token` where
     /// its key was withdrawn.
     pub async fn admit(&self, bearer: &Bearer, target: &UserId, staff: &[Role]) -> Result<User, Problem> {
-        let (me, _) = self.recognize(bearer).await?;
-        if *target != me.id && !staff.contains(&me.role) {
-            return Err(Code::Forbidden.into());
-        }
-        Ok(me)
+        Ok(self.recognize_for(bearer, target, staff).await?.0)
     }
 
     /// Lets the bearer act on `target`, as [`Gate::admit`] does, and reads the
@@ -103,13 +99,10 @@ impl Gate {
         staff: &[Role],
     ) -> Result<Admitted, Problem> {
         let is_self = *target == bearer.user_id;
-        let (caller, other) = tokio::join!(self.recognize(bearer), async {
+        let (caller, other) = tokio::join!(self.recognize_for(bearer, target, staff), async {
             if is_self { Ok(None) } else { self.users.get(target).await }
         });
         let (me, session) = caller?;
-        if !is_self && !staff.contains(&me.role) {
-            return Err(Code::Forbidden.into());
-        }
         let user = if is_self { me.clone() } else { other?.ok_or(Code::UserNotFound)? };
         Ok(Admitted { me, session, user })
     }
@@ -162,6 +155,20 @@ impl Gate {
         let now = self.world.now();
         let session = session.filter(|session| session.is_on(me.epoch, now)).ok_or(Code::SessionEnded)?;
         self.note_use(bearer, &session, now).await;
+        Ok((me, session))
+    }
+
+    /// Who the bearer is and by which session, where they may act on `target`.
+    async fn recognize_for(
+        &self,
+        bearer: &Bearer,
+        target: &UserId,
+        staff: &[Role],
+    ) -> Result<(User, Session), Problem> {
+        let (me, session) = self.recognize(bearer).await?;
+        if *target != me.id && !staff.contains(&me.role) {
+            return Err(Code::Forbidden.into());
+        }
         Ok((me, session))
     }
 

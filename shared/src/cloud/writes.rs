@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{
     AttributeValue, ConditionCheck, Delete, Put, ReturnValue, ReturnValuesOnConditionCheckFailure,
     TransactWriteItem, Update,
@@ -203,18 +204,8 @@ impl Write {
             .only_if(own)
             .set(format!("{WRITTEN_BY} = :invocation"))
             .value(":invocation", string(&invocation));
-        let (condition, expression) = (update.condition(), update.expression());
-        let Self { table, kind: Kind::Update { key, .. }, names, values, .. } = update else {
-            unreachable!("only updates are sent by themselves");
-        };
-        let sent = client
-            .update_item()
-            .table_name(table)
-            .set_key(Some(key))
-            .set_condition_expression(condition)
-            .update_expression(expression)
-            .set_expression_attribute_names((!names.is_empty()).then_some(names))
-            .set_expression_attribute_values(Some(values))
+        let sent = update
+            .by_itself(client)
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
 
@@ -241,11 +232,20 @@ impl Write {
     /// Sends an update by itself, once. It leaves no mark, asks for no attribute back, and
     /// that it is refused is as good as done.
     pub(crate) async fn send_quietly(self, client: &Client) -> Result<(), StoreError> {
+        let sent = self.by_itself(client).customize().config_override(Attempts::once()).send().await;
+        match sent.map_err(SdkError::into_service_error) {
+            Ok(_) | Err(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
+            Err(error) => Err(StoreError::OutcomeUnknown(Box::new(error))),
+        }
+    }
+
+    /// The update as a request of its own.
+    fn by_itself(self, client: &Client) -> UpdateItemFluentBuilder {
         let (condition, expression) = (self.condition(), self.expression());
         let Self { table, kind: Kind::Update { key, .. }, names, values, .. } = self else {
             unreachable!("only updates are sent by themselves");
         };
-        let sent = client
+        client
             .update_item()
             .table_name(table)
             .set_key(Some(key))
@@ -253,14 +253,6 @@ impl Write {
             .update_expression(expression)
             .set_expression_attribute_names((!names.is_empty()).then_some(names))
             .set_expression_attribute_values((!values.is_empty()).then_some(values))
-            .customize()
-            .config_override(Attempts::once())
-            .send()
-            .await;
-        match sent.map_err(SdkError::into_service_error) {
-            Ok(_) | Err(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
-            Err(error) => Err(StoreError::OutcomeUnknown(Box::new(error))),
-        }
     }
 
     /// The write as part of a transaction.

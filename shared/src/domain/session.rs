@@ -363,13 +363,10 @@ mod tests {
 
     #[test]
     fn eight_generations_are_known_and_one_of_before_is_not_taken_for_another() {
-        let mut session = refreshed(None);
-        for generation in 5..12 {
-            session.generation = generation + 1;
-        }
-        assert_eq!(session.replaced.at(4, 12), Some(at(100_000)));
-        assert_eq!(session.replaced.at(3, 12), None, "its place was another's since");
-        assert_eq!(session.replaced.at(12, 12), None);
+        let Session { replaced, .. } = refreshed(None);
+        assert_eq!(replaced.at(4, 12), Some(at(100_000)));
+        assert_eq!(replaced.at(3, 12), None, "its place was another's since");
+        assert_eq!(replaced.at(12, 12), None);
         assert_eq!(Replaced::place(4), Replaced::place(12));
     }
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Verdict, ledger, rule};
-use crate::truth::{Applied, Place, Table, Truth, number, text};
+use crate::truth::{Applied, Place, Table, Truth, number, some_number, text};
 
 /// An invite code has one owner, and then none for ever.
 pub(super) fn invites(truth: &mut Truth, applied: &Applied) -> Verdict {
@@ -69,7 +69,7 @@ pub(super) fn activations(truth: &mut Truth, applied: &Applied) -> Verdict {
         }
         let Some(ledger) = ledger(truth, applied) else { continue };
         let was_open = truth.versions(ledger, &place).flatten().any(|terms| {
-            let end = terms["expires_at"]["N"].as_str().and_then(|end| end.parse::<i64>().ok());
+            let end = some_number(terms, "expires_at");
             text(terms, "owner_id") == Some(referrer)
                 && terms["revoked"]["BOOL"].as_bool() != Some(true)
                 && end.is_none_or(|end| end > ledger.begun)

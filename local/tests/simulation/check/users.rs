@@ -6,7 +6,9 @@ use serde_json::Value;
 
 use super::codes::spends;
 use super::{Verdict, ledger, rule};
-use crate::truth::{Applied, Begun, Change, Ledger, Place, Table, Truth, Violation, number, text};
+use crate::truth::{
+    Applied, Begun, Change, Ledger, Place, Table, Truth, Violation, number, some_number, text,
+};
 
 /// How many sessions a user has at most.
 const SLOTS: usize = 20;
@@ -61,8 +63,7 @@ pub(super) fn sessions(truth: &mut Truth, applied: &Applied) -> Verdict {
 
 /// Tokens of a session are in use from when one of its present generation was let in.
 fn used(truth: &Truth, applied: &Applied, change: &Change) -> Verdict {
-    let used_at = |item: &Value| item["used_at"]["N"].as_str().and_then(|at| at.parse::<i64>().ok());
-    let (before, after) = (used_at(change.before()), used_at(change.after()));
+    let [before, after] = [change.before(), change.after()].map(|item| some_number(item, "used_at"));
     let Some(at) = after.filter(|_| before != after) else { return Ok(()) };
     let Some(ledger) = ledger(truth, applied) else { return Ok(()) };
     let caller = ledger.call.caller();

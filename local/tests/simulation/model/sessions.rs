@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{was_always_on, was_ever_on};
 use crate::call::{Answer, Caller, read_refresh};
 use crate::check::{Verdict, rule};
-use crate::truth::{Ledger, Place, Table, Truth, number, text};
+use crate::truth::{Ledger, Place, Table, Truth, number, some_number, text};
 
 /// Whether a refresh token that was replaced may come again: its successor was not used,
 /// or just now, or it was itself replaced just now.
@@ -13,7 +13,7 @@ fn may_come_again(truth: &Truth, ledger: &Ledger, slot: &Place, session: &str, g
     let Some(at) = truth.replaced_at.get(&(session.to_owned(), generation)) else { return false };
     let (grace, retry) = (truth.rules.grace * 1_000, truth.rules.retry * 1_000);
     let is_next = |item: &Value| {
-        let used_at = item["used_at"]["N"].as_str().and_then(|at| at.parse::<i64>().ok());
+        let used_at = some_number(item, "used_at");
         number(item, "generation") == i64::from(generation) + 1
             && ledger.begun < at + retry
             && used_at.is_none_or(|at| ledger.begun < at + grace)

@@ -80,7 +80,12 @@ pub(crate) fn text<'a>(item: &'a Value, name: &str) -> Option<&'a str> {
 
 /// A number attribute; 0 where there is none.
 pub(crate) fn number(item: &Value, name: &str) -> i64 {
-    item[name]["N"].as_str().and_then(|digits| digits.parse().ok()).unwrap_or_default()
+    some_number(item, name).unwrap_or_default()
+}
+
+/// A number attribute, where there is one.
+pub(crate) fn some_number(item: &Value, name: &str) -> Option<i64> {
+    item[name]["N"].as_str()?.parse().ok()
 }
 
 /// The live code of a phone's item.

@@ -14,7 +14,9 @@ use latchkey::domain::secret::Secret;
 use serde_json::Value;
 
 use self::items::REGISTERS;
-pub(crate) use self::items::{Applied, Change, Item, Place, Table, Version, live_code, number, text};
+pub(crate) use self::items::{
+    Applied, Change, Item, Place, Table, Version, live_code, number, some_number, text,
+};
 pub(crate) use self::ledger::{Direction, Ledger};
 use crate::call::Call;
 use crate::weather::Trouble;
