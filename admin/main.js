@@ -180,9 +180,12 @@ let asking = null;
 
 /** Another sign-in of whoever is signed in; answers whether there was one. */
 async function again() {
-  const user = await signInAgain({ phone: me.phone, why: t("sign_in_again") });
-  if (user && user.id !== me.id) entered(user);
-  return user?.id === me?.id;
+  const { id, phone } = me;
+  const user = await signInAgain({ phone, why: t("sign_in_again") });
+  if (!user || user.id === id) return user !== null;
+  // Somebody else: what was meant was not theirs.
+  entered(user);
+  return false;
 }
 
 api.listen({

@@ -560,6 +560,28 @@ describe("the admin panel", { concurrency: 3 }, () => {
     });
   }
 
+  panel("what somebody meant is not done for somebody else who signs in", {}, async (page, gateway) => {
+    const [alice, bob] = await people(gateway, 2);
+    await enter(page, gateway, ADMIN, address(alice));
+    let asked = 0;
+    await page.route(`**/v1/users/${alice.user.id}`, async (route) => {
+      if (route.request().method() !== "DELETE") return route.continue();
+      asked += 1;
+      const problem = { status: 403, code: "recent_sign_in_required", title: "t", detail: "d", type: "u", request_id: "r" };
+      return route.fulfill({ status: 403, contentType: "application/problem+json", body: JSON.stringify(problem) });
+    });
+    await button(page, "Delete the account").click();
+    await page.getByRole("dialog").getByRole("textbox").fill(alice.user.phone);
+    await page.keyboard.press("Enter");
+    await page.locator("input[name=phone]").fill(bob.user.phone);
+    await page.keyboard.press("Enter");
+    await page.locator("input[name=code]").fill(await code(page, gateway, bob.user.phone));
+    await page.keyboard.press("Enter");
+    await page.getByText(WORDS.en.problems.recent_sign_in_required).waitFor();
+    await page.locator("h1", { hasText: WORDS.en.no_rights }).waitFor();
+    assert.equal(asked, 1);
+  });
+
   panel("an account is deleted only when its number is typed", {}, async (page, gateway) => {
     const [alice] = await people(gateway, 2);
     await enter(page, gateway);
