@@ -38,7 +38,7 @@ export async function start(variables = {}) {
     let said = "";
     child.stdout.on("data", (data) => {
       said += data;
-      const found = said.match(/http:\/\/127\.0\.0\.1:\d+/);
+      const found = said.match(/http:\/\/localhost:\d+/);
       if (found) resolve(found[0]);
     });
     ended.then((status) => reject(new Error(`the gateway did not start (${status}): ${said}`)));

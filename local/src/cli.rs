@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -210,10 +210,14 @@ async fn listen(host: IpAddr, port: u16, flag: &str) -> Result<TcpListener, Star
     })
 }
 
-/// An address that a browser of this machine can open.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    let any = address.ip().is_unspecified();
-    SocketAddr::new(if any { IpAddr::from([127, 0, 0, 1]) } else { address.ip() }, address.port())
+/// An address that a browser of this machine can open: by its name, since passkeys are
+/// bound to names.
+fn reachable(address: SocketAddr) -> String {
+    let ip = address.ip();
+    if ip.is_unspecified() || ip == Ipv4Addr::LOCALHOST || ip == Ipv6Addr::LOCALHOST {
+        return format!("localhost:{}", address.port());
+    }
+    address.to_string()
 }
 
 fn say_hello(address: SocketAddr, dynamodb: Option<&TcpListener>, folder: Option<&Path>) {

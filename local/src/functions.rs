@@ -13,8 +13,10 @@ pub fn all<T: FromEndpoint>() -> Vec<Function<T>> {
     vec![
         // By `cargo run --example generate`:
         exchange_code::function(),
+        passkey_sign_in::function(),
         refresh_token::function(),
         activate_invite::function(),
+        add_passkey::function(),
         change_phone::function(),
         delete_user::function(),
         get_avatar::function(),
@@ -25,6 +27,7 @@ pub fn all<T: FromEndpoint>() -> Vec<Function<T>> {
         list_sessions::function(),
         list_users::function(),
         manage_invite::function(),
+        passkeys::function(),
         request_code::function(),
         revoke_session::function(),
         sign_out::function(),

@@ -42,8 +42,9 @@ pub enum Kind {
 }
 
 struct Gateway {
-    /// By path, then by method.
-    routes: matchit::Router<BTreeMap<String, Route>>,
+    /// By method, then by path: of routes that a request fits, the most specific one of its
+    /// method is taken.
+    routes: BTreeMap<String, matchit::Router<Route>>,
     default: Option<Route>,
     kind: Kind,
     world: Arc<World>,
@@ -61,18 +62,18 @@ struct Route {
 /// # Errors
 /// If two routes cannot be told apart.
 pub fn router(functions: &Functions, world: &Arc<World>, kind: Kind) -> Result<Router, StartError> {
-    let mut paths = BTreeMap::<_, BTreeMap<_, _>>::new();
+    let mut routes = BTreeMap::<_, matchit::Router<_>>::new();
     let mut default = None;
     for (key, handler) in &functions.0 {
         let route = Route { key: key.clone(), handler: Arc::clone(handler) };
         match key.split_once(' ') {
-            Some((method, path)) => _ = paths.entry(path).or_default().insert(method.to_owned(), route),
+            Some((method, path)) => routes
+                .entry(method.to_owned())
+                .or_default()
+                .insert(path, route)
+                .map_err(|error| StartError::new("two routes are alike", error))?,
             None => default = Some(route),
         }
-    }
-    let mut routes = matchit::Router::new();
-    for (path, methods) in paths {
-        routes.insert(path, methods).map_err(|error| StartError::new("two routes are alike", error))?;
     }
     let gateway = Arc::new(Gateway { routes, default, kind, world: Arc::clone(world) });
     Ok(Router::new().fallback(move |request: Request| {
@@ -114,11 +115,11 @@ impl Gateway {
     }
 
     fn route(&self, parts: &Parts) -> Option<(&Route, BTreeMap<String, String>)> {
-        if let Ok(found) = self.routes.at(parts.uri.path())
-            && let Some(route) = found.value.get(parts.method.as_str())
+        if let Some(routes) = self.routes.get(parts.method.as_str())
+            && let Ok(found) = routes.at(parts.uri.path())
         {
             let parameters = found.params.iter().map(|(name, value)| (name.to_owned(), decoded(value)));
-            return Some((route, parameters.collect()));
+            return Some((found.value, parameters.collect()));
         }
         Some((self.default.as_ref()?, BTreeMap::new()))
     }

@@ -21,7 +21,7 @@ class Gateway:
             env={**NOTHING_ELSE, **variables},
         )
         for line in self.process.stdout:
-            if found := re.search(r"http://127\.0\.0\.1:\d+", line):
+            if found := re.search(r"http://localhost:\d+", line):
                 self.url = found.group()
                 break
         else:

@@ -27,7 +27,6 @@ use latchkey::domain::limits::Share;
 use latchkey::domain::pepper::Pepper;
 use latchkey::domain::phone::{Countries, Phone, Region};
 use latchkey::domain::phone_lists::TestPhones;
-use latchkey::domain::session::RECENT;
 use latchkey::domain::user::{Role, User};
 use latchkey::endpoint::needs::Needs;
 use latchkey::endpoint::{Endpoint, Request, Route};
@@ -180,7 +179,7 @@ impl Endpoint for ChangePhone {
         let purpose = Purpose::ChangePhone(bearer.user_id.clone());
         let challenge_id = entered.challenge_id.as_ref().map(|id| id.0.as_str());
 
-        let admission = Admission::recently(gate, &bearer, RECENT);
+        let admission = Admission::recently(gate, &bearer);
         let also: [&dyn Limit; 1] = [&admission];
         let guess = Guessed { phone: &phone, purpose: &purpose, challenge_id, device: None };
         let (attempt, count) =
@@ -197,7 +196,8 @@ impl Endpoint for ChangePhone {
             Ok(Attempt::Repeated(_)) => return Err(Code::Unavailable.into()),
             Err(problem) => return Err(problem),
         };
-        let device = session.device_id.unwrap_or_else(|| DeviceId::draw(&mut *needs.world.rng()));
+        let device =
+            session.device_id.unwrap_or_else(|| DeviceId::draw(needs.world.now(), &mut *needs.world.rng()));
         let (moved, related, page) = join!(
             async {
                 match &attempt {

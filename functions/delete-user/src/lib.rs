@@ -13,7 +13,7 @@ use latchkey::cloud::secrets;
 use latchkey::cloud::setup::Setup;
 use latchkey::cloud::transaction::{Committed, Tables, Transaction};
 use latchkey::domain::bearer::Bearer;
-use latchkey::domain::session::{RECENT, RECENT_FOR_STAFF};
+use latchkey::domain::session::RECENT_FOR_STAFF;
 use latchkey::domain::user::{Role, User};
 use latchkey::endpoint::needs::Needs;
 use latchkey::endpoint::{Endpoint, Request, Route};
@@ -24,6 +24,7 @@ use latchkey::http::response::NoContent;
 use latchkey::tables::avatars::Avatars;
 use latchkey::tables::codes::Codes;
 use latchkey::tables::invites::Invites;
+use latchkey::tables::passkeys::Passkeys;
 use latchkey::tables::referrals::Referrals;
 use latchkey::tables::sessions::Sessions;
 use latchkey::tables::users::Users;
@@ -51,6 +52,7 @@ pub struct Deps {
     referrals: Referrals,
     avatars: Avatars,
     sessions: Sessions,
+    passkeys: Passkeys,
     codes: Codes,
     tables: Tables,
     world: Arc<World>,
@@ -70,6 +72,7 @@ impl Needs for Deps {
             referrals: Referrals::new(setup),
             avatars: Avatars::new(setup),
             sessions: Sessions::new(setup),
+            passkeys: Passkeys::new(setup),
             codes: Codes::new(setup, pepper)?,
             tables: Tables::new(setup),
             world: Arc::clone(&setup.world),
@@ -100,7 +103,11 @@ impl Endpoint for DeleteUser {
         let id = request.path.target(&request.caller);
         let Admitted { me, session, mut user } =
             needs.gate.admit_to(&request.caller, &id, Self::STAFF).await?;
-        needs.gate.require_recent(&session, if me.id == id { RECENT } else { RECENT_FOR_STAFF })?;
+        if me.id == id {
+            needs.gate.require_own_recent(&me, &session)?;
+        } else {
+            needs.gate.require_recent(&session, RECENT_FOR_STAFF)?;
+        }
         let mut is_closed = false;
         let told = |error: StoreError, is_closed| if is_closed { error.once_written() } else { error };
         for _ in 0..TRIES {
@@ -124,7 +131,7 @@ impl Endpoint for DeleteUser {
 
 impl Deps {
     /// Takes away all that is stored of `seen`: the user, the phone, the avatar,
-    /// the sessions and the codes, the counts of whom it invited, and its place
+    /// the sessions, the passkeys and the codes, the counts of whom it invited, and its place
     /// among the referrals of whoever invited it. The invite code stays,
     /// nobody's for ever. Refused if the user changed since it was read.
     fn deletion(&self, seen: &User) -> Transaction<()> {
@@ -133,6 +140,7 @@ impl Deps {
             .with((), self.invites.disown(&seen.invite_code))
             .with_all((), self.referrals.close_counts(seen))
             .with_all((), self.sessions.forget(&seen.id))
+            .with_all((), seen.passkeys.ids().map(|id| self.passkeys.forget(id)))
             .with_all((), self.codes.forget(&seen.phone));
         if let Some(avatar) = &seen.avatar_id {
             deletion = deletion.with((), self.avatars.forget(avatar));

@@ -145,7 +145,7 @@ impl Endpoint for ExchangeCode {
 
         let signed_in = async {
             let device = (device, entered.device.map(|name| name.0));
-            let arrival = Arrival { known: known?, device, invite: invite?, request };
+            let arrival = Arrival { known: known?.into(), device, invite: invite?, request };
             signing_in.sign_in(&CodeEntered { proof: &proof, guesses, users }, arrival, &context).await
         };
         match signed_in.await {
@@ -176,8 +176,8 @@ impl Evidence for CodeEntered<'_> {
         Some(&self.proof.phone)
     }
 
-    fn spend(&self) -> Write {
-        self.guesses.spend(self.proof)
+    fn spend(&self) -> Vec<Write> {
+        vec![self.guesses.spend(self.proof)]
     }
 
     fn is_spent(&self) -> Problem {

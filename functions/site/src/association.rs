@@ -11,9 +11,9 @@ use latchkey::endpoint::{Anyone, Endpoint, Request, Route};
 use latchkey::http::body::Nothing;
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::response::Cached;
+use latchkey::settings;
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::collections::BTreeMap;
 
 /// Lets apps for iPhones open share links and fill in codes.
 ///
@@ -45,7 +45,7 @@ impl Needs for AppleApps {
 }
 
 /// The apps for Android: fingerprints of certificates by package.
-pub(crate) struct AndroidApps(BTreeMap<String, Vec<String>>);
+pub(crate) struct AndroidApps(settings::AndroidApps);
 
 impl Needs for AndroidApps {
     const PROBLEMS: &'static [Code] = &[];
@@ -55,7 +55,7 @@ impl Needs for AndroidApps {
     }
 
     async fn build(setup: &Setup) -> Result<Self, StartError> {
-        Ok(Self(android_apps(&setup.vars)?))
+        Ok(Self(settings::android_apps(&setup.vars)?))
     }
 }
 
@@ -78,29 +78,6 @@ fn apple_apps(vars: &Vars) -> Result<Vec<String>, BadParameter> {
             })
         })
         .collect()
-}
-
-fn android_apps(vars: &Vars) -> Result<BTreeMap<String, Vec<String>>, BadParameter> {
-    let mut apps = BTreeMap::<_, Vec<_>>::new();
-    for app in list(vars.text(config::ANDROID_APPS)) {
-        let is_fingerprint = |text: &str| {
-            let bytes: Vec<_> = text.split(':').collect();
-            bytes.len() == 32
-                && bytes
-                    .iter()
-                    .all(|byte| byte.len() == 2 && byte.bytes().all(|digit| digit.is_ascii_hexdigit()))
-        };
-        match app.split_once('=') {
-            Some((package, fingerprint)) if is_name(package) && is_fingerprint(fingerprint) => {
-                apps.entry(package.to_owned()).or_default().push(fingerprint.to_ascii_uppercase());
-            }
-            _ => {
-                let problem = format!("must be a list of com.example.app=<SHA-256 as AA:BB:…>, not {app:?}");
-                return Err(BadParameter { name: config::ANDROID_APPS.name, problem });
-            }
-        }
-    }
-    Ok(apps)
 }
 
 /// What iPhones read of the apps that belong to this host.
@@ -230,14 +207,6 @@ mod tests {
     #[test]
     fn malformed_apps_are_named() {
         let vars = |name: &str, value: &str| Vars::from_iter([(name, value)]);
-        let print = ["AA"; 32].join(":");
-        let two = format!("com.example.app={print}, com.example.app={}", print.to_lowercase());
-        assert_eq!(android_apps(&vars("ANDROID_APPS", &two)).unwrap()["com.example.app"], [&*print, &*print]);
-        for bad in
-            ["com.example.app", "com.example.app=AA", &format!("app={print}"), &format!("a.b={print}:AA")]
-        {
-            assert_eq!(android_apps(&vars("ANDROID_APPS", bad)).unwrap_err().name, "ANDROID_APPS", "{bad}");
-        }
         assert_eq!(apple_apps(&vars("IOS_APP_IDS", "ABCDE12345.com.example.app")).unwrap().len(), 1);
         for bad in ["com.example.app", "ABCDE12345", "ABCDE12345.com/x"] {
             assert_eq!(apple_apps(&vars("IOS_APP_IDS", bad)).unwrap_err().name, "IOS_APP_IDS", "{bad}");

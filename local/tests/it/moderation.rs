@@ -110,6 +110,11 @@ async fn permissions_are_one_table() {
         ("GET /v1/users/{user_id}/referrals", [true, false, true, true]),
         ("GET /v1/users/{user_id}/sessions", [true, false, false, true]),
         ("DELETE /v1/users/{user_id}/sessions/{session_id}", [true, false, false, true]),
+        ("GET /v1/users/{user_id}/passkeys", [true, false, false, true]),
+        ("PATCH /v1/users/{user_id}/passkeys/{passkey_id}", [true, false, false, false]),
+        ("DELETE /v1/users/{user_id}/passkeys/{passkey_id}", [true, false, false, true]),
+        ("POST /v1/users/me/passkeys/options", [true, true, true, true]),
+        ("POST /v1/users/me/passkeys", [true, true, true, true]),
         ("GET /v1/stats", [false, false, true, true]),
         ("GET /v1/guard", [false, false, true, true]),
         ("DELETE /v1/guard/{place}", [false, false, false, true]),
@@ -150,6 +155,8 @@ async fn permissions_are_one_table() {
                 "PUT /v1/users/me/referrer" => json!({ "invite_code": "ZZZZZZ" }).to_string(),
                 "PATCH /v1/users/{user_id}" => json!({ "city": "Omsk" }).to_string(),
                 "PATCH /v1/users/{user_id}/invite" => json!({ "revoked": false }).to_string(),
+                "PATCH /v1/users/{user_id}/passkeys/{passkey_id}" => json!({ "name": "Mine" }).to_string(),
+                "POST /v1/users/me/passkeys" => json!({ "challenge_id": "x", "credential": {} }).to_string(),
                 _ => String::new(),
             };
             let answer =

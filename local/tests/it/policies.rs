@@ -9,6 +9,7 @@ use latchkey_template::Template;
 use serde_json::json;
 
 use crate::app::{ADMIN, App, phone};
+use crate::passkeys;
 
 /// The functions that text.
 const SENDERS: [&str; 2] = ["change-phone", "request-code"];
@@ -34,7 +35,7 @@ async fn secrets_are_read_by_those_alone_who_need_them() {
             }
         }
     }
-    assert_eq!(readers["SigningSecret"], ["exchange-code", "refresh-token"].into());
+    assert_eq!(readers["SigningSecret"], ["exchange-code", "passkey-sign-in", "refresh-token"].into());
 }
 
 /// Functions that read how texts are sent may send them; all others may not.
@@ -132,9 +133,7 @@ async fn policies_are_as_narrow_as_what_is_called() {
     app.json(Method::PUT, "/v1/users/me/phone", &carol.token, &body).await.ok(200);
     assert_eq!(app.delete_user(&carol.token, "me").await.status, 204);
 
-    // A refresh token in two hands.
-    let erin = app.sign_in(&phone(11)).await;
-    app.present_stolen(&erin.refresh).await;
+    use_passkeys(&app, &alice.invite_code).await;
 
     // While the pepper has two entries, each moves what it finds under the other.
     let two = "another-pepper-of-the-tests,pepper-of-the-tests";
@@ -177,6 +176,35 @@ async fn policies_are_as_narrow_as_what_is_called() {
     }
 }
 
+/// Passkeys from their making to their end, by hand and by theft.
+async fn use_passkeys(app: &App, invite_code: &str) {
+    let gina = app.sign_in(&phone(15)).await;
+    let (credential, id) = passkeys::add(app, &gina).await;
+    passkeys::add(app, &gina).await;
+    app.get("/v1/users/me/passkeys", &gina.token).await.ok(200);
+    let path = format!("/v1/users/me/passkeys/{id}");
+    app.json(Method::PATCH, &path, &gina.token, &json!({ "name": "Phone" })).await.ok(200);
+    let mut body = passkeys::sign_in_body(&passkeys::sign_in_options(app).await, &credential);
+    body["invite_code"] = invite_code.into();
+    let answer = app.post_with_key("/v1/auth/passkey", "a", &body).await.ok(200);
+    let mut body = passkeys::sign_in_body(&passkeys::sign_in_options(app).await, &credential);
+    body["device_token"] = answer["device_token"].clone();
+    app.post("/v1/auth/passkey", body).await.ok(200);
+    assert_eq!(passkeys::remove(app, &gina.token, "me", &id).await.status, 204);
+
+    // A refresh token in two hands, shown to either of those who take one.
+    let erin = app.sign_in(&phone(11)).await;
+    passkeys::add(app, &erin).await;
+    app.present_stolen(&erin.refresh).await;
+    let frank = app.sign_in(&phone(16)).await;
+    passkeys::add(app, &frank).await;
+    let new = app.new_token(&frank).await;
+    app.get("/v1/users/me", &new).await.ok(200);
+    app.clock.advance(30);
+    let body = json!({ "refresh_token": frank.refresh });
+    app.post("/v1/auth/logout", body).await.problem(401, "invalid_refresh_token");
+}
+
 /// Everything that the gate lets anybody do, each with an access token of a refresh that
 /// was not used yet; that it is refused further in is as good.
 async fn use_refreshed_tokens(app: &App) {
@@ -194,6 +222,8 @@ async fn use_refreshed_tokens(app: &App) {
         (Method::GET, "/v1/stats", json!(null)),
         (Method::GET, "/v1/guard", json!(null)),
         (Method::PUT, "/v1/users/me/phone", json!({ "phone": phone(14), "code": "0000" })),
+        (Method::POST, "/v1/users/me/passkeys/options", json!({})),
+        (Method::GET, "/v1/users/me/passkeys", json!(null)),
         (Method::DELETE, "/v1/users/me", json!(null)),
     ] {
         let pair = app.refresh(&refresh).await.ok(200);

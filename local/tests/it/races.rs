@@ -18,7 +18,7 @@ async fn app(vars: &[(&str, &str)]) -> Arc<App> {
 
 /// A 503 is honest, never a 500; nothing else but `allowed`.
 #[track_caller]
-fn only(answers: &[Answer], allowed: &[(u16, &str)]) {
+pub(crate) fn only(answers: &[Answer], allowed: &[(u16, &str)]) {
     for answer in answers {
         let code = answer.json()["code"].as_str().unwrap_or_default().to_owned();
         let expected = allowed.contains(&(answer.status, code.as_str()))

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use http::Method;
 use latchkey::cloud::transaction::{Committed, Tables, Transaction};
 use latchkey::domain::invite_code::InviteCode;
 use latchkey::domain::phone::Phone;
@@ -10,6 +11,7 @@ use latchkey::tables::referrals::Referrals;
 use serde_json::json;
 
 use crate::app::{Answer, App, Person, phone};
+use crate::passkeys;
 
 const DEPLOY: &str = include_str!("../../../docs/deploy.md");
 const HOUR: i64 = 3_600;
@@ -179,6 +181,19 @@ async fn requests_are_charged_what_the_guide_says() {
     let body = json!({ "phone": phone(3), "code": app.last_code(&phone(3)).await });
     let (entering, _) = charge(&app, app.post_with_key("/v1/auth/token", "b", &body)).await;
     check("entering it, a new user, with an `Idempotency-Key`", entering);
+
+    let carol = app.sign_in(&phone(4)).await;
+    let (credential, _) = passkeys::add(&app, &carol).await;
+    let (asking, answer) =
+        charge(&app, app.raw(Method::POST, "/v1/auth/passkey/options", None, vec![])).await;
+    check("asking to sign in with a passkey", asking);
+    let mut body = passkeys::sign_in_body(&passkeys::options(&answer), &credential);
+    let (entering, answer) = charge(&app, app.post("/v1/auth/passkey", body)).await;
+    check("signing in with it, on a new device", entering);
+    body = passkeys::sign_in_body(&passkeys::sign_in_options(&app).await, &credential);
+    body["device_token"] = answer.ok(200)["device_token"].clone();
+    let (entering, _) = charge(&app, app.post_with_key("/v1/auth/passkey", "d", &body)).await;
+    check("signing in with it, a known device, with an `Idempotency-Key`", entering);
 }
 
 /// Each line of the bill is what it is made of, and their sum stands below.

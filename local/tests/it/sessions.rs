@@ -371,6 +371,12 @@ async fn call(app: &App, token: &str, route: &str) -> Answer {
             json!({ "phone": "+79009999999", "code": "0000" }).to_string().into_bytes()
         }
         "PATCH /v1/users/{user_id}/invite" => b"{}".to_vec(),
+        "PATCH /v1/users/{user_id}/passkeys/{passkey_id}" => {
+            json!({ "name": "Mine" }).to_string().into_bytes()
+        }
+        "POST /v1/users/me/passkeys" => {
+            json!({ "challenge_id": "x", "credential": {} }).to_string().into_bytes()
+        }
         "PATCH /v1/users/{user_id}" => json!({ "city": "Omsk" }).to_string().into_bytes(),
         _ => Vec::new(),
     };

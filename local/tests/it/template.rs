@@ -122,6 +122,8 @@ fn large() -> BTreeMap<&'static str, String> {
         ("CORS_ORIGINS", several(10, &|n| format!("https://app{n}.example.com"))),
         ("IOS_APP_IDS", several(5, &|n| format!("ABCDE12345.com.example.latchkey.app{n}"))),
         ("ISSUER", "https://auth.example.com".to_owned()),
+        ("PASSKEY_ORIGINS", several(5, &|n| format!("https://app{n}.example.com"))),
+        ("PASSKEY_RP_ID", "example.com".to_owned()),
         ("PEPPER_SECRET_ARN", secret("PepperSecret")),
         ("PUBLIC_URL", "https://auth.example.com".to_owned()),
         ("RESTART", "2026-11-21T01:25:52Z".to_owned()),
@@ -258,6 +260,16 @@ const PATTERNS: &[Examples] = &[
             "com.example.app=AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA",
         ],
         &["com.example.app", "com.example.app=AA:BB"],
+    ),
+    (
+        "PASSKEY_RP_ID",
+        &["example.com", "localhost", "xn--e1afmkfd.example"],
+        &["https://example.com", "192.0.2.7"],
+    ),
+    (
+        "PASSKEY_ORIGINS",
+        &["https://app.example.com", "https://a.example.com:8443, http://localhost:8080"],
+        &["app.example.com", "http://example.com", "https://example.com/", "https://example.com:0"],
     ),
     (
         "CORS_ORIGINS",

@@ -5,11 +5,12 @@
 use std::time::Duration;
 
 use http::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::app::{ADMIN, Answer, App, phone};
 use crate::faults::Asked;
+use crate::passkeys;
 
 const LATENCY: Duration = Duration::from_millis(100);
 
@@ -102,7 +103,8 @@ async fn sessions_keep_their_budget() {
     assert_eq!(count, 1);
     let (count, answer, _) = waves(&app, app.refresh(&other.refresh)).await;
     answer.problem(401, "invalid_refresh_token");
-    assert_eq!(count, 2, "refresh-token, stolen");
+    // The passkeys that it may have added are looked up, then their sessions.
+    assert_eq!(count, 4, "refresh-token, stolen");
 
     let token = new["access_token"].as_str().unwrap();
     app.get("/v1/users/me", token).await.ok(200);
@@ -179,6 +181,40 @@ async fn people_keep_their_budget() {
     assert_eq!(count, 2, "change-phone");
     let (count, answer, _) = waves(&app, app.delete_user(&alice.token, "me")).await;
     assert_eq!((answer.status, count), (204, 2), "delete-user");
+}
+
+#[tokio::test(start_paused = true)]
+async fn passkeys_keep_their_budget() {
+    let app = App::with(&[("GUESSES_PER_IP_HOUR", "1000")]).await.answering_first().await;
+    let alice = app.sign_in(&phone(1)).await;
+    let post = async |path: &str, body: Value| app.json(Method::POST, path, &alice.token, &body).await;
+    let (count, answer, _) = waves(&app, post("/v1/users/me/passkeys/options", json!({}))).await;
+    assert_eq!(count, 1, "options of a first one");
+    let credential = passkeys::device_of(&alice);
+    let body = passkeys::addition(&passkeys::options(&answer), &credential);
+    let (count, answer, _) = waves(&app, post("/v1/users/me/passkeys", body)).await;
+    let id = answer.ok(201)["id"].as_str().unwrap().to_owned();
+    assert_eq!(count, 2, "adding it");
+    let (count, answer, _) = waves(&app, post("/v1/users/me/passkeys/options", json!({}))).await;
+    answer.ok(200);
+    assert_eq!(count, 2, "options of another");
+    let (count, answer, _) = waves(&app, post("/v1/auth/passkey/options", json!({}))).await;
+    assert_eq!(count, 1, "options to sign in");
+    let body = passkeys::sign_in_body(&passkeys::options(&answer), &credential);
+    let (count, answer, asked) = waves(&app, app.post_with_key("/v1/auth/passkey", "a", &body)).await;
+    answer.ok(200);
+    // Counting, the key, the reads by key and the query; then the transaction.
+    assert_eq!((count, asked.len()), (2, 5), "signing in");
+    let (count, answer, _) = waves(&app, app.get("/v1/users/me/passkeys", &alice.token)).await;
+    answer.ok(200);
+    assert_eq!(count, 2, "listing");
+    let path = format!("/v1/users/me/passkeys/{id}");
+    let name = json!({ "name": "Phone" });
+    let (count, answer, _) = waves(&app, app.json(Method::PATCH, &path, &alice.token, &name)).await;
+    answer.ok(200);
+    assert_eq!(count, 2, "naming");
+    let (count, answer, _) = waves(&app, passkeys::remove(&app, &alice.token, "me", &id)).await;
+    assert_eq!((answer.status, count), (204, 3), "removing: its sessions are read once it is");
 }
 
 /// With every limit on and a key, too: one wave, and one more to give back.

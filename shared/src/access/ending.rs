@@ -1,22 +1,33 @@
-//! Ending a session for somebody else's sake: then its device is not known any more
-//! either.
+//! Ending sessions for somebody else's sake: then their devices are not known any more
+//! either, and what a stolen one added goes with it.
 
 use std::sync::Arc;
+
+use tokio::try_join;
 
 use crate::base::config::Parameter;
 use crate::base::world::World;
 use crate::cloud::error::StoreError;
 use crate::cloud::setup::Setup;
 use crate::cloud::transaction::{Committed, Tables, Transaction};
-use crate::domain::session::Session;
+use crate::domain::passkey::Passkey;
+use crate::domain::passkey_list::{PasskeyId, PasskeyList};
+use crate::domain::session::{Session, SessionId};
+use crate::domain::user::User;
+use crate::http::problem::{Code, Problem};
 use crate::tables;
+use crate::tables::passkeys::Passkeys;
 use crate::tables::sessions::Sessions;
 use crate::tables::users::Users;
 
-/// What ends sessions together with their devices.
+/// How often a transaction is drawn up anew when what it rests on changed meanwhile.
+const TRIES: u32 = 8;
+
+/// What ends sessions together with what hangs on them.
 pub struct Ending {
     sessions: Sessions,
     users: Users,
+    passkeys: Passkeys,
     tables: Tables,
     world: Arc<World>,
 }
@@ -25,7 +36,15 @@ pub struct Ending {
 #[derive(Clone, Copy, PartialEq)]
 enum Part {
     Session,
-    Device,
+    User,
+    Passkey,
+}
+
+/// What goes with a session that was stolen.
+#[derive(Debug, PartialEq, Eq)]
+struct Spoils {
+    passkeys: Vec<PasskeyId>,
+    sessions: Vec<SessionId>,
 }
 
 impl Ending {
@@ -37,6 +56,7 @@ impl Ending {
         Self {
             sessions: Sessions::new(setup),
             users: Users::new(setup),
+            passkeys: Passkeys::new(setup),
             tables: Tables::new(setup),
             world: Arc::clone(&setup.world),
         }
@@ -48,7 +68,7 @@ impl Ending {
         let Some(device) = &session.device_id else { return self.sessions.end(user, id).await };
         let ended = Transaction::new(self.world.new_id())
             .with(Part::Session, self.sessions.ended(user, id))
-            .with(Part::Device, self.users.unlist(user, device))
+            .with(Part::User, self.users.unlist(user, device))
             .commit(&self.tables, &self.world)
             .await?;
         match ended {
@@ -59,5 +79,84 @@ impl Ending {
             // The user lists it no more.
             Committed::Refused(_) => self.sessions.end(user, id).await,
         }
+    }
+
+    /// Ends a session that is in two hands. Its device is not known any more, and the
+    /// passkeys that it added go, with the sessions that those began and what these added.
+    pub async fn end_stolen(&self, stolen: &Session) -> Result<(), StoreError> {
+        let (id, device) = (&stolen.user_id, stolen.device_id.as_ref());
+        for _ in 0..TRIES {
+            let Some(user) = self.users.get(id).await? else { return Ok(()) };
+            // Passkeys before sessions: what one begins from here on, it is counted for.
+            let passkeys = self.passkeys.of_list(&user.passkeys).await?;
+            let sessions = self.sessions.of_user(id).await?;
+            let now = self.world.now();
+            let on: Vec<_> = sessions.iter().filter(|session| session.is_on(user.epoch, now)).collect();
+            if !on.iter().any(|session| session.id == stolen.id) {
+                return Ok(());
+            }
+            let spoils = Spoils::of(&stolen.id, &user.passkeys, &on);
+            let gone = passkeys.iter().filter(|passkey| spoils.passkeys.contains(&passkey.id));
+            let ended = Transaction::new(self.world.new_id())
+                .with(Part::User, self.users.distrust(&user, device, &spoils.passkeys))
+                .with_all(Part::Passkey, gone.map(|passkey| self.passkeys.remove(passkey)))
+                .with_all(Part::Session, spoils.sessions.iter().map(|on| self.sessions.ended(id, on)))
+                .commit(&self.tables, &self.world)
+                .await?;
+            if let Committed::Done = ended {
+                return Ok(());
+            }
+        }
+        Err(StoreError::Unavailable("the user changed at each try".into()))
+    }
+
+    /// Takes a passkey of `user` away, as it was read, and ends the sessions that it began.
+    ///
+    /// # Errors
+    /// `passkey_not_found`; `user_not_found` where the user is gone meanwhile.
+    pub async fn remove_passkey(&self, mut user: User, passkey: Option<Passkey>) -> Result<(), Problem> {
+        let mut passkey = passkey.ok_or(Code::PasskeyNotFound)?;
+        for _ in 0..TRIES {
+            if passkey.user_id != user.id {
+                return Err(Code::PasskeyNotFound.into());
+            }
+            // Once the passkey is read: what it begins from then on, it is counted for.
+            let sessions = self.sessions.of_user(&user.id).await?;
+            let now = self.world.now();
+            let began = sessions.iter().filter(|session| {
+                session.passkey_id.as_ref() == Some(&passkey.id) && session.is_on(user.epoch, now)
+            });
+            let kept = user.passkeys.without(std::slice::from_ref(&passkey.id));
+            let removed = Transaction::new(self.world.new_id())
+                .with(Part::User, self.users.keep_passkeys(&user, &kept))
+                .with(Part::Passkey, self.passkeys.remove(&passkey))
+                .with_all(Part::Session, began.map(|session| self.sessions.ended(&user.id, &session.id)))
+                .commit(&self.tables, &self.world)
+                .await?;
+            if let Committed::Done = removed {
+                return Ok(());
+            }
+            let (there, found) = try_join!(self.users.get(&user.id), self.passkeys.get(&passkey.id))?;
+            user = there.ok_or(Code::UserNotFound)?;
+            passkey = found.ok_or(Code::PasskeyNotFound)?;
+        }
+        Err(Code::Unavailable.into())
+    }
+}
+
+impl Spoils {
+    /// Of the sessions that are on.
+    fn of(stolen: &SessionId, passkeys: &PasskeyList, on: &[&Session]) -> Self {
+        let mut spoils = Self { passkeys: Vec::new(), sessions: vec![stolen.clone()] };
+        let mut seen = 0;
+        while let Some(session) = spoils.sessions.get(seen).cloned() {
+            seen += 1;
+            for passkey in passkeys.added_by(&session) {
+                spoils.passkeys.push(passkey.clone());
+                let began = on.iter().filter(|session| session.passkey_id.as_ref() == Some(passkey));
+                spoils.sessions.extend(began.map(|session| session.id.clone()));
+            }
+        }
+        spoils
     }
 }

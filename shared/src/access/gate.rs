@@ -10,7 +10,7 @@ use crate::base::error::{Chain, StartError};
 use crate::base::world::{Timestamp, World};
 use crate::cloud::setup::Setup;
 use crate::domain::bearer::Bearer;
-use crate::domain::session::Session;
+use crate::domain::session::{RECENT, Session};
 use crate::domain::user::{Role, Status, User, UserId};
 use crate::http::context::Context;
 use crate::http::problem::{Code, Problem};
@@ -107,8 +107,23 @@ impl Gate {
         Ok(Admitted { me, session, user })
     }
 
-    /// That a session began at most so many seconds ago: asked of whoever does what
-    /// outlives it, which a stolen session must not.
+    /// That a session may do to its own account what outlives it: that it began a moment
+    /// ago, so that a stolen one cannot, and not on a device too new to an account with
+    /// passkeys.
+    ///
+    /// # Errors
+    /// `recent_sign_in_required`.
+    pub fn require_own_recent(&self, me: &User, session: &Session) -> Result<(), Problem> {
+        self.require_recent(session, RECENT)?;
+        let now = self.world.now();
+        match session.held_until(me).filter(|until| now < *until) {
+            Some(until) => Err(Problem::held(until, now)),
+            None => Ok(()),
+        }
+    }
+
+    /// That a session began at most so many seconds ago: asked of staff who do to others
+    /// what outlives it, which a stolen session must not.
     ///
     /// # Errors
     /// `recent_sign_in_required`.

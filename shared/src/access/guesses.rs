@@ -105,7 +105,6 @@ impl Guesses {
         also: &[&dyn Limit],
     ) -> Result<Attempt, Problem> {
         let Guessed { phone, purpose, challenge_id, mut device } = guess;
-        let address = format!("guesses#{}", self.pepper.first().key("address", &context.counted_ip()));
         loop {
             let asker = match (challenge_id, device) {
                 (Some(challenge_id), _) => Asker::of_challenge(challenge_id),
@@ -117,7 +116,7 @@ impl Guesses {
             let listed = ListedDevice::new(&self.users, device, phone);
             let guess = GuessAllowance::new(&self.codes, asker, phone, purpose, challenge_id);
             // Guesses at phones without a code count, too.
-            let address = AddressAllowance::new(&self.counters, address.clone(), per_address).kept();
+            let address = AddressAllowance::of_guess(&self.counters, per_address, &self.pepper, context);
             let limits = [also, &[&key, &listed, &guess, &address]].concat();
             let attempt = match limits::take(&limits, self.world.now()).await? {
                 Passed::Granted => guess.into_counted().map(Attempt::Guess),

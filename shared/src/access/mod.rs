@@ -7,6 +7,7 @@ pub mod guesses;
 pub mod invitations;
 pub mod limits;
 pub mod refreshing;
+pub mod relying_party;
 pub mod signing_in;
 pub mod texting;
 pub mod trust;

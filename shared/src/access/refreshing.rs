@@ -51,8 +51,8 @@ impl Refreshing {
     }
 
     /// How a token stands to its session, as it was read. One that is in two hands
-    /// ends it, and its device is not known any more; one that lapsed ends it, and no
-    /// more.
+    /// ends it, its device is not known any more, and what it added goes; one that lapsed
+    /// ends it, and no more.
     pub async fn judge(&self, token: &RefreshToken, session: &Session) -> Result<Standing, StoreError> {
         let standing = session.judge(token.generation, self.world.now(), self.repeating);
         if standing == Standing::Stolen {
@@ -62,7 +62,7 @@ impl Refreshing {
                 "a replaced refresh token was used: the session is ended"
             );
             metrics::count(Metric::RefreshThefts);
-            self.ending.end(session).await?;
+            self.ending.end_stolen(session).await?;
         }
         if standing == Standing::Lapsed {
             self.sessions.end(&token.user_id, &token.session_id).await?;

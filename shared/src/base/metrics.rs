@@ -23,6 +23,12 @@ pub enum Metric {
     Refreshes,
     /// A refresh token was used by somebody who should not have it.
     RefreshThefts,
+    /// A passkey was added.
+    PasskeysAdded,
+    /// A passkey began a session.
+    PasskeySignIns,
+    /// A passkey's count of signatures went back: there may be a copy of it.
+    PasskeyCloned,
     /// A place has no text left for whoever asks.
     PlacesShort,
     /// A block was spent and is closed.
@@ -44,6 +50,9 @@ impl Metric {
             Self::SignUps => "SignUps",
             Self::Refreshes => "Refreshes",
             Self::RefreshThefts => "RefreshThefts",
+            Self::PasskeysAdded => "PasskeysAdded",
+            Self::PasskeySignIns => "PasskeySignIns",
+            Self::PasskeyCloned => "PasskeyCloned",
             Self::PlacesShort => "PlacesShort",
             Self::PlacesClosed => "PlacesClosed",
             Self::ProofsAsked => "ProofsAsked",

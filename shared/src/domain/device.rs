@@ -44,7 +44,9 @@ impl Asker {
     }
 }
 
-/// A device's identifier: 128 random bits.
+/// A device's identifier: when it was first listed, in milliseconds, and 128 random bits,
+/// in base64url. Whoever is listed anew is drawn anew. Those that were drawn before that was
+/// kept have the random bits alone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct DeviceId(String);
@@ -55,12 +57,20 @@ impl DeviceId {
         Self(text.to_owned())
     }
 
-    /// A new one.
-    pub fn draw(rng: &mut (impl CryptoRng + ?Sized)) -> Self {
-        Self(URL_SAFE_NO_PAD.encode(rng.random::<[u8; 16]>()))
+    /// A new one, of a device that is listed now.
+    pub fn draw(now: Timestamp, rng: &mut (impl CryptoRng + ?Sized)) -> Self {
+        let at = now.millis().to_be_bytes();
+        Self(URL_SAFE_NO_PAD.encode([&at[2..], &rng.random::<[u8; 16]>()].concat()))
     }
 
-    /// The 22 characters.
+    /// When it was first listed, where it says so.
+    fn listed_at(&self) -> Option<Timestamp> {
+        let bytes: [u8; 22] = URL_SAFE_NO_PAD.decode(&self.0).ok()?.try_into().ok()?;
+        let at = bytes[..6].iter().fold(0, |at, byte| at << 8 | i64::from(*byte));
+        Some(Timestamp::from_millis(at))
+    }
+
+    /// The characters, 30 or 22.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -80,6 +90,22 @@ impl Devices {
     /// Whether this one is listed.
     pub fn contains(&self, device: &DeviceId) -> bool {
         self.0.contains_key(device)
+    }
+
+    /// Since when this one is listed; of those that do not say, when it last signed in.
+    pub fn since(&self, device: &DeviceId) -> Option<Timestamp> {
+        let last = self.0.get(device)?;
+        Some(device.listed_at().unwrap_or(*last))
+    }
+
+    /// Without a device.
+    #[must_use]
+    pub fn without(&self, device: Option<&DeviceId>) -> Self {
+        let mut devices = self.0.clone();
+        if let Some(device) = device {
+            devices.remove(device);
+        }
+        Self(devices)
     }
 
     /// Whether this one signed in last of all.
@@ -116,7 +142,19 @@ mod tests {
     use super::*;
 
     fn device(seed: u64) -> DeviceId {
-        DeviceId::draw(&mut StdRng::seed_from_u64(seed))
+        DeviceId::draw(Timestamp::from_millis(500), &mut StdRng::seed_from_u64(seed))
+    }
+
+    #[test]
+    fn a_device_says_since_when_it_is_listed() {
+        let (now, later) =
+            (Timestamp::from_millis(1_795_224_352_017), Timestamp::from_millis(1_795_324_352_000));
+        let drawn = DeviceId::draw(now, &mut StdRng::seed_from_u64(1));
+        let old = DeviceId::of_token("AAECAwQFBgcICQoLDA0ODw");
+        let devices = Devices::default().with(&drawn, now).with(&drawn, later).with(&old, later);
+        assert_eq!((devices.since(&drawn), devices.since(&old)), (Some(now), Some(later)));
+        assert_eq!(devices.without(Some(&drawn)).since(&drawn), None);
+        assert_eq!(drawn.as_str().len(), 30);
     }
 
     #[test]

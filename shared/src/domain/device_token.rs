@@ -72,7 +72,7 @@ mod tests {
     }
 
     fn device(seed: u64) -> DeviceId {
-        DeviceId::draw(&mut StdRng::seed_from_u64(seed))
+        DeviceId::draw(Timestamp::from_millis(0), &mut StdRng::seed_from_u64(seed))
     }
 
     #[test]

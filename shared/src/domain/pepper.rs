@@ -112,6 +112,12 @@ impl PepperEntry {
         self.device_secret(user, device, phone, at).as_bytes().ct_eq(secret.as_bytes()).into()
     }
 
+    /// What a device is to sign for a passkey's challenge of this identifier, bound to what
+    /// it is for.
+    pub fn challenge(&self, id: &str, purpose: &[&str; 3]) -> [u8; 32] {
+        self.hash(&["challenge", id, purpose[0], purpose[1], purpose[2]])
+    }
+
     /// Each part behind its length, so that no two lists of parts hash alike.
     fn hash(&self, parts: &[&str]) -> [u8; 32] {
         let mut mac = self.mac.clone();

@@ -91,6 +91,7 @@ mod tests {
             pepper_entry: pepper.first().id().to_owned(),
             refresh_until: Timestamp::default(),
             device_id: None,
+            passkey_id: None,
             used_at: None,
             replaced: Replaced::default(),
         }

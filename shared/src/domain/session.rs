@@ -1,17 +1,12 @@
 //! Sessions: at most 20 a user, by construction.
 
-use std::fmt;
-
-use rand::{CryptoRng, RngExt};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::world::Timestamp;
 use crate::domain::device::DeviceId;
-use crate::domain::user::UserId;
-
-/// How many devices a user can be signed in on; one more ends the oldest.
-pub const SLOTS: u8 = 20;
+use crate::domain::passkey_list::PasskeyId;
+pub use crate::domain::session_id::{SLOTS, SessionId};
+use crate::domain::user::{User, UserId};
 
 /// For how many seconds after its sign-in a session may do to its own account what
 /// outlives it.
@@ -20,49 +15,9 @@ pub const RECENT: i64 = 600;
 /// For how many seconds a session of staff may do so to the accounts of others.
 pub const RECENT_FOR_STAFF: i64 = 7_200;
 
-/// A session's identifier, the `sid` of its tokens: the slot it is stored in,
-/// the user's epoch when it began, and a random part, such as `07-0-4f1d…`. The
-/// slot lets one read find it; the epoch lets one write end all of its epoch.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(transparent)]
-#[schemars(inline, example = &"07-0-4f1d2a9c6b3e58d7a1c0e9f2b4d68357")]
-pub struct SessionId(String);
-
-impl SessionId {
-    /// A new one in `slot`, in the user's present epoch.
-    pub fn draw(slot: u8, epoch: u32, rng: &mut (impl CryptoRng + ?Sized)) -> Self {
-        Self(format!("{slot:02}-{epoch}-{:032x}", rng.random::<u128>()))
-    }
-
-    /// Reads one back. `None` if it was never one of ours.
-    pub fn parse(text: &str) -> Option<Self> {
-        let id = Self(text.to_owned());
-        (id.slot().is_some() && id.epoch().is_some()).then_some(id)
-    }
-
-    /// The sort key of its item: `00` to `19`. `None` if this was never one of
-    /// ours.
-    pub fn slot(&self) -> Option<&str> {
-        let (slot, _) = self.0.split_once('-')?;
-        (0..SLOTS).any(|ours| format!("{ours:02}") == slot).then_some(slot)
-    }
-
-    /// The user's epoch when it began: a session of another is over.
-    pub fn epoch(&self) -> Option<u32> {
-        self.0.split('-').nth(1)?.parse().ok()
-    }
-
-    /// The whole of it.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for SessionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+/// For how many seconds a device must have been listed before a session that a text began
+/// on it may do so to an account that has passkeys of others.
+pub const HOLD: i64 = 72 * 3_600;
 
 /// A signed-in device, as stored: the names of the fields are those of the
 /// attributes.
@@ -94,6 +49,9 @@ pub struct Session {
     /// began before devices were known have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_id: Option<DeviceId>,
+    /// The passkey that began it; none where a text did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passkey_id: Option<PasskeyId>,
     /// When an access token of this generation was first let in, from the first refresh
     /// on: then whoever has the session has this generation's tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -191,6 +149,19 @@ impl Session {
         now <= self.created_at.plus_seconds(seconds)
     }
 
+    /// Until when it may not do to its own account, `user`, what outlives it; `None` where
+    /// it may. A number can come to somebody else, whom a text then signs in: as long as
+    /// the device is new, that proves less than the passkeys that others of the account's
+    /// devices added.
+    pub fn held_until(&self, user: &User) -> Option<Timestamp> {
+        let device = self.device_id.as_ref();
+        if self.passkey_id.is_some() || !user.passkeys.any_not_added_on(device) {
+            return None;
+        }
+        let listed = device.and_then(|device| user.devices.since(device)).unwrap_or(self.created_at);
+        Some(listed.plus_seconds(HOLD))
+    }
+
     /// How a refresh token of `generation` stands to it: the one rule for all that
     /// take such a token.
     pub fn judge(&self, generation: u32, now: Timestamp, repeating: Repeating) -> Standing {
@@ -252,6 +223,9 @@ mod tests {
     use rand::rngs::StdRng;
 
     use super::*;
+    use crate::domain::invite_code::InviteCode;
+    use crate::domain::passkey_list::Added;
+    use crate::domain::phone::Phone;
 
     fn at(millis: i64) -> Timestamp {
         Timestamp::from_millis(millis)
@@ -270,6 +244,7 @@ mod tests {
             pepper_entry: String::new(),
             refresh_until: at(expires + 1_000),
             device_id: None,
+            passkey_id: None,
             used_at: None,
             replaced: Replaced::default(),
         }
@@ -287,6 +262,31 @@ mod tests {
         all[5].expires_at = at(2_000);
         all[7].refresh_until = at(1_000);
         assert_eq!(slot_for_new(&all, 0, now), (7, Some(all[7].id.clone())));
+    }
+
+    #[test]
+    fn a_text_on_a_new_device_proves_less_than_the_passkeys_of_others() {
+        let device = |millis| DeviceId::draw(at(millis), &mut StdRng::seed_from_u64(1));
+        let (old, new) = (device(0), device(1_000_000));
+        let phone = Phone::parse("+79000000001", "RU".parse().unwrap()).unwrap();
+        let code = InviteCode::draw(&mut StdRng::seed_from_u64(1));
+        let mut user = User::new(UserId("u".to_owned()), phone, code, at(0));
+        user.devices = user.devices.with(&old, at(2_000_000)).with(&new, at(2_000_000));
+        let by_text = |device: &DeviceId| Session { device_id: Some(device.clone()), ..session(0, 0, 0) };
+        assert_eq!(by_text(&new).held_until(&user), None, "there are no passkeys");
+        let added = Added { at: at(0), session_id: session(0, 0, 0).id, device_id: Some(old.clone()) };
+        user.passkeys = user.passkeys.with(PasskeyId::of(b"one"), added);
+        assert_eq!(by_text(&new).held_until(&user), Some(at(1_000_000).plus_seconds(HOLD)));
+        assert_eq!(by_text(&old).held_until(&user), None, "it added them all");
+        let by_passkey = Session { passkey_id: Some(PasskeyId::of(b"one")), ..by_text(&new) };
+        assert_eq!(by_passkey.held_until(&user), None);
+        user.devices = user.devices.without(Some(&new));
+        let began = Session { created_at: at(7), ..by_text(&new) };
+        assert_eq!(
+            began.held_until(&user),
+            Some(at(7).plus_seconds(HOLD)),
+            "its device is not known any more"
+        );
     }
 
     #[test]

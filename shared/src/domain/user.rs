@@ -10,6 +10,7 @@ use crate::base::world::Timestamp;
 use crate::domain::avatar::AvatarId;
 use crate::domain::device::Devices;
 use crate::domain::invite_code::InviteCode;
+use crate::domain::passkey_list::PasskeyList;
 use crate::domain::phone::Phone;
 
 /// Over how many items the count of a user's referrals is spread once they are
@@ -157,6 +158,9 @@ pub struct User {
     /// The devices that are known to be the user's.
     #[serde(default, skip_serializing_if = "Devices::is_empty")]
     pub devices: Devices,
+    /// The passkeys that the user signs in with.
+    #[serde(default, skip_serializing_if = "PasskeyList::is_empty")]
+    pub passkeys: PasskeyList,
     /// Over how many items the count of the user's referrals is spread: one, until
     /// they are many. Users who were made before this was kept have all.
     #[serde(default = "all_shards")]
@@ -185,6 +189,7 @@ impl User {
             epoch: 0,
             created_at: now,
             devices: Devices::default(),
+            passkeys: PasskeyList::default(),
             referral_shards: 1,
         }
     }

@@ -18,6 +18,7 @@ use crate::tables::day_texts::DayTexts;
 use crate::tables::guard::Guard;
 use crate::tables::invites::Invites;
 use crate::tables::keyset::Keyset;
+use crate::tables::passkeys::Passkeys;
 use crate::tables::referrals::Referrals;
 use crate::tables::rolls::Rolls;
 use crate::tables::sessions::Sessions;
@@ -157,6 +158,7 @@ rooms! {
     Avatars of tables::USERS;
     Invites of tables::USERS;
     Keyset of tables::USERS;
+    Passkeys of tables::USERS;
     Referrals of tables::USERS;
     Rolls of tables::USERS;
     Sessions of tables::SESSIONS;

@@ -19,6 +19,7 @@ use crate::cloud::error::StoreError;
 use crate::domain::avatar::AvatarError;
 use crate::domain::invite::InviteRefusal;
 use crate::domain::limits::{LimitMet, LimitOf};
+use crate::domain::passkey::NotAccepted;
 use crate::domain::phone::PhoneError;
 use crate::http::context::Context;
 use crate::sms::refusal::{NotSent, Why};
@@ -80,6 +81,7 @@ catalogue! {
         SessionNotFound "session_not_found" "There is no such session";
         AvatarNotFound "avatar_not_found" "There is no such avatar";
         InviteCodeNotFound "invite_code_not_found" "There is no such invite code";
+        PasskeyNotFound "passkey_not_found" "There is no such passkey";
     }
     405 {
         MethodNotAllowed "method_not_allowed" "The method does not fit this path";
@@ -88,6 +90,8 @@ catalogue! {
         InviteAlreadyActivated "invite_already_activated" "An invite code was activated already";
         InviteLoop "invite_loop" "Two people cannot invite each other";
         PhoneTaken "phone_taken" "Another account has this phone";
+        TooManyPasskeys "too_many_passkeys" "The account has as many passkeys as it can have";
+        PasskeysNotConfigured "passkeys_not_configured" "Passkeys need a domain that stays";
     }
     413 {
         BodyTooLarge "body_too_large" "The body is too large";
@@ -100,6 +104,7 @@ catalogue! {
         InvalidPhone "invalid_phone" "The phone number cannot be used";
         CountryNotAllowed "country_not_allowed" "Numbers of this country are not texted";
         InvalidCode "invalid_code" "The code is not valid";
+        PasskeyNotAccepted "passkey_not_accepted" "The passkey was not accepted";
         OwnInviteCode "own_invite_code" "One's own invite code cannot be activated";
         InvalidCursor "invalid_cursor" "The cursor does not belong to this list";
         InvalidImage "invalid_image" "The image cannot be used";
@@ -192,6 +197,16 @@ impl From<NotSent> for Problem {
     }
 }
 
+/// One answer, whatever was wrong; which it was is logged.
+impl From<NotAccepted> for Problem {
+    fn from(why: NotAccepted) -> Self {
+        if why == NotAccepted::Cloned {
+            metrics::count(Metric::PasskeyCloned);
+        }
+        Self::from(Code::PasskeyNotAccepted).cause(why)
+    }
+}
+
 impl From<&InviteRefusal> for Code {
     fn from(refusal: &InviteRefusal) -> Self {
         match refusal {
@@ -276,6 +291,13 @@ impl Problem {
     pub fn proof_required(challenge: &Challenge) -> Self {
         metrics::count(Metric::ProofsAsked);
         Self::from(Code::ProofRequired).extra("challenge", json!(challenge))
+    }
+
+    /// 403 as long as a device is too new to an account with passkeys for what was asked.
+    pub fn held(until: Timestamp, now: Timestamp) -> Self {
+        let detail = "This device is new to an account that has passkeys: sign in with one of them, or wait.";
+        Self { retry_after: Some(now.seconds_until(until)), ..Code::RecentSignInRequired.into() }
+            .detail(detail)
     }
 
     /// 503 for a request that was begun before, and it is not known what came of

@@ -77,6 +77,10 @@ pub const ALL_OUR_OWN: &str = "default-src 'none'; script-src 'self'; style-src 
 #[derive(Debug)]
 pub struct Accepted<T>(pub T);
 
+/// 201 with JSON: what was made.
+#[derive(Debug)]
+pub struct Created<T>(pub T);
+
 /// 204, with nothing to say.
 #[derive(Debug)]
 pub struct NoContent;
@@ -200,6 +204,18 @@ impl IntoResponse for Screen {
 
 impl<T: Serialize + JsonSchema + Send> IntoResponse for Accepted<T> {
     const STATUS: StatusCode = StatusCode::ACCEPTED;
+
+    fn schemas(generator: &mut SchemaGenerator) -> Vec<(&'static str, Schema)> {
+        vec![("application/json", generator.subschema_for::<T>())]
+    }
+
+    fn into_response(self) -> Response<Bytes> {
+        json(Self::STATUS, &self.0)
+    }
+}
+
+impl<T: Serialize + JsonSchema + Send> IntoResponse for Created<T> {
+    const STATUS: StatusCode = StatusCode::CREATED;
 
     fn schemas(generator: &mut SchemaGenerator) -> Vec<(&'static str, Schema)> {
         vec![("application/json", generator.subschema_for::<T>())]

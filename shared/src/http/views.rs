@@ -11,6 +11,8 @@ use crate::cloud::error::StoreError;
 use crate::cloud::setup::Setup;
 use crate::domain::avatar::AvatarId;
 use crate::domain::invite_code::InviteCode;
+use crate::domain::passkey::Passkey;
+use crate::domain::passkey_list::PasskeyId;
 use crate::domain::phone::Phone;
 use crate::domain::position::Position;
 use crate::domain::user::{Referral, Role, Status, User, UserId};
@@ -118,6 +120,36 @@ pub struct SignedIn {
     /// Why the invite code was not activated: the `code` of that problem. Absent if there was none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub invite_error: Option<String>,
+}
+
+/// A passkey as the API shows one.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Passkey")]
+pub struct PasskeyView {
+    /// The passkey's identifier; `DELETE /v1/users/{user_id}/passkeys/{passkey_id}` removes the passkey.
+    id: PasskeyId,
+    /// The name that its owner gave it; null if none.
+    #[schemars(example = &"iPhone")]
+    name: Option<String>,
+    /// When it was added.
+    created_at: Rfc3339,
+    /// When it last signed its owner in; null if it never did.
+    last_used_at: Option<Rfc3339>,
+    /// Whether it was on several devices, or backed up, when it was last used.
+    #[schemars(example = true)]
+    synced: bool,
+}
+
+impl From<Passkey> for PasskeyView {
+    fn from(passkey: Passkey) -> Self {
+        Self {
+            id: passkey.id,
+            name: passkey.name,
+            created_at: Rfc3339(passkey.created_at),
+            last_used_at: passkey.last_used_at.map(Rfc3339),
+            synced: passkey.synced,
+        }
+    }
 }
 
 /// A user as the API shows one.

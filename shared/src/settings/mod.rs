@@ -1,6 +1,12 @@
 //! The rules' figures, as a deployment's variables give them. Each reader has
 //! beside it the parameters that it reads, for those who declare them.
 
+mod android;
+mod passkeys;
+
+pub use android::{AndroidApps, android_apps};
+pub use passkeys::{PASSKEYS, PasskeySettings, passkeys};
+
 use crate::base::config::{self, BadParameter, Parameter, Vars};
 use crate::domain::credit::Credit;
 use crate::domain::limits::{Ceiling, CodeLimits, CrowdLimits, DAY, HOUR, Window};

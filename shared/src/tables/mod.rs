@@ -10,6 +10,7 @@
 //! | `edge#<smaller id>#<larger id>` | that one of the two entered the other's code | [`referrals`] |
 //! | `refs#<id>#<0..7>` | how many entered a user's code: one item, eight once they are many | [`referrals`] |
 //! | `avatar#<id>` | an avatar: the file and its type | [`avatars`] |
+//! | `passkey#<id>` | a passkey | [`passkeys`] |
 //! | `admin#<hash of a phone>` | that the number made an admin, which it does once | [`users`] |
 //! | `keyset` | the public keys | [`keyset`] |
 //!
@@ -26,7 +27,7 @@
 //! last two indexes are as small as what they list.
 //!
 //! The codes table, whose items end by its TTL, has a key `pk`, too: [`codes`],
-//! [`counters`], [`day_texts`], [`guard`], [`idempotency`], [`proofs`], [`stats`]. The sessions table is
+//! [`counters`], [`day_texts`], [`guard`], [`idempotency`], [`passkey_challenges`], [`proofs`], [`stats`]. The sessions table is
 //! described in [`sessions`].
 
 pub mod avatars;
@@ -38,6 +39,8 @@ pub mod idempotency;
 pub mod invites;
 mod keys;
 pub mod keyset;
+pub mod passkey_challenges;
+pub mod passkeys;
 mod phone_items;
 pub mod proofs;
 pub mod referrals;

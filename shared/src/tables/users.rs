@@ -19,6 +19,7 @@ use crate::domain::avatar::AvatarId;
 use crate::domain::device::{DeviceId, Devices};
 use crate::domain::invite::Entry;
 use crate::domain::invite_code::InviteCode;
+use crate::domain::passkey_list::{PasskeyId, PasskeyList};
 use crate::domain::phone::Phone;
 use crate::domain::position::Position;
 use crate::domain::user::{Change, Role, Status, User, UserId};
@@ -154,6 +155,21 @@ impl Users {
         listing(update, seen, &seen.devices.only(device))
     }
 
+    /// That `seen`, who may still sign in, has these passkeys; refused if it changed since
+    /// it was read.
+    pub fn keep_passkeys(&self, seen: &User, passkeys: &PasskeyList) -> Write {
+        let update = self.0.update(keys::user(&seen.id)).if_equal("epoch", number(seen.epoch));
+        let update = update.if_equal("phone", string(seen.phone.as_str()));
+        with_passkeys(update, seen, passkeys)
+    }
+
+    /// That a device of `seen` is not known any more, and neither are these passkeys;
+    /// refused if what is listed changed since it was read.
+    pub fn distrust(&self, seen: &User, device: Option<&DeviceId>, passkeys: &[PasskeyId]) -> Write {
+        let update = listing(self.0.update(keys::user(&seen.id)), seen, &seen.devices.without(device));
+        with_passkeys(update, seen, &seen.passkeys.without(passkeys))
+    }
+
     /// That a device is not known any more, as part of a transaction; refused if it
     /// was not.
     pub fn unlist(&self, id: &UserId, device: &DeviceId) -> Write {
@@ -185,7 +201,8 @@ impl Users {
             .if_equal("phone", string(seen.phone.as_str()))
             .if_equal("invite_code", string(seen.invite_code.as_str()))
             .if_still("referrer_id", seen.referrer_id.as_ref().map(|id| string(&id.0)))
-            .if_still("avatar_id", seen.avatar_id.as_ref().map(|id| string(id.as_str())));
+            .if_still("avatar_id", seen.avatar_id.as_ref().map(|id| string(id.as_str())))
+            .if_still("passkeys", listed_passkeys(&seen.passkeys));
         // Spread once is spread for ever.
         if seen.referral_shards == 1 {
             user = user.if_equal("referral_shards", number(1));
@@ -228,6 +245,20 @@ fn listing(write: Write, seen: &User, devices: &Devices) -> Write {
         write.if_equal("devices", listed(&seen.devices))
     };
     if devices.is_empty() { write.remove("#devices") } else { write.assign("devices", listed(devices)) }
+}
+
+/// With these passkeys, if those are still there that were seen.
+fn with_passkeys(write: Write, seen: &User, passkeys: &PasskeyList) -> Write {
+    let write = write.if_still("passkeys", listed_passkeys(&seen.passkeys));
+    match listed_passkeys(passkeys) {
+        Some(passkeys) => write.assign("passkeys", passkeys),
+        None => write.remove("#passkeys"),
+    }
+}
+
+/// None where the item has no list.
+fn listed_passkeys(passkeys: &PasskeyList) -> Option<AttributeValue> {
+    (!passkeys.is_empty()).then(|| AttributeValue::M(write(passkeys)))
 }
 
 fn listed(devices: &Devices) -> AttributeValue {

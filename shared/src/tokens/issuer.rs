@@ -14,6 +14,7 @@ use crate::cloud::secrets;
 use crate::cloud::setup::Setup;
 use crate::domain::device::DeviceId;
 use crate::domain::device_token;
+use crate::domain::passkey_list::PasskeyId;
 use crate::domain::pepper::Pepper;
 use crate::domain::refresh::mint;
 use crate::domain::session::{Replaced, Session, SessionId};
@@ -48,6 +49,21 @@ pub struct Tokens {
     /// also when you sign out, and send it to `/v1/auth/code` and `/v1/auth/token`; it is good for 400 days.
     #[schemars(example = &"lkd.01a1fbdf.4f1d2a9c6b3e58d7a1c0e9.1795224352.Ab3dEf7h.c2VjcmV0")]
     device_token: Hidden<String>,
+}
+
+/// How a session begins.
+#[derive(Debug)]
+pub struct Beginning {
+    /// The slot that it is stored in.
+    pub slot: u8,
+    /// The device that it is on.
+    pub device_id: DeviceId,
+    /// The device's name.
+    pub device: Option<String>,
+    /// The passkey that begins it, if one does.
+    pub passkey_id: Option<PasskeyId>,
+    /// Where the device is seen: a coarse address.
+    pub ip: String,
 }
 
 /// What begins sessions and issues their tokens.
@@ -113,14 +129,9 @@ impl Issuer {
         &self.pepper
     }
 
-    /// A new session of `user` in `slot`, on a device and under its name.
-    pub fn begin(
-        &self,
-        user: &User,
-        slot: u8,
-        (device_id, device): (DeviceId, Option<String>),
-        ip: String,
-    ) -> Session {
+    /// A new session of `user`.
+    pub fn begin(&self, user: &User, beginning: Beginning) -> Session {
+        let Beginning { slot, device_id, device, passkey_id, ip } = beginning;
         let now = self.world.now();
         Session {
             user_id: user.id.clone(),
@@ -134,6 +145,7 @@ impl Issuer {
             pepper_entry: self.pepper.first().id().to_owned(),
             refresh_until: now.plus_seconds(self.refresh_ttl),
             device_id: Some(device_id),
+            passkey_id,
             used_at: None,
             replaced: Replaced::default(),
         }
@@ -169,7 +181,7 @@ impl Issuer {
     /// before devices were, it is one that no user lists.
     fn device_token(&self, user: &User, session: &Session) -> String {
         let listed = session.device_id.clone();
-        let device = listed.unwrap_or_else(|| DeviceId::draw(&mut *self.world.rng()));
+        let device = listed.unwrap_or_else(|| DeviceId::draw(self.world.now(), &mut *self.world.rng()));
         device_token::mint(&user.id, &device, &user.phone, self.world.now(), &self.pepper)
     }
 

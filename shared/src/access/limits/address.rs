@@ -5,6 +5,8 @@ use futures_util::future::BoxFuture;
 use crate::access::limits::limit::{Limit, Verdict};
 use crate::cloud::error::StoreError;
 use crate::domain::limits::{LimitMet, LimitOf, Window};
+use crate::domain::pepper::Pepper;
+use crate::http::context::Context;
 use crate::tables::counters::{Counters, Taken};
 
 /// One of so many requests of an address in an hour of the clock.
@@ -22,11 +24,10 @@ impl<'a> AddressAllowance<'a> {
         Self { counters, what, window, is_kept: false, key: OnceLock::new() }
     }
 
-    /// Counted whatever comes of it: it is not given back.
-    #[must_use]
-    pub const fn kept(mut self) -> Self {
-        self.is_kept = true;
-        self
+    /// One of the guesses of whoever a request comes from, counted whatever comes of it.
+    pub fn of_guess(counters: &'a Counters, window: Window, pepper: &Pepper, context: &Context) -> Self {
+        let address = pepper.first().key("address", &context.counted_ip());
+        Self { is_kept: true, ..Self::new(counters, format!("guesses#{address}"), window) }
     }
 }
 

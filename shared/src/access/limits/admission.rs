@@ -13,19 +13,19 @@ use crate::domain::user::User;
 pub struct Admission<'a> {
     gate: &'a Gate,
     bearer: Option<&'a Bearer>,
-    recent: Option<i64>,
+    is_recent: bool,
     me: OnceLock<(User, Session)>,
 }
 
 impl<'a> Admission<'a> {
     /// Of `bearer`, if there is one.
     pub const fn new(gate: &'a Gate, bearer: Option<&'a Bearer>) -> Self {
-        Self { gate, bearer, recent: None, me: OnceLock::new() }
+        Self { gate, bearer, is_recent: false, me: OnceLock::new() }
     }
 
-    /// Of `bearer`, if the session began with a sign-in at most so many seconds ago.
-    pub const fn recently(gate: &'a Gate, bearer: &'a Bearer, seconds: i64) -> Self {
-        Self { gate, bearer: Some(bearer), recent: Some(seconds), me: OnceLock::new() }
+    /// Of `bearer`, if the session may do to its own account what outlives it.
+    pub const fn recently(gate: &'a Gate, bearer: &'a Bearer) -> Self {
+        Self { gate, bearer: Some(bearer), is_recent: true, me: OnceLock::new() }
     }
 
     /// Who was admitted, and by which session.
@@ -39,7 +39,9 @@ impl Limit for Admission<'_> {
         Box::pin(async {
             let Some(bearer) = self.bearer else { return Verdict::Granted };
             let caller = self.gate.recognize(bearer).await.and_then(|(me, session)| {
-                self.recent.map_or(Ok(()), |seconds| self.gate.require_recent(&session, seconds))?;
+                if self.is_recent {
+                    self.gate.require_own_recent(&me, &session)?;
+                }
                 Ok((me, session))
             });
             match caller {

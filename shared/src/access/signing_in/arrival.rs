@@ -3,8 +3,9 @@ use crate::cloud::error::StoreError;
 use crate::cloud::writes::Write;
 use crate::domain::device::DeviceId;
 use crate::domain::device_token::DeviceToken;
+use crate::domain::passkey_list::PasskeyId;
 use crate::domain::phone::Phone;
-use crate::domain::session::SessionId;
+use crate::domain::session::{Session, SessionId};
 use crate::domain::user::{User, UserId};
 use crate::http::problem::Problem;
 use crate::tables::idempotency::Remembered;
@@ -22,9 +23,14 @@ pub trait Evidence: Sync {
     /// it makes no accounts.
     fn phone(&self) -> Option<&Phone>;
 
+    /// The passkey that it is, where it is one.
+    fn passkey(&self) -> Option<&PasskeyId> {
+        None
+    }
+
     /// Uses it up, in one transaction with all that it is used for; refused where it
     /// was used up meanwhile.
-    fn spend(&self) -> Write;
+    fn spend(&self) -> Vec<Write>;
 
     /// What is told where it was used up, or proves nobody.
     fn is_spent(&self) -> Problem;
@@ -37,13 +43,30 @@ pub trait Evidence: Sync {
 #[derive(Debug)]
 pub struct Arrival {
     /// Whom it proves, as it was read beside it ([`Evidence::whose`]).
-    pub known: Option<UserId>,
+    pub known: Known,
     /// The device as its token says, and its name.
     pub device: (Option<DeviceToken>, Option<String>),
     /// An invite code.
     pub invite: Along,
     /// The request, where it is remembered.
     pub request: Option<Remembered>,
+}
+
+/// Whom an evidence proves.
+#[derive(Debug)]
+pub enum Known {
+    /// Nobody yet.
+    Nobody,
+    /// Somebody, who is to be read.
+    Named(UserId),
+    /// Somebody as read, with all that the slots for sessions hold.
+    Read(Box<User>, Vec<Session>),
+}
+
+impl From<Option<UserId>> for Known {
+    fn from(id: Option<UserId>) -> Self {
+        id.map_or(Self::Nobody, Self::Named)
+    }
 }
 
 /// Who signs in, and where to.

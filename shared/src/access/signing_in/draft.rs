@@ -58,7 +58,7 @@ impl Drafts {
     /// is from then on.
     pub(super) fn draw_up(
         &self,
-        spend: Write,
+        spend: Vec<Write>,
         who: Who,
         session: &Session,
         (entry, invitations): (Option<&Entry>, &Invitations),
@@ -66,7 +66,7 @@ impl Drafts {
     ) -> (User, Transaction<Part>) {
         let Who { mut user, is_new, device, replaces, .. } = who;
         let mut writes = Transaction::new(self.world.new_id())
-            .with(Part::Evidence, spend)
+            .with_all(Part::Evidence, spend)
             .with(Part::Session, self.sessions.put(session, replaces.as_ref()));
 
         let made = Made { sign_up: is_new, referral: entry.is_some() };

@@ -13,9 +13,10 @@ use std::sync::Arc;
 use tokio::{join, try_join};
 
 pub use along::Along;
-pub use arrival::{Arrival, Evidence};
+pub use arrival::{Arrival, Evidence, Known};
 
 use crate::access::invitations::Invitations;
+use crate::access::limits::KeyClaim;
 use crate::access::signing_in::arrival::Who;
 use crate::access::signing_in::draft::{Drafts, Part};
 use crate::base::config::Parameter;
@@ -40,7 +41,7 @@ use crate::tables;
 use crate::tables::idempotency::{Began, Idempotency, IdempotencyKey, Remembered};
 use crate::tables::sessions::Sessions;
 use crate::tables::users::Users;
-use crate::tokens::issuer::Issuer;
+use crate::tokens::issuer::{Beginning, Issuer};
 
 /// How often the transaction is drawn up anew when something that it rests on
 /// has changed: a drawn invite code was taken, a slot was, the user was.
@@ -101,6 +102,11 @@ impl SigningIn {
         self.idempotency.of(endpoint, None, key)
     }
 
+    /// That a request's key came with no other body before.
+    pub const fn claim<'a>(&'a self, request: Option<&'a Remembered>) -> KeyClaim<'a> {
+        KeyClaim::new(&self.idempotency, request)
+    }
+
     /// An invite code that came along, as it was typed.
     pub async fn along(&self, typed: Option<String>) -> Result<Along, StoreError> {
         Along::find(typed, &self.invitations).await
@@ -116,15 +122,21 @@ impl SigningIn {
     ) -> Result<SignedIn, Problem> {
         let mut may_be_admin = true;
         for _ in 0..TRIES {
-            let Some(who) = self.who(evidence, &arrival, may_be_admin).await? else {
-                arrival.known = evidence.whose().await?;
+            let Some(who) = self.who(evidence, &mut arrival, may_be_admin).await? else {
+                arrival.known = evidence.whose().await?.into();
                 continue;
             };
             self.may_sign_in(&who.user)?;
             let entry = arrival.invite.entry(&who.user, &self.invitations, self.world.now()).await?;
             let is_new = who.is_new;
-            let device = (who.device.clone(), arrival.device.1.clone());
-            let session = self.issuer.begin(&who.user, who.slot, device, context.coarse_ip());
+            let beginning = Beginning {
+                slot: who.slot,
+                device_id: who.device.clone(),
+                device: arrival.device.1.clone(),
+                passkey_id: evidence.passkey().cloned(),
+                ip: context.coarse_ip(),
+            };
+            let session = self.issuer.begin(&who.user, beginning);
             let entering = (entry.as_ref(), &self.invitations);
             let (user, mut writes) =
                 self.drafts.draw_up(evidence.spend(), who, &session, entering, &self.admins);
@@ -163,7 +175,7 @@ impl SigningIn {
                 may_be_admin = false;
             }
             if of(Part::User).is_some() {
-                arrival.known = evidence.whose().await?;
+                arrival.known = evidence.whose().await?.into();
             }
             if let Some(entry) = &entry {
                 let why = self.invitations.why(entry, &refused, Part::of_entry).await?;
@@ -178,26 +190,40 @@ impl SigningIn {
     async fn who(
         &self,
         evidence: &impl Evidence,
-        arrival: &Arrival,
+        arrival: &mut Arrival,
         may_be_admin: bool,
     ) -> Result<Option<Who>, Problem> {
         let now = self.world.now();
-        let Some(id) = &arrival.known else {
-            let phone = evidence.phone().ok_or_else(|| evidence.is_spent())?;
-            let invite_code = InviteCode::draw(&mut *self.world.rng());
-            let mut user = User::new(UserId(self.world.new_id()), phone.clone(), invite_code, now);
-            if may_be_admin && self.admins.contains(phone) {
-                user.role = Role::Admin;
+        let (user, present) = match std::mem::replace(&mut arrival.known, Known::Nobody) {
+            Known::Nobody => return self.newcomer(evidence, may_be_admin).map(Some),
+            Known::Named(id) => {
+                let read = try_join!(self.users.get(&id), self.sessions.of_user(&id))?;
+                arrival.known = Known::Named(id);
+                read
             }
-            let device = self.device(None, &user);
-            return Ok(Some(Who { user, is_new: true, device, slot: 0, replaces: None }));
+            Known::Read(user, sessions) => {
+                arrival.known = Known::Named(user.id.clone());
+                (Some(*user), sessions)
+            }
         };
-        let (user, present) = try_join!(self.users.get(id), self.sessions.of_user(id))?;
         Ok(user.filter(|user| evidence.proves(user)).map(|user| {
             let (slot, replaces) = slot_for_new(&present, user.epoch, now);
             let device = self.device(arrival.device.0.as_ref(), &user);
             Who { user, is_new: false, device, slot, replaces }
         }))
+    }
+
+    /// Whoever signs in for the first time.
+    fn newcomer(&self, evidence: &impl Evidence, may_be_admin: bool) -> Result<Who, Problem> {
+        let phone = evidence.phone().ok_or_else(|| evidence.is_spent())?;
+        let invite_code = InviteCode::draw(&mut *self.world.rng());
+        let id = UserId(self.world.new_id());
+        let mut user = User::new(id, phone.clone(), invite_code, self.world.now());
+        if may_be_admin && self.admins.contains(phone) {
+            user.role = Role::Admin;
+        }
+        let device = self.device(None, &user);
+        Ok(Who { user, is_new: true, device, slot: 0, replaces: None })
     }
 
     /// The device that signs in: the one that its token names, where the user lists
@@ -207,7 +233,7 @@ impl SigningIn {
             Some(token) if token.user_id == user.id && user.devices.contains(&token.device_id) => {
                 token.device_id.clone()
             }
-            _ => DeviceId::draw(&mut *self.world.rng()),
+            _ => DeviceId::draw(self.world.now(), &mut *self.world.rng()),
         }
     }
 

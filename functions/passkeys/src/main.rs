@@ -1,0 +1,5 @@
+//! The Lambda binary of `passkeys`.
+
+fn main() -> std::process::ExitCode {
+    latchkey::endpoint::lambda::run(passkeys::function())
+}

@@ -1,0 +1,62 @@
+//! `DELETE /v1/users/{user_id}/passkeys/{passkey_id}`: removes a passkey.
+//!
+//! Tests: local/tests/it/passkeys.rs.
+
+use latchkey::access::ending::Ending;
+use latchkey::access::gate::{Admitted, Gate};
+use latchkey::domain::bearer::Bearer;
+use latchkey::domain::passkey_list::PasskeyId;
+use latchkey::domain::session::RECENT_FOR_STAFF;
+use latchkey::domain::user::Role;
+use latchkey::endpoint::{Endpoint, Request, Route};
+use latchkey::http::body::Nothing;
+use latchkey::http::problem::{Code, Problem};
+use latchkey::http::response::NoContent;
+use latchkey::tables::passkeys::Passkeys;
+use schemars::JsonSchema;
+use tokio::join;
+
+use crate::PasskeyPath;
+
+/// Removes a passkey, and ends the sessions that it began.
+///
+/// In a session that began with a sign-in of the last ten minutes, and, where a text began it, on a device that has
+/// been known for three days or added all of the account's passkeys; in one of the last two hours where an admin
+/// removes another's. The device keeps its part, which is of no use then.
+#[derive(JsonSchema)]
+pub(crate) struct RemovePasskey;
+
+impl Endpoint for RemovePasskey {
+    const ROUTE: Route = Route::delete("/v1/users/{user_id}/passkeys/{passkey_id}");
+    const STAFF: &'static [Role] = &[Role::Admin];
+    const PROBLEMS: &'static [Code] =
+        &[Code::UserNotFound, Code::PasskeyNotFound, Code::RecentSignInRequired];
+
+    type Caller = Bearer;
+    type Path = PasskeyPath;
+    type Query = Nothing;
+    type Body = Nothing;
+    type Output = NoContent;
+    type Needs = (Gate, Passkeys, Ending);
+
+    async fn call(needs: &Self::Needs, request: Request<Self>) -> Result<NoContent, Problem> {
+        let (gate, passkeys, ending) = needs;
+        let PasskeyPath { user_id, passkey_id } = request.path;
+        let id = user_id.target(&request.caller);
+        let passkey_id = PasskeyId::parse(&passkey_id);
+        let (admitted, passkey) = join!(gate.admit_to(&request.caller, &id, Self::STAFF), async {
+            match &passkey_id {
+                Some(passkey_id) => passkeys.get(passkey_id).await,
+                None => Ok(None),
+            }
+        });
+        let Admitted { me, session, user } = admitted?;
+        if me.id == id {
+            gate.require_own_recent(&me, &session)?;
+        } else {
+            gate.require_recent(&session, RECENT_FOR_STAFF)?;
+        }
+        ending.remove_passkey(user, passkey?).await?;
+        Ok(NoContent)
+    }
+}
