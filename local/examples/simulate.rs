@@ -7,6 +7,9 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "this is a test with a command line")]
 
+#[allow(dead_code, reason = "what is wrong with an answer is tried elsewhere")]
+#[path = "../tests/authenticator/mod.rs"]
+mod authenticator;
 #[path = "../tests/simulation/call.rs"]
 mod call;
 #[path = "../tests/simulation/check/mod.rs"]

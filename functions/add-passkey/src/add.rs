@@ -152,7 +152,12 @@ impl Endpoint for AddPasskey {
             }
             let now = world.now();
             let passkey = Passkey::new(me.id.clone(), credential, name.clone(), challenge.id.clone(), now);
-            let added = Added { at: now, session_id: session.id.clone(), device_id: session.device_id };
+            let added = Added {
+                at: now,
+                session_id: session.id.clone(),
+                passkey_id: session.passkey_id,
+                device_id: session.device_id,
+            };
             let all = me.passkeys.with(passkey.id.clone(), added);
             let adding = Transaction::new(world.new_id())
                 .with(Part::Me, needs.users.keep_passkeys(&me, &all))

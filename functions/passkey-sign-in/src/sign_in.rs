@@ -18,7 +18,7 @@ use latchkey::cloud::writes::Write;
 use latchkey::domain::device_token::DeviceToken;
 use latchkey::domain::limits::Window;
 use latchkey::domain::passkey::{
-    AuthenticationResponse, Challenge, ChallengePurpose, Passkey, Presented, Use,
+    AuthenticationResponse, Challenge, ChallengePurpose, NotAccepted, Passkey, Presented, Use,
 };
 use latchkey::domain::passkey_list::PasskeyId;
 use latchkey::domain::phone::Phone;
@@ -154,7 +154,12 @@ impl Endpoint for PasskeySignIn {
         let challenge = Challenge::of_id(&sent.challenge_id.0, purpose, world.now(), pepper);
         let (Some(challenge), Some(claimed)) = (challenge, read?) else { return Err(not_accepted()) };
         let Claimed { answer, passkey, user, sessions } = claimed;
-        let now = party.sign_in(&answer, &challenge.bytes, &passkey.known())?;
+        let now = party.sign_in(&answer, &challenge.bytes, &passkey.known()).inspect_err(|why| {
+            if *why == NotAccepted::Cloned {
+                let (user_id, passkey_id) = (&user.id, passkey.id.as_str());
+                tracing::warn!(%user_id, passkey_id, "a passkey's count went back: there may be a copy of it");
+            }
+        })?;
 
         let token = sent.device_token.as_ref();
         let device = token.and_then(|token| DeviceToken::parse(&token.0, &user.phone, world.now(), pepper));

@@ -1,4 +1,4 @@
-//! What phones fetch to open links of this host in the app: the share link, and
+//! What phones fetch to open links of this host in the app: the share link, passkeys, and
 //! on iPhones the filling in of codes.
 //!
 //! Tests: below, and local/tests/it/story.rs.
@@ -15,14 +15,14 @@ use latchkey::settings;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// Lets apps for iPhones open share links and fill in codes.
+/// Lets apps for iPhones open share links, fill in codes and use passkeys.
 ///
 /// The file that Apple describes under "Supporting associated domains".
 #[derive(JsonSchema)]
 #[schemars(rename = "GetAppleAssociation")]
 pub(crate) struct Apple;
 
-/// Lets apps for Android open share links.
+/// Lets apps for Android open share links and use passkeys.
 ///
 /// The file that Google describes under "Digital Asset Links".
 #[derive(JsonSchema)]
@@ -85,7 +85,7 @@ fn apple_apps(vars: &Vars) -> Result<Vec<String>, BadParameter> {
 pub(crate) struct AppleFile {
     /// Which addresses of this host open in which apps.
     applinks: AppLinks,
-    /// The apps into which iPhones fill codes that name this host.
+    /// The apps into which iPhones fill codes that name this host, and that use its passkeys.
     webcredentials: WebCredentials,
 }
 
@@ -145,13 +145,17 @@ impl Endpoint for Apple {
     }
 }
 
+/// What apps for Android may do here.
+const RELATIONS: [&str; 2] =
+    ["delegate_permission/common.handle_all_urls", "delegate_permission/common.get_login_creds"];
+
 /// A statement that an app for Android belongs to this host.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "AssetStatement")]
 pub(crate) struct Statement {
-    /// What the app may do: open all addresses of this host.
-    #[schemars(example = ["delegate_permission/common.handle_all_urls"])]
-    relation: [&'static str; 1],
+    /// What the app may do: open all addresses of this host, and use its passkeys.
+    #[schemars(example = RELATIONS)]
+    relation: [&'static str; 2],
     /// The app that the statement is about.
     target: Target,
 }
@@ -189,7 +193,7 @@ impl Endpoint for Android {
             return Err(Problem::from(Code::NotFound).detail("No app for Android is set."));
         }
         let statements = apps.iter().map(|(package, fingerprints)| Statement {
-            relation: ["delegate_permission/common.handle_all_urls"],
+            relation: RELATIONS,
             target: Target {
                 namespace: "android_app",
                 package_name: package.clone(),

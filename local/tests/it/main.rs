@@ -10,6 +10,7 @@ mod solver;
 mod trials;
 
 mod ambiguity;
+#[path = "../authenticator/mod.rs"]
 mod authenticator;
 mod avatars;
 mod cli;

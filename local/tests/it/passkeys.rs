@@ -483,12 +483,13 @@ async fn passkeys_are_used_where_the_deployment_says() {
     let alice = app.sign_in(&phone(1)).await;
     let android = format!("android:apk-key-hash:{}", base64url(&[0xab; 32]));
     let at = |origin: &str| Credential::new("example.com", origin, alice.id.as_bytes());
-    for origin in [SITE, "https://app.example.com", &android] {
+    // That of the domain itself is an iPhone's app's.
+    for origin in [SITE, "https://example.com", "https://app.example.com", &android] {
         let credential = at(origin);
         add_with(&app, &alice.token, &credential).await.ok(201);
         sign_in(&app, &credential).await.ok(200);
     }
-    let elsewhere = ["https://example.com", "http://api.example.com", "https://app.example.com.evil.example"];
+    let elsewhere = ["http://example.com", "http://api.example.com", "https://app.example.com.evil.example"];
     for origin in elsewhere {
         add_with(&app, &alice.token, &at(origin)).await.problem(422, "passkey_not_accepted");
     }
@@ -584,6 +585,8 @@ async fn a_theft_takes_along_what_the_session_added() {
     let (thiefs, _) = add(&app, &stolen).await;
     let began = person(&sign_in(&app, &thiefs).await.ok(200));
     let (seconds, _) = add(&app, &began).await;
+    // That the session in between is over saves nothing of it.
+    assert_eq!(app.sign_out(&began.token, "local").await.status, 204);
     let began_by_that = person(&sign_in(&app, &seconds).await.ok(200));
     let owners = person(&sign_in(&app, &own).await.ok(200));
     app.present_stolen(&stolen.refresh).await;

@@ -15,6 +15,7 @@ fn party() -> RelyingParty {
     RelyingParty { id: "example.com".to_owned(), origins: origins.map(str::to_owned).to_vec() }
 }
 
+/// Each time another.
 fn credential() -> Credential {
     Credential::new("example.com", "https://example.com", USER)
 }

@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, Request};
+use latchkey::domain::passkey_list::PasskeyId;
 use serde_json::Value;
 
 /// A request.
@@ -22,6 +23,8 @@ pub(crate) struct Call {
     pub(crate) ip: String,
     /// The user whom it is about, where the path names one.
     pub(crate) target: Option<String>,
+    /// It says to be of a passkey that whoever sends it does not have.
+    pub(crate) is_forged: bool,
 }
 
 /// An answer.
@@ -163,6 +166,14 @@ impl Caller {
 pub(crate) fn read_refresh(token: &str) -> Option<(String, String, u32)> {
     let mut parts = token.split('.').skip(1);
     Some((parts.next()?.to_owned(), parts.next()?.to_owned(), parts.next()?.parse().ok()?))
+}
+
+/// The passkey that a request says to be of, as the API calls it.
+pub(crate) fn id_of_passkey(call: &Call) -> Option<String> {
+    use base64::Engine as _;
+    let id = call.json.as_ref()?["credential"]["rawId"].as_str()?;
+    let id = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(id).ok()?;
+    Some(PasskeyId::of(&id).as_str().to_owned())
 }
 
 /// The beginning of a text.

@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "these are tests")]
 
+#[allow(dead_code, reason = "what is wrong with an answer is tried elsewhere")]
+#[path = "../authenticator/mod.rs"]
+mod authenticator;
 mod call;
 mod check;
 mod deployment;

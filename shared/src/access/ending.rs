@@ -11,8 +11,7 @@ use crate::cloud::error::StoreError;
 use crate::cloud::setup::Setup;
 use crate::cloud::transaction::{Committed, Tables, Transaction};
 use crate::domain::passkey::Passkey;
-use crate::domain::passkey_list::{PasskeyId, PasskeyList};
-use crate::domain::session::{Session, SessionId};
+use crate::domain::session::Session;
 use crate::domain::user::User;
 use crate::http::problem::{Code, Problem};
 use crate::tables;
@@ -38,13 +37,6 @@ enum Part {
     Session,
     User,
     Passkey,
-}
-
-/// What goes with a session that was stolen.
-#[derive(Debug, PartialEq, Eq)]
-struct Spoils {
-    passkeys: Vec<PasskeyId>,
-    sessions: Vec<SessionId>,
 }
 
 impl Ending {
@@ -82,7 +74,7 @@ impl Ending {
     }
 
     /// Ends a session that is in two hands. Its device is not known any more, and the
-    /// passkeys that it added go, with the sessions that those began and what these added.
+    /// passkeys that came through it go, with the sessions that those began.
     pub async fn end_stolen(&self, stolen: &Session) -> Result<(), StoreError> {
         let (id, device) = (&stolen.user_id, stolen.device_id.as_ref());
         for _ in 0..TRIES {
@@ -95,12 +87,15 @@ impl Ending {
             if !on.iter().any(|session| session.id == stolen.id) {
                 return Ok(());
             }
-            let spoils = Spoils::of(&stolen.id, &user.passkeys, &on);
-            let gone = passkeys.iter().filter(|passkey| spoils.passkeys.contains(&passkey.id));
+            let added = user.passkeys.added_through(&stolen.id);
+            let gone = passkeys.iter().filter(|passkey| added.contains(&passkey.id));
+            let ends = on.iter().filter(|session| {
+                session.id == stolen.id || session.passkey_id.as_ref().is_some_and(|by| added.contains(by))
+            });
             let ended = Transaction::new(self.world.new_id())
-                .with(Part::User, self.users.distrust(&user, device, &spoils.passkeys))
+                .with(Part::User, self.users.distrust(&user, device, &added))
                 .with_all(Part::Passkey, gone.map(|passkey| self.passkeys.remove(passkey)))
-                .with_all(Part::Session, spoils.sessions.iter().map(|on| self.sessions.ended(id, on)))
+                .with_all(Part::Session, ends.map(|session| self.sessions.ended(id, &session.id)))
                 .commit(&self.tables, &self.world)
                 .await?;
             if let Committed::Done = ended {
@@ -141,22 +136,5 @@ impl Ending {
             passkey = found.ok_or(Code::PasskeyNotFound)?;
         }
         Err(Code::Unavailable.into())
-    }
-}
-
-impl Spoils {
-    /// Of the sessions that are on.
-    fn of(stolen: &SessionId, passkeys: &PasskeyList, on: &[&Session]) -> Self {
-        let mut spoils = Self { passkeys: Vec::new(), sessions: vec![stolen.clone()] };
-        let mut seen = 0;
-        while let Some(session) = spoils.sessions.get(seen).cloned() {
-            seen += 1;
-            for passkey in passkeys.added_by(&session) {
-                spoils.passkeys.push(passkey.clone());
-                let began = on.iter().filter(|session| session.passkey_id.as_ref() == Some(passkey));
-                spoils.sessions.extend(began.map(|session| session.id.clone()));
-            }
-        }
-        spoils
     }
 }

@@ -35,8 +35,9 @@ impl RelyingParties {
                  PUBLIC_URL to a domain of your own; on a laptop open http://localhost."
             ))
         })?;
-        let site = format!("{scheme}://{authority}");
-        Ok(RelyingParty { id, origins: [vec![site], self.0.origins.clone()].concat() })
+        // Apps for iPhones use the domain itself as their origin.
+        let own = vec![format!("{scheme}://{authority}"), format!("https://{id}")];
+        Ok(RelyingParty { id, origins: [own, self.0.origins.clone()].concat() })
     }
 }
 

@@ -48,6 +48,10 @@ pub struct Added {
     pub at: Timestamp,
     /// By which session: where that is stolen, the passkey goes.
     pub session_id: SessionId,
+    /// The passkey that began that session, if one did: where that goes for a theft, so
+    /// does this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passkey_id: Option<PasskeyId>,
     /// On which device.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_id: Option<DeviceId>,
@@ -79,9 +83,20 @@ impl PasskeyList {
         self.0.keys()
     }
 
-    /// Those that a session added.
-    pub fn added_by(&self, session: &SessionId) -> impl Iterator<Item = &PasskeyId> {
-        self.0.iter().filter(move |(_, added)| added.session_id == *session).map(|(id, _)| id)
+    /// Those that a session added, and those that sessions added which these began, and so
+    /// on; whether or not those sessions are still on.
+    pub fn added_through(&self, session: &SessionId) -> Vec<PasskeyId> {
+        let mut found = Vec::new();
+        loop {
+            let next = self.0.iter().find(|(id, added)| {
+                let by_one_of_them = added.passkey_id.as_ref().is_some_and(|by| found.contains(by));
+                !found.contains(id) && (added.session_id == *session || by_one_of_them)
+            });
+            match next {
+                Some((id, _)) => found.push(id.clone()),
+                None => return found,
+            }
+        }
     }
 
     /// Whether there is one that was not added on this device.
@@ -107,7 +122,35 @@ impl PasskeyList {
 
 #[cfg(test)]
 mod tests {
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
     use super::*;
+
+    #[test]
+    fn what_came_through_a_session_is_found() {
+        let session = |seed| SessionId::draw(0, 0, &mut StdRng::seed_from_u64(seed));
+        let id = |name: &str| PasskeyId::of(name.as_bytes());
+        let added = |by, passkey_id| Added {
+            at: Timestamp::default(),
+            session_id: session(by),
+            passkey_id,
+            device_id: None,
+        };
+        let list = PasskeyList::default()
+            .with(id("own"), added(1, None))
+            .with(id("its own"), added(2, None))
+            .with(id("through that"), added(3, Some(id("its own"))))
+            .with(id("through this"), added(4, Some(id("through that"))))
+            .with(id("another"), added(5, Some(id("own"))));
+        let mut found = list.added_through(&session(2));
+        let mut expected = vec![id("its own"), id("through that"), id("through this")];
+        found.sort();
+        expected.sort();
+        assert_eq!(found, expected);
+        assert_eq!(list.added_through(&session(9)), []);
+        assert_eq!(list.without(&found).ids().count(), 2);
+    }
 
     #[test]
     fn an_identifier_is_found_by_what_the_authenticator_says() {

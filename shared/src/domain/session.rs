@@ -274,7 +274,12 @@ mod tests {
         user.devices = user.devices.with(&old, at(2_000_000)).with(&new, at(2_000_000));
         let by_text = |device: &DeviceId| Session { device_id: Some(device.clone()), ..session(0, 0, 0) };
         assert_eq!(by_text(&new).held_until(&user), None, "there are no passkeys");
-        let added = Added { at: at(0), session_id: session(0, 0, 0).id, device_id: Some(old.clone()) };
+        let added = Added {
+            at: at(0),
+            session_id: session(0, 0, 0).id,
+            passkey_id: None,
+            device_id: Some(old.clone()),
+        };
         user.passkeys = user.passkeys.with(PasskeyId::of(b"one"), added);
         assert_eq!(by_text(&new).held_until(&user), Some(at(1_000_000).plus_seconds(HOLD)));
         assert_eq!(by_text(&old).held_until(&user), None, "it added them all");

@@ -203,7 +203,8 @@ impl From<NotAccepted> for Problem {
         if why == NotAccepted::Cloned {
             metrics::count(Metric::PasskeyCloned);
         }
-        Self::from(Code::PasskeyNotAccepted).cause(why)
+        tracing::info!(%why, "a passkey was not accepted");
+        Code::PasskeyNotAccepted.into()
     }
 }
 

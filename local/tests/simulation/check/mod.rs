@@ -2,12 +2,15 @@
 
 mod codes;
 mod invites;
+mod passkeys;
 mod texts;
 mod users;
 
 use self::codes::codes;
 pub(crate) use self::codes::is_hash;
 use self::invites::{activations, invites, sums};
+use self::passkeys::passkeys;
+pub(crate) use self::passkeys::{held_until, nothing_is_left_of};
 pub(crate) use self::texts::handed;
 use self::users::{deletions, moves, phones, sessions, users};
 pub(crate) use self::users::{recent, signed_in_at};
@@ -36,6 +39,7 @@ pub(crate) fn applied(truth: &mut Truth, applied: &Applied) {
         moves,
         users,
         phones,
+        passkeys,
         invites,
         activations,
         keys,

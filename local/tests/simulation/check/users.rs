@@ -5,6 +5,7 @@ use latchkey::domain::user::UserId;
 use serde_json::Value;
 
 use super::codes::spends;
+use super::passkeys::{begins_by_passkey, held_until};
 use super::{Verdict, ledger, rule};
 use crate::truth::{
     Applied, Begun, Change, Ledger, Place, Table, Truth, Violation, number, some_number, text,
@@ -40,6 +41,13 @@ pub(super) fn sessions(truth: &mut Truth, applied: &Applied) -> Verdict {
         let phone = text(item, "phone").unwrap_or_default().to_owned();
         rule!(text(item, "status") == Some("active"), "session_of_banned", "{user} {id}");
         let Some(ledger) = ledger(truth, applied) else { continue };
+        let begun = Begun { request: ledger.id, user: user.to_owned() };
+        let id = id.to_owned();
+        if ledger.call.route == "POST /v1/auth/passkey" {
+            begins_by_passkey(truth, applied, after)?;
+            truth.sessions.insert(id, begun);
+            continue;
+        }
         let asked = ledger.call.field("phone").unwrap_or_default();
         rule!(
             ledger.call.route == "POST /v1/auth/token" && asked == phone,
@@ -53,8 +61,7 @@ pub(super) fn sessions(truth: &mut Truth, applied: &Applied) -> Verdict {
             "too_many_sessions",
             "of {user}"
         );
-        let begun = Begun { request: ledger.id, user: user.to_owned() };
-        let id = id.to_owned();
+        rule!(text(after, "passkey_id").is_none(), "session_without_passkey", "{id}");
         spends(truth, applied, &phone, &Purpose::SignIn)?;
         truth.sessions.insert(id, begun);
     }
@@ -85,8 +92,12 @@ fn used(truth: &Truth, applied: &Applied, change: &Change) -> Verdict {
 /// How long ago a request's sign-in may be that does what outlives its session, in
 /// milliseconds.
 pub(crate) fn recent(ledger: &Ledger) -> i64 {
-    let is_own = ledger.call.caller().map(|caller| caller.user) == ledger.call.subject();
-    if ledger.call.route == "PUT /v1/users/me/phone" || is_own { 600_000 } else { 7_200_000 }
+    if is_own(ledger) { 600_000 } else { 7_200_000 }
+}
+
+/// Whether a request is about whoever asks.
+fn is_own(ledger: &Ledger) -> bool {
+    ledger.call.caller().map(|caller| caller.user) == ledger.call.subject()
 }
 
 /// When the session of a request began.
@@ -97,12 +108,22 @@ pub(crate) fn signed_in_at(truth: &Truth, ledger: &Ledger) -> Option<i64> {
 }
 
 /// What outlives a session takes a recent sign-in.
-fn signed_in_lately(truth: &Truth, ledger: &Ledger) -> Verdict {
+pub(super) fn signed_in_lately(truth: &Truth, ledger: &Ledger) -> Verdict {
     let at = signed_in_at(truth, ledger);
     rule!(
         at.is_none_or(|at| ledger.begun <= at + recent(ledger)),
         "stale_sign_in",
         "{} {}: signed in at {at:?}",
+        ledger.id,
+        ledger.call
+    );
+    // What it did itself may have changed that.
+    let until = held_until(truth, ledger, ledger.begun_seq).filter(|_| is_own(ledger));
+    let is_free = truth.others_wrote(ledger, &Place::user(&ledger.call.subject().unwrap_or_default()));
+    rule!(
+        is_free || until.is_none_or(|until| ledger.begun >= until - 1_000),
+        "held",
+        "{} {}: until {until:?}",
         ledger.id,
         ledger.call
     );

@@ -8,7 +8,7 @@ use super::refusals::limit_is_met;
 use super::{DAY, fits, was_always_on, was_ever_on};
 use crate::call::{Answer, Call, Caller};
 use crate::check::{self, Verdict, rule};
-use crate::truth::{Ledger, Place, Truth, live_code, number, text};
+use crate::truth::{Ledger, Place, Truth, Violation, live_code, number, text};
 
 /// Codes that are entered are counted once, and only where they were spent.
 pub(super) fn entered_once(ledger: &Ledger, answer: &Answer) -> Verdict {
@@ -51,9 +51,10 @@ pub(super) fn asked_for_code(truth: &Truth, ledger: &Ledger, answer: &Answer) ->
 }
 
 /// Who repeats a request that was answered is not texted again, as long as its code is
-/// the live one; a device that was unlisted meanwhile asks in another register.
+/// the live one; a device that was unlisted meanwhile asks in another register. Of a known
+/// device no proof is asked, so that without a key each request is another.
 fn not_texted_again(truth: &Truth, ledger: &Ledger, is_of_known: bool) -> Verdict {
-    if ledger.handed == 0 {
+    if ledger.handed == 0 || (is_of_known && ledger.call.key.is_none()) {
         return Ok(());
     }
     let phone = ledger.call.field("phone").unwrap_or_default();
@@ -157,23 +158,31 @@ pub(super) fn exchanged(truth: &mut Truth, ledger: &Ledger, answer: &Answer, now
         }
         return Ok(());
     }
+    if begun_by_this(truth, ledger, answer)? {
+        rule!(answer.body["user"]["phone"] == phone, "tokens", "of another phone");
+        if answer.body["invite_error"] == "invite_code_not_found" {
+            return wrong_invite_is_counted(truth, ledger, phone);
+        }
+    }
+    Ok(())
+}
+
+/// Whether the tokens of an answer are of a session that this request began; else they
+/// are of one that the same request began before.
+pub(super) fn begun_by_this(truth: &Truth, ledger: &Ledger, answer: &Answer) -> Result<bool, Violation> {
     let Some(caller) = answer.body["access_token"].as_str().and_then(Caller::of_token) else {
         rule!(false, "tokens", "no access token");
-        return Ok(());
+        return Ok(false);
     };
     let Some(begun) = truth.sessions.get(&caller.session).cloned() else {
         rule!(false, "tokens", "of a session that never began");
-        return Ok(());
+        return Ok(false);
     };
     rule!(begun.user == caller.user, "tokens", "of another user");
     rule!(answer.body["user"]["id"] == *caller.user, "tokens", "of another user than is shown");
     rule!(was_ever_on(truth, ledger, &caller), "tokens", "of a session that was over");
     if begun.request == ledger.id {
-        rule!(answer.body["user"]["phone"] == phone, "tokens", "of another phone");
-        if answer.body["invite_error"] == "invite_code_not_found" {
-            return wrong_invite_is_counted(truth, ledger, phone);
-        }
-        return Ok(());
+        return Ok(true);
     }
     let first = truth.ledgers.get(&begun.request);
     rule!(
@@ -182,11 +191,11 @@ pub(super) fn exchanged(truth: &mut Truth, ledger: &Ledger, answer: &Answer, now
         "the session is of request {}",
         begun.request
     );
-    Ok(())
+    Ok(false)
 }
 
 /// Who repeats a sign-in that was answered gets the same session, as long as it is on.
-fn answered_again(truth: &Truth, ledger: &Ledger, answer: &Answer, now: i64) -> Verdict {
+pub(super) fn answered_again(truth: &Truth, ledger: &Ledger, answer: &Answer, now: i64) -> Verdict {
     let is_late = |first: &Ledger| first.begun + truth.rules.code_ttl * 1_000 <= now;
     let first = truth.ledgers.values().find(|first| {
         first.committed()

@@ -4,17 +4,19 @@
 
 mod codes;
 mod invites;
+mod passkeys;
 mod refusals;
 mod sessions;
 mod users;
 
 use self::codes::{asked_for_code, entered_once, exchanged, guess_is_counted};
 use self::invites::{entered_invite, managed};
+use self::passkeys::{added_passkey, entered_passkey, passkeys_are_shown, removed_passkey};
 use self::refusals::{conflicts_are_waited_for, undone};
 use self::sessions::{refreshed, revoked, sessions_are_shown, signed_out};
 use self::users::{deleted, moved, patched, pictured, referrals_are_counted, shown};
 use crate::call::{Answer, Caller};
-use crate::check::{Verdict, recent, rule, signed_in_at};
+use crate::check::{Verdict, held_until, recent, rule, signed_in_at};
 use crate::described;
 use crate::truth::{Ledger, Place, Truth};
 
@@ -60,6 +62,10 @@ fn judged(truth: &mut Truth, ledger: &Ledger, answer: &Answer, now: i64) -> Verd
             guess_is_counted(truth, ledger, answer)?;
             moved(truth, ledger, answer)
         }
+        "POST /v1/auth/passkey" => entered_passkey(truth, ledger, answer, now),
+        "POST /v1/users/me/passkeys" => added_passkey(truth, ledger, answer),
+        "GET /v1/users/{user_id}/passkeys" => passkeys_are_shown(truth, ledger, answer),
+        "DELETE /v1/users/{user_id}/passkeys/{passkey_id}" => removed_passkey(truth, ledger, answer),
         "POST /v1/auth/refresh" => refreshed(truth, ledger, answer, now),
         "POST /v1/auth/logout" => signed_out(truth, ledger, answer, now),
         "DELETE /v1/users/{user_id}" => deleted(truth, ledger, answer),
@@ -152,7 +158,15 @@ fn admitted(truth: &Truth, ledger: &Ledger, answer: &Answer, now: i64) -> Verdic
         }
         "recent_sign_in_required" => {
             let at = signed_in_at(truth, ledger);
-            rule!(at.is_none_or(|at| at + recent(ledger) < now), "kept_out", "signed in at {at:?}");
+            let user = Place::user(&caller.user);
+            let moments = truth.moments(ledger, std::slice::from_ref(&user));
+            let mut held = moments.iter().filter_map(|seq| held_until(truth, ledger, *seq));
+            let is_held = held.any(|until| ledger.begun < until);
+            rule!(
+                is_held || at.is_none_or(|at| at + recent(ledger) < now),
+                "kept_out",
+                "signed in at {at:?}"
+            );
         }
         "invalid_token" => {
             rule!(caller.ends_at * 1_000 <= now, "kept_out", "its token was good");
@@ -163,8 +177,14 @@ fn admitted(truth: &Truth, ledger: &Ledger, answer: &Answer, now: i64) -> Verdic
 }
 
 /// Routes that read no access token.
-const OPEN: [&str; 4] =
-    ["POST /v1/auth/token", "POST /v1/auth/refresh", "GET /v1/avatars/{avatar_id}", "GET /i/{invite_code}"];
+const OPEN: [&str; 6] = [
+    "POST /v1/auth/token",
+    "POST /v1/auth/passkey/options",
+    "POST /v1/auth/passkey",
+    "POST /v1/auth/refresh",
+    "GET /v1/avatars/{avatar_id}",
+    "GET /i/{invite_code}",
+];
 
 /// Nobody has much read who is not let in.
 fn read_once_admitted(truth: &mut Truth, ledger: &Ledger, answer: &Answer) -> Verdict {

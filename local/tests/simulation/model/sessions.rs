@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{was_always_on, was_ever_on};
 use crate::call::{Answer, Caller, read_refresh};
-use crate::check::{Verdict, rule};
+use crate::check::{Verdict, nothing_is_left_of, rule};
 use crate::truth::{Ledger, Place, Table, Truth, number, some_number, text};
 
 /// Whether a refresh token that was replaced may come again: its successor was not used,
@@ -55,6 +55,11 @@ pub(super) fn refreshed(truth: &mut Truth, ledger: &Ledger, answer: &Answer, now
         let was_old = replaced_at.is_some_and(|at| at < ledger.begun) && !may_come_again;
         let is_over = !truth.is_on(&caller.user, &session, truth.seq(), now);
         rule!(!was_old || is_over, "stolen", "a stolen token ends nothing");
+        let is_stolen =
+            was_old && ledger.committed() && !truth.others_wrote(ledger, &Place::user(&caller.user));
+        if is_stolen {
+            nothing_is_left_of(truth, &caller.user, &session)?;
+        }
         let of = |item: &Value| number(item, "generation") - i64::from(generation);
         let present = truth.item_at(&slot, ledger.begun_seq);
         let was_present = present.is_some_and(|item| of(item) == 0);

@@ -194,6 +194,30 @@ pub(crate) enum Action {
         whom: u8,
         nth: u8,
     },
+    /// Adds a passkey, as an app does.
+    AddPasskey,
+    /// Signs in with the last passkey but `back`; or says to, without having it.
+    EnterPasskey {
+        back: u8,
+        invite: Option<Invite>,
+        keyed: bool,
+        forged: bool,
+    },
+    /// Removes a passkey at the moment of a sign-in with it.
+    MeetPasskey {
+        back: u8,
+        after: u8,
+    },
+    SeePasskeys {
+        whom: u8,
+    },
+    NamePasskey {
+        back: u8,
+    },
+    RemovePasskey {
+        whom: u8,
+        back: u8,
+    },
     SeeReferrals {
         whom: u8,
         page: Page,

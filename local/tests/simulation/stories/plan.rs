@@ -145,6 +145,25 @@ const KINDS: &[(u32, Kind)] = &[
         whom: if rng.random_bool(0.6) { draw.who } else { draw.person(rng) },
     }),
     (5, |draw, rng| Action::Revoke { whom: draw.who, nth: rng.random_range(0..4) }),
+    (12, |_, _| Action::AddPasskey),
+    (16, |draw, rng| Action::EnterPasskey {
+        back: [0, 0, 0, 1, 2][rng.random_range(0..5)],
+        invite: draw.maybe_invite(rng),
+        keyed: rng.random_bool(0.5),
+        forged: rng.random_bool(0.2),
+    }),
+    (6, |_, rng| Action::MeetPasskey {
+        back: [0, 0, 1][rng.random_range(0..3)],
+        after: rng.random_range(0..60),
+    }),
+    (4, |draw, rng| Action::SeePasskeys {
+        whom: if rng.random_bool(0.6) { draw.who } else { draw.person(rng) },
+    }),
+    (2, |_, rng| Action::NamePasskey { back: rng.random_range(0..3) }),
+    (5, |draw, rng| Action::RemovePasskey {
+        whom: if rng.random_bool(0.8) { draw.who } else { draw.person(rng) },
+        back: rng.random_range(0..3),
+    }),
     (5, |draw, rng| Action::SeeReferrals { whom: draw.who, page: page(rng) }),
     (5, |_, rng| Action::List { by: rng.random_range(0..8), page: page(rng) }),
     (3, |_, rng| Action::SeeStats { days: [1, 30, 90][rng.random_range(0..3)] }),

@@ -3,6 +3,7 @@
 
 mod managing;
 mod meetings;
+mod passkeys;
 mod pictures;
 mod sending;
 mod signing_in;
@@ -12,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde_json::json;
 
+use self::passkeys::Passkey;
 use self::pictures::file;
 use crate::call::Call;
 use crate::deployment::Deployment;
@@ -48,6 +50,8 @@ struct Person {
     /// The last proof for each of the phones.
     proofs: BTreeMap<u8, String>,
     avatar: Option<String>,
+    /// What one's devices hold, the newest last.
+    passkeys: Vec<Passkey>,
     cursors: BTreeMap<&'static str, String>,
 }
 
@@ -209,6 +213,31 @@ impl Doing<'_> {
                 self.send_own(call).await;
             }
             Action::Revoke { whom, nth } => self.revoke(whom, nth).await,
+            Action::AddPasskey => self.add_passkey().await,
+            Action::EnterPasskey { back, invite, keyed, forged } => {
+                if let Some(call) = self.entering_passkey(back, forged).await {
+                    let mut call = call.with_key(self.key(keyed));
+                    if let (Some(code), Some(body)) =
+                        (invite.and_then(|invite| self.invite(invite)), &mut call.json)
+                    {
+                        body["invite_code"] = code.into();
+                    }
+                    self.enter(call).await;
+                }
+            }
+            Action::MeetPasskey { back, after } => self.meet_passkey(back, after).await,
+            Action::SeePasskeys { whom } => {
+                let call = self.about("GET /v1/users/{user_id}/passkeys", whom);
+                self.send_own(call).await;
+            }
+            Action::NamePasskey { back } => {
+                let call = self.about_passkey("PATCH", self.step.who, back);
+                self.send_own(call.map(|call| call.with(json!({ "name": "Phone" })))).await;
+            }
+            Action::RemovePasskey { whom, back } => {
+                let call = self.about_passkey("DELETE", whom, back);
+                self.send_own(call).await;
+            }
             Action::SeeReferrals { whom, page } => {
                 let call = self.about("GET /v1/users/{user_id}/referrals", whom);
                 self.read_page("referrals", call, "limit=2", page).await;

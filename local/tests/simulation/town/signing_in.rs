@@ -155,6 +155,8 @@ impl Doing<'_> {
         if other_body && let Some(body) = &mut call.json {
             if body.get("code").is_some() {
                 body["code"] = "0000".into();
+            } else if body.get("credential").is_some() {
+                body["device"] = "Another phone".into();
             } else {
                 body["phone"] = self.town.phone(self.step.who).into();
             }
@@ -256,7 +258,7 @@ impl Doing<'_> {
     }
 
     /// What a phone is known by; one step in four is done on another device.
-    fn device_token(&self, phone: u8) -> Option<String> {
+    pub(super) fn device_token(&self, phone: u8) -> Option<String> {
         let token = self.me(|me| me.device_tokens.get(&phone).cloned());
         token.filter(|_| !self.step.nonce.is_multiple_of(4))
     }

@@ -1,10 +1,12 @@
 //! An authenticator, and all that can be wrong with what one answers.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ciborium::Value as Cbor;
-use ring::rand::SystemRandom;
-use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
+use p256::ecdsa::signature::Signer as _;
+use p256::ecdsa::{Signature, SigningKey};
 use serde_json::{Value, json};
 
 /// Flags of `authData` (WebAuthn, section 6.1).
@@ -16,6 +18,7 @@ pub(crate) const AT: u8 = 1 << 6;
 pub(crate) const ED: u8 = 1 << 7;
 
 /// A credential in an authenticator that does what it should.
+#[derive(Clone)]
 pub(crate) struct Credential {
     pub(crate) id: Vec<u8>,
     pub(crate) user_handle: Vec<u8>,
@@ -24,7 +27,7 @@ pub(crate) struct Credential {
     /// BE and BS.
     pub(crate) backup: u8,
     pub(crate) counter: u32,
-    pub(crate) key: EcdsaKeyPair,
+    pub(crate) key: SigningKey,
 }
 
 /// What a registration answers, before it is put into JSON.
@@ -83,6 +86,14 @@ pub(crate) fn base64url(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
+fn sha256(bytes: &[u8]) -> Vec<u8> {
+    ring::digest::digest(&ring::digest::SHA256, bytes).as_ref().to_vec()
+}
+
+fn point(key: &SigningKey) -> Vec<u8> {
+    key.verifying_key().to_sec1_point(false).as_bytes().to_vec()
+}
+
 fn cbor(value: &Cbor) -> Vec<u8> {
     let mut bytes = Vec::new();
     ciborium::into_writer(value, &mut bytes).unwrap();
@@ -91,7 +102,7 @@ fn cbor(value: &Cbor) -> Vec<u8> {
 
 impl Data {
     pub(crate) fn bytes(&self) -> Vec<u8> {
-        let mut bytes = ring::digest::digest(&ring::digest::SHA256, self.rp_id.as_bytes()).as_ref().to_vec();
+        let mut bytes = sha256(self.rp_id.as_bytes());
         bytes.push(self.flags);
         bytes.extend(self.counter.to_be_bytes());
         if let Some((id, key)) = &self.credential {
@@ -108,13 +119,18 @@ impl Data {
 }
 
 impl Credential {
-    /// A new one, as a platform makes it that syncs.
+    /// A new one, each time another.
     pub(crate) fn new(rp_id: &str, origin: &str, user_handle: &[u8]) -> Self {
-        let rng = SystemRandom::new();
-        let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &rng).unwrap();
-        let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, document.as_ref(), &rng).unwrap();
-        let id =
-            ring::digest::digest(&ring::digest::SHA256, key.public_key().as_ref()).as_ref()[..20].to_vec();
+        static SEED: AtomicU64 = AtomicU64::new(0);
+        Self::of_seed(SEED.fetch_add(1, Ordering::Relaxed), rp_id, origin, user_handle)
+    }
+
+    /// A new one, as a platform makes it that syncs. All of it follows from the seed, its
+    /// signatures too (RFC 6979).
+    pub(crate) fn of_seed(seed: u64, rp_id: &str, origin: &str, user_handle: &[u8]) -> Self {
+        let key = sha256(&[&b"a key of a test"[..], &seed.to_be_bytes()].concat());
+        let key = SigningKey::from_slice(&key).unwrap();
+        let id = sha256(&point(&key))[..20].to_vec();
         Self {
             id,
             user_handle: user_handle.to_vec(),
@@ -126,8 +142,9 @@ impl Credential {
         }
     }
 
+    /// Its public key: a point of P-256 in SEC 1's uncompressed form.
     pub(crate) fn public_key(&self) -> Vec<u8> {
-        self.key.public_key().as_ref().to_vec()
+        point(&self.key)
     }
 
     fn client(&self, kind: &str, challenge: &[u8]) -> Client {
@@ -202,8 +219,9 @@ impl Credential {
     pub(crate) fn sign(&self, used: &Used) -> Value {
         let (mut client, mut data) = (used.client.0.to_string().into_bytes(), used.data.bytes());
         let mut signed = data.clone();
-        signed.extend(ring::digest::digest(&ring::digest::SHA256, &client).as_ref());
-        let mut signature = self.key.sign(&SystemRandom::new(), &signed).unwrap().as_ref().to_vec();
+        signed.extend(sha256(&client));
+        let signature: Signature = self.key.sign(&signed);
+        let mut signature = signature.to_der().as_bytes().to_vec();
         (used.spoil)(&mut signature);
         (used.after)(&mut client, &mut data);
         json!({
