@@ -1,5 +1,7 @@
 //! Refresh tokens end by use: what a lost answer costs, and what a thief gains.
 
+use latchkey::domain::user::UserId;
+use latchkey::tables::sessions::Sessions;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
@@ -235,6 +237,28 @@ async fn no_session_ends_in_which_nobody_did_wrong() {
             }
         }
         use_last(&app, &store).await;
+    }
+}
+
+/// What plays sessions without a table (`bench/texts.rs`) goes by the domain.
+#[tokio::test]
+async fn the_table_moves_a_session_on_as_the_domain_does() {
+    let app = App::new().await;
+    let alice = app.sign_in(&phone(1)).await;
+    let (sessions, user) = (Sessions::new(&app.setup("test")), UserId(alice.id.clone()));
+    let mut token = alice.refresh;
+    let [mut before] = sessions.of_user(&user).await.unwrap().try_into().unwrap();
+    let lifetime = before.refresh_until.seconds() - before.created_at.seconds();
+    for _ in 0..10 {
+        app.clock.advance(60);
+        let new = refreshed(&app, &token).await;
+        let [after] = sessions.of_user(&user).await.unwrap().try_into().unwrap();
+        before.rotate(app.world.now(), app.world.now().plus_seconds(lifetime));
+        assert_eq!(after, before);
+        use_it(&app, &new.access).await;
+        [before] = sessions.of_user(&user).await.unwrap().try_into().unwrap();
+        assert!(before.used_at.is_some());
+        token = new.refresh;
     }
 }
 

@@ -119,6 +119,23 @@ impl Replaced {
         let is_kept = of.checked_sub(generation).is_some_and(|age| (1..=8).contains(&age));
         all[generation as usize % all.len()].filter(|_| is_kept)
     }
+
+    /// Notes that `generation` was replaced at `at`.
+    const fn note(&mut self, generation: u32, at: Timestamp) {
+        let Self {
+            replaced_0,
+            replaced_1,
+            replaced_2,
+            replaced_3,
+            replaced_4,
+            replaced_5,
+            replaced_6,
+            replaced_7,
+        } = self;
+        let all =
+            [replaced_0, replaced_1, replaced_2, replaced_3, replaced_4, replaced_5, replaced_6, replaced_7];
+        *all[generation as usize % all.len()] = Some(at);
+    }
 }
 
 /// For how long a replaced refresh token may come again.
@@ -160,6 +177,16 @@ impl Session {
         }
         let listed = device.and_then(|device| user.devices.since(device)).unwrap_or(self.created_at);
         Some(listed.plus_seconds(HOLD))
+    }
+
+    /// Moves it on to its next generation, which is good until `refresh_until`: what the
+    /// table writes at a refresh, for whoever plays sessions without a table.
+    pub const fn rotate(&mut self, now: Timestamp, refresh_until: Timestamp) {
+        self.replaced.note(self.generation, now);
+        self.generation += 1;
+        self.refresh_until = refresh_until;
+        self.last_seen_at = now;
+        self.used_at = None;
     }
 
     /// How a refresh token of `generation` stands to it: the one rule for all that

@@ -209,9 +209,9 @@ impl Issuer {
     }
 }
 
-/// How long something lasts, in seconds; 0 stands for ever, which is a hundred
-/// years here.
-fn lifetime(vars: &Vars, parameter: &'static Parameter) -> Result<i64, BadParameter> {
+/// How long a deployment lets something last, in seconds; 0 stands for ever, which is a
+/// hundred years here.
+pub fn lifetime(vars: &Vars, parameter: &'static Parameter) -> Result<i64, BadParameter> {
     const CENTURY: u32 = 3_155_760_000;
     match vars.number(parameter, 0..=CENTURY)? {
         0 => Ok(CENTURY.into()),
