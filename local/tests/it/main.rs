@@ -47,6 +47,7 @@ mod stats;
 mod story;
 mod template;
 mod texts;
+mod texts_a_year;
 mod tokens;
 mod watching;
 mod waves;
