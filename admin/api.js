@@ -41,8 +41,8 @@ let stale = async () => false;
 
 /**
  * Who is told when the session is over, with the code of the problem that said
- * so; when something was forbidden, because rights may have changed; and when the
- * sign-in is too long ago for something: answers whether there was another since.
+ * so; when something was forbidden, because rights may have changed; and, with the
+ * failure, when something takes another sign-in: answers whether there was one.
  */
 export function listen(listeners) {
   ({ ended, forbidden, stale } = listeners);
@@ -172,7 +172,7 @@ async function call(method, path, options) {
   try {
     return await callOnce(method, path, options);
   } catch (failure) {
-    if (failure.code !== "recent_sign_in_required" || !(await stale())) throw failure;
+    if (failure.code !== "recent_sign_in_required" || !(await stale(failure))) throw failure;
     return callOnce(method, path, options);
   }
 }
@@ -229,12 +229,17 @@ export function idempotencyKey() {
 }
 
 /** Trades phone and code for a session, in the place of the one before; answers who it is. */
-export async function signIn({ phone, code, challenge_id, device }, key) {
+export const signIn = (sent, key) => trade("v1/auth/token", sent, key);
+
+/** What the browser needs to sign in by a passkey. */
+export const passkeySignInOptions = () => send("POST", "v1/auth/passkey/options");
+
+/** Trades what the browser answered for a session, in the place of the one before; answers who it is. */
+export const signInByPasskey = (sent, key) => trade("v1/auth/passkey", sent, key);
+
+async function trade(path, sent, key) {
   const answer = await insist(() =>
-    send("POST", "v1/auth/token", {
-      body: { phone, code, challenge_id, device, ...knownDevice() },
-      headers: { "idempotency-key": key },
-    }),
+    send("POST", path, { body: { ...sent, ...knownDevice() }, headers: { "idempotency-key": key } }),
   );
   const before = sessionStorage.getItem(KEY);
   keep(answer);
@@ -264,15 +269,31 @@ export const listSessions = (id, signal) => call("GET", `${user(id)}/sessions`, 
 export const revokeSession = (id, session) =>
   call("DELETE", `${user(id)}/sessions/${encodeURIComponent(session)}`);
 
+/** What the browser needs to make a passkey. */
+export const passkeyOptions = () => call("POST", "v1/users/me/passkeys/options");
+/** The same, and where it takes another sign-in, nobody is asked for one. */
+export const passkeyOptionsIfRecent = () => callOnce("POST", "v1/users/me/passkeys/options");
+/** Adds what the browser made: by options of this session alone, so another sign-in would not help. */
+export const addPasskey = (made) => insist(() => callOnce("POST", "v1/users/me/passkeys", { body: made }));
+export const listPasskeys = (id, signal) => call("GET", `${user(id)}/passkeys`, { signal });
+export const renamePasskey = (passkey, name) =>
+  call("PATCH", `v1/users/me/passkeys/${encodeURIComponent(passkey)}`, { body: { name } });
+
+/** Removes a passkey. That it is gone already is as good. */
+export const removePasskey = (id, passkey) =>
+  unlessGone("passkey_not_found", call("DELETE", `${user(id)}/passkeys/${encodeURIComponent(passkey)}`));
+
 export const guard = (parameters, signal) => call("GET", `v1/guard${query(parameters)}`, { signal });
 export const openPlace = (place) => call("DELETE", `v1/guard/${encodeURIComponent(place)}`);
 
 /** Removes an account. That it is gone already is as good. */
-export async function deleteUser(id) {
+export const deleteUser = (id) => unlessGone("user_not_found", call("DELETE", user(id)));
+
+async function unlessGone(code, removal) {
   try {
-    await call("DELETE", user(id));
+    await removal;
   } catch (failure) {
-    if (failure.code !== "user_not_found") throw failure;
+    if (failure.code !== code) throw failure;
   }
 }
 

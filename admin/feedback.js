@@ -1,7 +1,7 @@
 // How the panel tells that it works, that it is done, that it failed; and how it
 // asks before it does what cannot be undone.
 
-import { h, icon, id } from "./dom.js";
+import { field, h, icon, id } from "./dom.js";
 import { explained, t } from "./words.js";
 
 let waiting = 0;
@@ -103,17 +103,19 @@ export function countDown(button, seconds, name, waitingName) {
 
 /**
  * Asks in a dialog, and does `run` when told to. Stays open, and says why, when
- * that fails. With `typed`, only after that was typed. Answers whether it was
- * done.
+ * that fails. With `typed`, only after that was typed; with `entry`, a field, `run`
+ * is told what was entered. Answers whether it was done.
  */
-export function ask({ title, text, action, danger, typed, run }) {
+export function ask({ title, text, action, danger, typed, entry, run }) {
   return new Promise((resolve) => {
     const heading = h("h2", { id: id() }, title);
-    const words = h("p", { id: id() }, text);
+    const words = text && h("p", { id: id() }, text);
     const problem = h("div", {});
     const confirm = h("button", { type: "submit", class: danger ? "danger" : "primary" }, action);
-    const input = typed && h("input", { id: id(), autocomplete: "off", autocapitalize: "off", spellcheck: "false" });
-    const matches = () => !typed || input.value.trim() === typed;
+    const { label, ...given } = typed ? { label: t("delete_typed", { phone: typed }), autocapitalize: "off" } : (entry ?? {});
+    const input = label && h("input", { ...given, autocomplete: "off", spellcheck: "false" });
+    const entered = () => input?.value.trim();
+    const matches = () => (typed ? entered() === typed : entered() !== "");
     const allow = () => (confirm.disabled = !matches());
     let done = false;
     let running = false;
@@ -128,7 +130,7 @@ export function ask({ title, text, action, danger, typed, run }) {
             running = true;
             problem.replaceChildren();
             try {
-              await run();
+              await run(entered());
               done = true;
             } catch (failure) {
               problem.replaceChildren(notice(failure));
@@ -140,7 +142,7 @@ export function ask({ title, text, action, danger, typed, run }) {
       },
       heading,
       words,
-      typed && h("div", { class: "field" }, h("label", { for: input.id }, t("delete_typed", { phone: typed })), input),
+      input && field(label, input),
       problem,
       h(
         "div",
@@ -153,7 +155,7 @@ export function ask({ title, text, action, danger, typed, run }) {
       "dialog",
       {
         "aria-labelledby": heading.id,
-        "aria-describedby": words.id,
+        "aria-describedby": words?.id,
         // Not while it is under way: its outcome must be seen.
         oncancel: (event) => running && event.preventDefault(),
         onclose: () => {

@@ -5,20 +5,24 @@ import * as api from "./api.js";
 import { h, icon } from "./dom.js";
 import { during, notice, once, say } from "./feedback.js";
 import { guard } from "./guard.js";
+import { isOfferDue, offer } from "./passkeys.js";
 import { person } from "./person.js";
 import { signIn, signInAgain } from "./signin.js";
 import * as list from "./users.js";
+import { hasPasskeys } from "./webauthn.js";
 import { explained, language, LANGUAGES, speak, t } from "./words.js";
 
 const NAMES = { en: "English", ru: "Русский" };
 
 const header = h("header", {});
 const offline = h("p", { class: "offline", role: "status", hidden: true });
+const offering = h("div", { role: "status" });
 const main = h("main", { id: "main" });
 const said = h("div", { id: "said", role: "status" });
 
 let me = null;
 let why = null;
+let isOffered = false;
 let page = null;
 let leaving = new AbortController();
 
@@ -32,6 +36,7 @@ function render({ still = false } = {}) {
   document.title = `${page.title} · Latchkey`;
   header.replaceChildren(...frame());
   offline.textContent = t("offline_banner");
+  offering.hidden = !api.hasSession();
   main.replaceChildren(page.content);
   if (still) return;
   scrollTo(0, page.scroll ?? 0);
@@ -40,7 +45,7 @@ function render({ still = false } = {}) {
 }
 
 function due(signal) {
-  if (!api.hasSession()) return signIn({ entered, why });
+  if (!api.hasSession()) return signIn({ entered, why, signal });
   if (!me) return loading(signal);
   if (me.role === "user") return noRights();
   const [path, query] = location.hash.slice(1).split("?");
@@ -64,10 +69,25 @@ function go(hash, { anew = false } = {}) {
   else location.hash = hash;
 }
 
-function entered(user) {
+async function entered(user, { byText }) {
   me = user;
   why = null;
+  isOffered = false;
+  showOffer();
   render();
+  if (!byText || user.role === "user" || !(await isOfferDue()) || me !== user) return;
+  isOffered = true;
+  showOffer();
+}
+
+/** Shows the offer of a passkey, or none. Not with each page: it would be read out anew. */
+function showOffer() {
+  const settle = () => {
+    isOffered = false;
+    showOffer();
+    main.querySelector("h1")?.focus({ preventScroll: true });
+  };
+  offering.replaceChildren(...(isOffered ? [offer(settle)] : []));
 }
 
 function loading(signal) {
@@ -126,6 +146,7 @@ function frame() {
         onclick: () => {
           speak(each);
           render({ still: true });
+          showOffer();
           header.querySelector(`[lang=${each}]`).focus();
         },
       },
@@ -150,8 +171,10 @@ function frame() {
 }
 
 function pages() {
-  const at = location.hash.startsWith("#/guard") ? "guard" : "users";
-  const links = ["users", "guard"].map((name) => h("a", { href: `#/${name}`, "aria-current": name === at && "true" }, t(name)));
+  const mine = list.address(me.id);
+  const at = { "#/guard": "guard", [mine]: "account" }[location.hash.split("?")[0]] ?? "users";
+  const places = { users: "#/users", guard: "#/guard", account: mine };
+  const links = Object.entries(places).map(([name, href]) => h("a", { href, "aria-current": name === at && "true" }, t(name)));
   return h("nav", { "aria-label": t("pages") }, links);
 }
 
@@ -179,12 +202,16 @@ async function leave() {
 let asking = null;
 
 /** Another sign-in of whoever is signed in; answers whether there was one. */
-async function again() {
+async function again(failure) {
   const { id, phone } = me;
-  const user = await signInAgain({ phone, why: t("sign_in_again") });
+  // What is refused for a time takes a passkey, or that time.
+  const byPasskeyAlone = failure.retryAfter > 0;
+  if (byPasskeyAlone && !hasPasskeys()) return false;
+  const why = byPasskeyAlone ? explained(failure) : t("sign_in_again");
+  const user = await signInAgain({ phone, why, byPasskeyAlone });
   if (!user || user.id === id) return user !== null;
   // Somebody else: what was meant was not theirs.
-  entered(user);
+  entered(user, { byText: false });
   return false;
 }
 
@@ -209,8 +236,8 @@ api.listen({
     }
     if (me.role !== before) render();
   },
-  stale: () => {
-    asking ??= again().finally(() => (asking = null));
+  stale: (failure) => {
+    asking ??= again(failure).finally(() => (asking = null));
     return asking;
   },
 });
@@ -221,6 +248,6 @@ addEventListener("offline", connection);
 addEventListener("hashchange", () => render());
 history.scrollRestoration = "manual";
 
-document.body.replaceChildren(h("div", { class: "progress", "aria-hidden": "true" }), header, offline, main, said);
+document.body.replaceChildren(h("div", { class: "progress", "aria-hidden": "true" }), header, offline, offering, main, said);
 connection();
 render();

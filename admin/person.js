@@ -1,8 +1,10 @@
-// One person: profile, referrer, referrals, sessions; and what an admin may do.
+// One person: profile, referrer, referrals, passkeys, sessions; and what an admin may do.
 
 import * as api from "./api.js";
+import { attempt, card, focus, loaded } from "./cards.js";
 import { field, h, icon, select } from "./dom.js";
-import { ask, during, notice, once, say, showMore } from "./feedback.js";
+import { ask, during, notice, say, showMore } from "./feedback.js";
+import { passkeys } from "./passkeys.js";
 import { address, badges, portrait, update } from "./users.js";
 import { ago, t, time } from "./words.js";
 
@@ -56,6 +58,16 @@ export function person({ me, id, signal, go }) {
     draw();
   };
 
+  const isOwn = () => user.id === me.id;
+
+  let showSessions = () => {};
+  const sessionsCard = (place) => {
+    showSessions = () => sessions(place, { id, signal });
+    showSessions();
+  };
+  // With a passkey go the sessions that it began.
+  const passkeysCard = (place) => passkeys(place, { id, isOwn: isOwn(), signal, removed: () => showSessions() });
+
   const sections = () =>
     h(
       "div",
@@ -71,14 +83,15 @@ export function person({ me, id, signal, go }) {
       h(
         "div",
         { class: "stack tight" },
-        writes && card(t("sessions"), (place) => sessions(place, { id, signal })),
+        (writes || isOwn()) && card(t("passkeys"), passkeysCard),
+        writes && card(t("sessions"), sessionsCard),
         writes && card(t("rights"), (place) => rights(place)),
         card(t("referrals_title"), (place) => referrals(place, { id, signal, total: user.referrals_count })),
       ),
     );
 
   const rights = (place) => {
-    if (user.id === me.id) {
+    if (isOwn()) {
       place.append(h("p", { class: "muted" }, t("this_is_you")));
       return;
     }
@@ -176,42 +189,6 @@ export function person({ me, id, signal, go }) {
 
   load();
   return { title: t("person"), content: place };
-}
-
-/** A part of the page; `build(place)` puts into it what it holds. */
-function card(name, build) {
-  const place = h("div", { class: "stack tight" });
-  const heading = h("h2", { tabindex: "-1" }, name);
-  build(place);
-  return h("section", { class: "card" }, heading, place);
-}
-
-/** Where the keyboard goes on after what had the focus is no more. */
-function focus(place) {
-  place?.closest("section")?.querySelector("h2").focus();
-}
-
-/** Does `work` by a button of `place`, or says there why not. */
-async function attempt(button, place, work) {
-  place.querySelector(":scope > .notice")?.remove();
-  await once(button, async () => {
-    try {
-      await work();
-    } catch (failure) {
-      if (!failure.code) throw failure;
-      place.append(notice(failure));
-    }
-  });
-}
-
-/** Fills `place` with what `ask` brings, or says why not. */
-async function loaded(place, signal, ask, draw) {
-  place.replaceChildren(h("div", { class: "skeleton row", "aria-hidden": "true" }));
-  try {
-    draw(await during(ask()));
-  } catch (failure) {
-    if (!signal.aborted) place.replaceChildren(notice(failure, () => loaded(place, signal, ask, draw)));
-  }
 }
 
 function about(user, removesAvatar) {

@@ -1,8 +1,9 @@
-// Signing in: a phone, then the code that was texted to it.
+// Signing in: a phone, then the code that was texted to it; or a passkey.
 
 import * as api from "./api.js";
 import { field, h } from "./dom.js";
 import { countDown, notice, once, say } from "./feedback.js";
+import { hasPasskeys, signInByPasskey } from "./webauthn.js";
 import { language, t } from "./words.js";
 
 // What is under way outlives a change of language.
@@ -13,12 +14,17 @@ let resendAt = 0;
 // Shows the code's step of the page that is there: another, if the language was changed meanwhile.
 let showCode;
 
-/** The page; `entered(user)` is told who signed in, `why` is said at the top. */
-export function signIn({ entered, why }) {
+/**
+ * The page; `entered(user, { byText })` is told who signed in and how, `why` is said at the
+ * top. Once `signal` is aborted, nobody is asked for a passkey any more. With
+ * `byPasskeyAlone`, no code is texted.
+ */
+export function signIn({ entered, why, signal, byPasskeyAlone = false }) {
   const place = h("div", { class: "narrow" });
+  const focus = () => place.querySelector("input, button").focus();
   const show = (step) => {
     place.replaceChildren(...step());
-    place.querySelector("input").focus();
+    focus();
   };
   showCode = () => show(codeStep);
 
@@ -28,6 +34,41 @@ export function signIn({ entered, why }) {
     resendAt = Date.now() + challenge.resend_in * 1_000;
     why = null;
   };
+
+  const done = (user, how) => {
+    challenge = null;
+    phone = "";
+    entered(user, how);
+  };
+
+  const passkey = (look) => {
+    if (!hasPasskeys()) return [];
+    const problem = h("div", {});
+    const button = h(
+      "button",
+      {
+        type: "button",
+        class: `wide ${look}`,
+        onclick: () =>
+          once(button, async () => {
+            problem.replaceChildren();
+            try {
+              const user = await signInByPasskey(signal);
+              if (user) done(user, { byText: false });
+            } catch (failure) {
+              if (!failure.code) throw failure;
+              const told = notice(failure);
+              if (failure.code === "passkey_not_accepted" && !byPasskeyAlone) told.append(h("p", {}, t("passkey_or_code")));
+              problem.replaceChildren(told);
+            }
+          }),
+      },
+      t("passkey_sign_in"),
+    );
+    return [button, problem];
+  };
+
+  const passkeyStep = () => [h("h1", { tabindex: "-1" }, t("sign_in")), h("p", { class: "muted" }, why), ...passkey("primary")];
 
   const phoneStep = () => {
     const input = h("input", {
@@ -49,6 +90,7 @@ export function signIn({ entered, why }) {
         await askForCode(problem);
         showCode();
       }, [field(t("phone"), input, t("phone_hint"))]),
+      ...passkey(""),
     ].filter(Boolean);
   };
 
@@ -94,35 +136,37 @@ export function signIn({ entered, why }) {
         if (sent.code !== code) sent = { code, key: api.idempotencyKey() };
         const { challenge_id } = challenge;
         const user = await api.signIn({ phone: to, code, challenge_id, device: t("admin") }, sent.key);
-        challenge = null;
-        phone = "";
-        entered(user);
+        done(user, { byText: true });
       }, [field(t("code"), input)]),
       again,
       h("button", { type: "button", class: "quiet wide", onclick: other }, t("other_phone")),
+      ...passkey("quiet"),
     ];
   };
 
-  place.append(...(challenge ? codeStep() : phoneStep()));
-  return { title: t("sign_in"), content: place, focus: () => place.querySelector("input").focus() };
+  const first = byPasskeyAlone ? passkeyStep : challenge ? codeStep : phoneStep;
+  place.append(...first());
+  return { title: t("sign_in"), content: place, focus };
 }
 
 /** Signing in once more, over what is under way; answers who did, or null. */
-export function signInAgain({ phone: own, why }) {
+export function signInAgain({ phone: own, why, byPasskeyAlone }) {
   return new Promise((resolve) => {
+    const closing = new AbortController();
     let who = null;
     if (!challenge) phone = own;
     const entered = (user) => {
       who = user;
       dialog.close();
     };
-    const { title, content, focus } = signIn({ entered, why });
+    const { title, content, focus } = signIn({ entered, why, signal: closing.signal, byPasskeyAlone });
     const cancel = h("button", { type: "button", class: "quiet wide", onclick: () => dialog.close() }, t("cancel"));
     const dialog = h(
       "dialog",
       {
         "aria-label": title,
         onclose: () => {
+          closing.abort();
           dialog.remove();
           resolve(who);
         },

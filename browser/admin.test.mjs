@@ -3,55 +3,13 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createServer, request } from "node:http";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 
-import { accessible, launch, open } from "./browser.mjs";
+import { accessible } from "./browser.mjs";
 import { ADMIN, GUARD, phone, start } from "./gateway.mjs";
+import { WORDS, address, button, code, enter, panel, tabTo } from "./panel.mjs";
 
-const WORDS = await words();
 const HOSTILE = `<img src=x onerror="globalThis.pwned=1">`;
-
-let browser;
-before(async () => (browser = await launch()));
-after(() => browser.close());
-
-/** What the panel says, by language. The module asks the browser for one. */
-async function words() {
-  globalThis.localStorage ??= { getItem: () => null };
-  Object.defineProperty(globalThis, "navigator", { value: { languages: ["en"] }, configurable: true });
-  return (await import("../admin/words.js")).WORDS;
-}
-
-/** A test with a gateway and a page, neither of which it need end; nothing may go wrong in the page. */
-function panel(name, options, run) {
-  const { variables, ...page } = options;
-  test(name, { timeout: 300_000 }, async () => {
-    const gateway = await start(variables);
-    const opened = await open(browser, page);
-    try {
-      await run(opened, gateway);
-      assert.deepEqual(opened.wrong, []);
-    } finally {
-      await opened.context().close();
-      await gateway.stop();
-    }
-  });
-}
-
-/** Signs in by the form, with the code from the inbox; shown is the page that was asked for. */
-async function enter(page, gateway, number = ADMIN, hash = "") {
-  await page.goto(`${gateway.url}/admin${hash}`);
-  await page.locator("input[name=phone]").fill(number);
-  await page.keyboard.press("Enter");
-  await page.locator("input[name=code]").fill(await code(page, gateway, number));
-  await page.keyboard.press("Enter");
-  await page.locator("input[name=code]").waitFor({ state: "detached" });
-}
-
-async function code(page, gateway, number) {
-  await page.locator("input[name=code]").waitFor();
-  return (await gateway.lastText(number)).match(/^\d+/)[0];
-}
 
 /** What may not happen yet: `over` waits for `end`. */
 function hold() {
@@ -68,18 +26,6 @@ async function people(gateway, count, more = {}) {
     all.push(await gateway.signIn(phone(number), { invite_code, ...more }));
   }
   return all;
-}
-
-const address = (someone) => `#/users/${someone.user.id}`;
-const button = (page, name) => page.getByRole("button", { name, exact: true });
-
-/** Presses Tab until `locator` has the focus, as somebody without a mouse does. */
-async function tabTo(page, locator) {
-  for (let presses = 0; presses < 40; presses += 1) {
-    if (await locator.evaluate((element) => element === document.activeElement)) return;
-    await page.keyboard.press("Tab");
-  }
-  assert.fail(`${locator} cannot be reached by Tab`);
 }
 
 // Each spends its time waiting: for pages, for people who read, for answers that are late.
@@ -774,7 +720,7 @@ describe("the admin panel", { concurrency: 3 }, () => {
     const errors = readFileSync(new URL("../docs/errors.md", import.meta.url), "utf8");
     const codes = [...errors.matchAll(/<a id="(\w+)">/g)].map(([, code]) => code);
     assert.ok(codes.length > 20);
-    const own = ["offline", "slow", "throttled", "broken"];
+    const own = ["offline", "slow", "throttled", "broken", "passkey_here_already", "passkey_failed"];
     for (const language of Object.values(WORDS)) {
       assert.deepEqual(Object.keys(language.problems).sort(), [...codes, ...own].sort());
     }
