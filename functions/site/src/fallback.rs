@@ -29,20 +29,24 @@ impl Endpoint for Fallback {
 
     async fn call((): &(), request: Request<Self>) -> Result<Infallible, Problem> {
         let path = &request.context.path;
-        let mut methods: Vec<_> = ROUTES
-            .iter()
-            .filter(|(route, _)| matches(route, path))
-            .flat_map(|(_, methods)| *methods)
-            .copied()
-            .collect();
-        methods.sort_unstable();
-        methods.dedup();
+        let methods = methods_of(ROUTES, path);
         Err(if methods.is_empty() {
             Problem::from(Code::NotFound).detail("There is no such path; see /docs.")
         } else {
             Problem::method_not_allowed(&methods)
         })
     }
+}
+
+/// The methods of a path. Where a route spells its end out, that is nobody's identifier.
+fn methods_of(routes: &[(&str, &[&'static str])], path: &str) -> Vec<&'static str> {
+    let fitting: Vec<_> = routes.iter().filter(|(route, _)| matches(route, path)).collect();
+    let is_spelled_out = fitting.iter().any(|(route, _)| !route.ends_with('}'));
+    let fitting = fitting.into_iter().filter(|(route, _)| !is_spelled_out || !route.ends_with('}'));
+    let mut methods: Vec<_> = fitting.flat_map(|(_, methods)| *methods).copied().collect();
+    methods.sort_unstable();
+    methods.dedup();
+    methods
 }
 
 /// Whether a path is one of a route whose segments may be `{parameters}`.
@@ -61,6 +65,20 @@ fn matches(route: &str, path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_spelled_out_is_no_identifier() {
+        let routes: &[(&str, &[&str])] = &[
+            ("/users/{user_id}/keys", &["GET"]),
+            ("/users/me/keys", &["POST"]),
+            ("/users/me/keys/options", &["POST"]),
+            ("/users/{user_id}/keys/{key_id}", &["DELETE", "PATCH"]),
+        ];
+        assert_eq!(methods_of(routes, "/users/me/keys"), ["GET", "POST"]);
+        assert_eq!(methods_of(routes, "/users/me/keys/options"), ["POST"]);
+        assert_eq!(methods_of(routes, "/users/me/keys/other"), ["DELETE", "PATCH"]);
+        assert_eq!(methods_of(routes, "/users/you/keys"), ["GET"]);
+    }
 
     #[test]
     fn parameters_match_one_segment() {
