@@ -30,7 +30,7 @@ use latchkey::domain::phone_lists::TestPhones;
 use latchkey::domain::user::{Role, User};
 use latchkey::endpoint::needs::Needs;
 use latchkey::endpoint::{Endpoint, Request, Route};
-use latchkey::http::body::{JsonBody, Line, Nothing};
+use latchkey::http::body::{EnteredCode, JsonBody, Line, Nothing};
 use latchkey::http::context::Context;
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::response::Json;
@@ -128,7 +128,7 @@ pub struct Entered {
     region: Option<Region>,
     /// The one-time code from the text.
     #[schemars(example = &"4071")]
-    code: Hidden<Line<64>>,
+    code: EnteredCode,
     /// The `challenge_id` that `/v1/auth/code` answered with. A wrong one is refused as a wrong code is; some
     /// deployments require it.
     #[schemars(example = &"5f3e9b1c7a2d4e6f8091a2b3c4d5e6f7")]
@@ -192,7 +192,7 @@ impl Endpoint for ChangePhone {
         let attempt = match attempt {
             // Moved before: that answer was lost.
             _ if me.phone == phone => None,
-            Ok(Attempt::Guess(counted)) => Some(guesses.compare(counted, &entered.code.0.0)?),
+            Ok(Attempt::Guess(counted)) => Some(guesses.compare(counted, &entered.code.0)?),
             Ok(Attempt::Repeated(_)) => return Err(Code::Unavailable.into()),
             Err(problem) => return Err(problem),
         };

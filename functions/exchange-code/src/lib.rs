@@ -16,7 +16,7 @@ use latchkey::domain::phone::{Phone, Region};
 use latchkey::domain::user::{User, UserId};
 use latchkey::endpoint::needs::Needs;
 use latchkey::endpoint::{Anyone, Endpoint, Request, Route};
-use latchkey::http::body::{Line, Nothing};
+use latchkey::http::body::{EnteredCode, Line, Nothing};
 use latchkey::http::idempotency::Idempotent;
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::response::Json;
@@ -80,7 +80,7 @@ pub struct Entered {
     region: Option<Region>,
     /// The one-time code from the text.
     #[schemars(example = &"4071")]
-    code: Hidden<Line<64>>,
+    code: EnteredCode,
     /// The `challenge_id` that `/v1/auth/code` answered with. A wrong one is refused as a wrong code is; some
     /// deployments require it.
     #[schemars(example = &"5f3e9b1c7a2d4e6f8091a2b3c4d5e6f7")]
@@ -141,7 +141,7 @@ impl Endpoint for ExchangeCode {
                 return signing_in.answer_again(began, &context).await?.map(Json).ok_or_else(invalid_code);
             }
         };
-        let proof = guesses.compare(counted, &entered.code.0.0)?;
+        let proof = guesses.compare(counted, &entered.code.0)?;
 
         let signed_in = async {
             let device = (device, entered.device.map(|name| name.0));

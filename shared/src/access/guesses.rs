@@ -142,8 +142,8 @@ impl Guesses {
     ///
     /// # Errors
     /// `invalid_code` if it is wrong.
-    pub fn compare(&self, counted: CountedGuess, typed: &str) -> Result<Proof, Problem> {
-        match self.codes.compare(counted, &OneTimeCode::typed(typed)) {
+    pub fn compare(&self, counted: CountedGuess, typed: &OneTimeCode) -> Result<Proof, Problem> {
+        match self.codes.compare(counted, typed) {
             Guess::Right(proof) => Ok(proof),
             Guess::Wrong(left) => {
                 metrics::count(Metric::CodesWrong);

@@ -4,6 +4,7 @@ use std::fmt;
 
 use rand::{CryptoRng, RngExt};
 
+use crate::domain::typed::plain;
 use crate::domain::user::UserId;
 
 /// What a code proves a phone for. A code for one purpose is worth nothing for
@@ -36,9 +37,15 @@ impl OneTimeCode {
         Self((0..length).map(|_| char::from(b'0' + rng.random_range(0..10u8))).collect())
     }
 
-    /// A guess: what a person typed, blanks around it ignored.
+    /// A guess: the digits of what a person typed, whatever stands around and between
+    /// them.
     pub fn typed(guess: &str) -> Self {
-        Self(guess.trim().to_owned())
+        Self(plain(guess).chars().filter(char::is_ascii_digit).collect())
+    }
+
+    /// Whether it has no digit, and so is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// The digits.
@@ -79,6 +86,31 @@ mod tests {
         let codes: Vec<_> = (0..100).map(|_| OneTimeCode::draw(&mut rng, 8)).collect();
         assert!(codes.iter().all(|code| code.as_str().len() == 8));
         assert!(codes.iter().any(|code| code.as_str().starts_with('0')));
+    }
+
+    #[test]
+    fn a_guess_is_its_digits() {
+        for typed in [
+            "1234",
+            " 1234\n",
+            "12 34",
+            "12-34",
+            "1234.",
+            "#1234",
+            "12\u{200b}34",
+            "\u{202d}1234\u{202c}",
+            "１２３４",
+            "١٢٣٤",
+            "१२३४",
+            "«1234»",
+            "1\t2\t3\t4",
+            "code: 1234",
+        ] {
+            assert_eq!(OneTimeCode::typed(typed).as_str(), "1234", "{typed:?}");
+        }
+        for typed in ["", " ", "abcd", "–", "\u{200b}"] {
+            assert!(OneTimeCode::typed(typed).is_empty(), "{typed:?}");
+        }
     }
 
     #[test]

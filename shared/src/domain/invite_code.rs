@@ -6,12 +6,17 @@ use rand::{CryptoRng, RngExt};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::typed::plain;
+
 /// Crockford's base 32: no I, L, O, U, so that nothing looks like another
 /// (<https://www.crockford.com/base32.html>).
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /// How many characters a code has: 32⁶ is about 10⁹ codes.
 const LENGTH: usize = 6;
+
+/// How many bytes of what was typed are looked at: more is no code, and no link to one.
+const LONGEST: usize = 2_048;
 
 /// A code that one user owns and others may enter once.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -25,12 +30,19 @@ impl InviteCode {
         Self((0..LENGTH).map(|_| char::from(ALPHABET[rng.random_range(0..32)])).collect())
     }
 
-    /// Reads a code as people enter it: in any case, I and L for 1, O for 0,
-    /// blanks around it ignored. `None` if it cannot be one.
+    /// Reads a code as people enter and paste it: by itself or as a whole share link, in
+    /// any case, I and L for 1, O for 0, whatever marks stand around and between its
+    /// characters. `None` if it cannot be one.
     pub fn parse(typed: &str) -> Option<Self> {
-        let typed = typed.trim();
+        if typed.len() > LONGEST {
+            return None;
+        }
+        let typed = plain(typed);
+        let typed = typed.rsplit_once("/i/").map_or(typed.as_str(), |(_, code)| code);
+        let typed = typed.split(['/', '?']).next().unwrap_or_default();
         let code = typed
             .chars()
+            .filter(|c| c.is_alphanumeric())
             .take(LENGTH + 1)
             .map(|c| match c.to_ascii_uppercase() {
                 'I' | 'L' => Some('1'),

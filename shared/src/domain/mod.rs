@@ -24,4 +24,5 @@ pub mod refresh;
 pub mod secret;
 pub mod session;
 pub mod session_id;
+pub mod typed;
 pub mod user;

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::domain::plans;
+use crate::domain::typed::plain;
 
 /// A region in whose way numbers are read: two letters of ISO 3166.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema)]
@@ -103,35 +104,52 @@ impl fmt::Debug for Phone {
 }
 
 /// Why a string is no phone number that can be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PhoneError {
     /// Not a number anybody can have.
     #[error("this is not a phone number that can exist; write it with + and the country's code")]
     NotANumber,
-    /// A number that exists, but no text reaches it.
-    #[error("this number is not a mobile one: a text cannot reach it")]
-    NotMobile,
+    /// A number with more behind it, which a text cannot dial.
+    #[error("this number has an extension; leave it out")]
+    Extension,
+    /// A number that exists, but no text reaches it: this one.
+    #[error("this number, read as {}, is not a mobile one: a text cannot reach it", .0.as_str())]
+    NotMobile(Phone),
 }
 
+/// How many characters of what was typed are looked at.
+const LONGEST: usize = 100;
+
 impl Phone {
-    /// Reads a number as a person types it, in the way of `region` where it has
-    /// no `+`; bare digits that fail are tried once more with a leading `+`.
+    /// Reads a number as a person types or pastes it, in the way of `region` where it has
+    /// no `+`; bare digits are tried once more with a leading `+` where that way makes
+    /// nothing of them that a text reaches. A number that landlines and mobiles share is the
+    /// mobile one.
     ///
     /// # Errors
     /// [`PhoneError::NotANumber`] for all that is no valid number, and for any
-    /// character that does not belong into one: letters, digits of other
-    /// scripts, control characters.
+    /// character that does not belong into one: letters, symbols, control characters;
+    /// [`PhoneError::Extension`].
     pub fn parse(typed: &str, region: Region) -> Result<Self, PhoneError> {
-        let typed = typed.trim_matches(' ');
+        if typed.chars().count() > LONGEST {
+            return Err(PhoneError::NotANumber);
+        }
+        let typed: String = plain(typed).chars().map(|c| if is_dash(c) { '-' } else { c }).collect();
+        let typed = typed.trim_end_matches([',', ';', ' ']);
+        if has_extension(typed) {
+            return Err(PhoneError::Extension);
+        }
         if typed.chars().count() > 40 || !typed.chars().all(belongs_in_a_phone) {
             return Err(PhoneError::NotANumber);
         }
-        Self::valid(typed, region)
-            .or_else(|| {
-                let bare = typed.bytes().all(|byte| byte.is_ascii_digit());
-                bare.then(|| Self::valid(&format!("+{typed}"), region)).flatten()
-            })
-            .ok_or(PhoneError::NotANumber)
+        let local = Self::valid(typed, region);
+        if let Some(local) = local.as_ref().filter(|local| local.reachable().is_ok()) {
+            return Ok(local.clone());
+        }
+        let bare = typed.bytes().all(|byte| byte.is_ascii_digit());
+        let abroad = bare.then(|| Self::valid(&format!("+{typed}"), region)).flatten();
+        let abroad = abroad.filter(|abroad| local.is_none() || abroad.reachable().is_ok());
+        abroad.or(local).ok_or(PhoneError::NotANumber)
     }
 
     /// That a text can reach the number, so that no money is spent for nothing.
@@ -141,7 +159,7 @@ impl Phone {
     pub fn reachable(&self) -> Result<(), PhoneError> {
         match self.in_plan().map(|(plan, number)| plan.get_number_type(&number)) {
             Some(PhoneNumberType::Mobile | PhoneNumberType::FixedLineOrMobile) => Ok(()),
-            _ => Err(PhoneError::NotMobile),
+            _ => Err(PhoneError::NotMobile(self.clone())),
         }
     }
 
@@ -151,8 +169,10 @@ impl Phone {
     fn valid(typed: &str, region: Region) -> Option<Self> {
         let read = |plan: &PhoneNumberUtil| {
             let number = plan.parse(typed, Some(region.0)).ok()?;
-            let valid = plan.is_valid_number(&number);
-            valid.then(|| Self(plan.format(&number, PhoneNumberFormat::E164).into_owned()))
+            let e164 = plan.format(&number, PhoneNumberFormat::E164).into_owned();
+            let is_valid =
+                |e164: &str| plan.parse(e164, None).is_ok_and(|number| plan.is_valid_number(&number));
+            of_mobiles(&e164).filter(|of| is_valid(of)).or_else(|| is_valid(&e164).then_some(e164)).map(Self)
         };
         let number = typed.trim_start_matches(|c: char| c != '+' && !c.is_ascii_digit());
         let plan = if number.starts_with('+') { plans::of_code(number) } else { plans::of_region(region.0) };
@@ -192,10 +212,36 @@ impl Phone {
     }
 }
 
-/// ASCII digits and what people and phones put between them, the no-break
-/// spaces and hyphens of typographers among it.
-fn belongs_in_a_phone(c: char) -> bool {
-    matches!(c, '0'..='9' | '+' | ' ' | '(' | ')' | '-' | '.' | '/' | '\u{a0}' | '\u{202f}' | '\u{2010}'..='\u{2015}')
+/// The number that a mobile has where `e164` is how its landline neighbours, or the mobile
+/// itself years ago, are written: Argentina puts a 9 behind its code for mobiles alone, and
+/// Mexico had a 1 there until 2019.
+fn of_mobiles(e164: &str) -> Option<String> {
+    match (e164.strip_prefix("+54"), e164.strip_prefix("+521")) {
+        (Some(rest), _) if !rest.starts_with('9') => Some(format!("+549{rest}")),
+        (_, Some(rest)) if rest.len() == 10 => Some(format!("+52{rest}")),
+        _ => None,
+    }
+}
+
+/// ASCII digits and what people and phones put between them.
+const fn belongs_in_a_phone(c: char) -> bool {
+    matches!(c, '0'..='9' | '+' | ' ' | '(' | ')' | '[' | ']' | '-' | '.' | '/')
+}
+
+/// Hyphens, dashes, the minus sign and the long mark of Japanese, which keyboards put for it.
+const fn is_dash(c: char) -> bool {
+    matches!(c, '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{30fc}' | '\u{2053}' | '\u{223c}')
+}
+
+/// Whether digits follow that are dialled once somebody answers: `ext. 5`, `x5`, `#5`,
+/// `доб. 5`, `;ext=5`, `,5`.
+fn has_extension(typed: &str) -> bool {
+    let before = typed.trim_end_matches(|c: char| c.is_ascii_digit());
+    let digits = typed.len() - before.len();
+    let words = before.trim_end_matches([' ', '.', ':', '=']).to_lowercase();
+    let has_number = words.chars().filter(char::is_ascii_digit).count() >= 7;
+    let marks = ["ext", "extn", "extension", "x", "#", "доб", "добавочный", "anexo", "int", ",", ";"];
+    (1..=7).contains(&digits) && has_number && marks.iter().any(|mark| words.ends_with(mark))
 }
 
 #[cfg(test)]
@@ -223,8 +269,62 @@ mod tests {
             ("+44 (0) 7911 123456", "GB", "+447911123456"),
             ("+39 347 123 4567", "RU", "+393471234567"),
             ("+225 01 23 45 67 89", "RU", "+2250123456789"),
+            // Where it looks like a landline of the region, or like nothing there.
+            ("4915123456789", "DE", "+4915123456789"),
+            ("79000000000", "DE", "+79000000000"),
+            ("79000000000", "AT", "+79000000000"),
+            // What landlines and mobiles share.
+            ("11 2345-6789", "AR", "+5491123456789"),
+            ("+541123456789", "RU", "+5491123456789"),
+            ("011 2345-6789", "AR", "+5491123456789"),
+            ("011 15 2345-6789", "AR", "+5491123456789"),
+            ("+54 9 11 2345-6789", "RU", "+5491123456789"),
+            ("+52 1 55 1234 5678", "RU", "+525512345678"),
+            ("55 1234 5678", "MX", "+525512345678"),
         ] {
             assert_eq!(parse(typed, region).as_deref(), Some(e164), "{typed} in {region}");
+        }
+    }
+
+    #[test]
+    fn what_is_copied_dictated_and_pasted_is_read() {
+        for typed in [
+            "\u{202d}+79000000000\u{202c}",
+            "\u{2066}+7 900 000-00-00\u{2069}",
+            "\u{200e}+79000000000\u{200f}",
+            "\u{feff}+7900\u{200b}0000000",
+            "+7900\u{ad}000\u{2060}0000",
+            "\t+79000000000",
+            "+79000000000\r\n",
+            "+79000000000,",
+            "+79000000000; ",
+            "８９００ ０００ ００ ００",
+            "＋７（９００）０００－００－００",
+            "٨٩٠٠٠٠٠٠٠٠٠",
+            "८९०००००००००",
+            "+7\u{2212}900\u{2212}000\u{2212}00\u{2212}00",
+            "8ー900ー000ー00ー00",
+            "+7\u{3000}900\u{3000}0000000",
+            "+7\u{a0}[900]\u{202f}000\u{2011}00\u{2013}00",
+        ] {
+            assert_eq!(parse(typed, "RU").as_deref(), Some("+79000000000"), "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn an_extension_is_said_to_be_one() {
+        for typed in [
+            "+12015550123 ext 5",
+            "+12015550123 ext. 5",
+            "+12015550123x5",
+            "+12015550123;ext=3",
+            "+12015550123,5",
+            "+12015550123 #5",
+            "8 812 123-45-67 доб. 12",
+            "+12015550123 extension 5",
+            "+12015550123 X5",
+        ] {
+            assert_eq!(Phone::parse(typed, "RU".parse().unwrap()), Err(PhoneError::Extension), "{typed:?}");
         }
     }
 
@@ -236,10 +336,12 @@ mod tests {
 
         let by_all = |typed: &str, region| {
             let number = ALL.parse(typed, Some(region)).ok()?;
-            ALL.is_valid_number(&number).then(|| {
-                let e164 = ALL.format(&number, PhoneNumberFormat::E164).into_owned();
-                (e164, ALL.get_number_type(&number), ALL.get_region_for_number(&number))
-            })
+            let e164 = ALL.format(&number, PhoneNumberFormat::E164).into_owned();
+            let valid = |e164: String| {
+                let number = ALL.parse(&e164, None).ok().filter(|number| ALL.is_valid_number(number))?;
+                Some((e164, ALL.get_number_type(&number), ALL.get_region_for_number(&number)))
+            };
+            of_mobiles(&e164).and_then(valid).or_else(|| valid(e164))
         };
         let by_one = |typed: &str, region| {
             let phone = Phone::valid(typed, Region(region))?;
@@ -295,18 +397,17 @@ mod tests {
             "+7900000000",
             "+790000000000",
             "1234",
-            "٨٩٠٠٠٠٠٠٠٠٠",
-            "+7900000000⁰",
-            "+79000000000\n",
-            "\t+79000000000",
             "+7900\u{0}0000000",
             "1-800-FLOWERS",
             "tel:+79000000000",
+            "+7900\n0000000",
+            "+7900\t0000000",
+            "+7900½000000",
+            "+7900000000⁰",
+            "+790000000⓪0",
             "+79000000000;ext=3",
             "+12015550123 ext 5",
-            "+5215512345678",
             "+99999999999",
-            "８９０００００００００",
         ] {
             assert_eq!(parse(typed, "RU"), None, "{typed:?}");
         }
@@ -316,8 +417,10 @@ mod tests {
     #[test]
     fn a_landline_is_a_number_but_no_text_reaches_it() {
         let reachable = |typed| Phone::parse(typed, "RU".parse().unwrap()).unwrap().reachable();
-        assert_eq!(reachable("+7 812 123-45-67"), Err(PhoneError::NotMobile));
-        assert_eq!(reachable("+1 800 356 9377"), Err(PhoneError::NotMobile));
+        for (landline, read) in [("8 812 123-45-67", "+78121234567"), ("+1 800 356 9377", "+18003569377")] {
+            let problem = reachable(landline).unwrap_err().to_string();
+            assert!(problem.contains(&format!("read as {read},")), "{problem}");
+        }
         assert_eq!(reachable("+12015550123"), Ok(()));
         assert_eq!(reachable("89000000000"), Ok(()));
     }

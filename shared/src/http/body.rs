@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::domain::avatar::UPLOAD_LIMIT;
+use crate::domain::code::OneTimeCode;
 use crate::http::context::Context;
 use crate::http::problem::{Code, Problem};
 use crate::http::response::binary;
@@ -193,6 +194,38 @@ impl<'de, const MOST: usize> Deserialize<'de> for Line<MOST> {
             )));
         }
         Ok(Self(text))
+    }
+}
+
+/// A one-time code as a person types or pastes it: its digits, whatever stands around
+/// them. What has none is no guess.
+#[derive(Clone, Debug)]
+pub struct EnteredCode(pub OneTimeCode);
+
+impl JsonSchema for EnteredCode {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "EnteredCode".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "minLength": 1, "maxLength": 64 })
+    }
+}
+
+impl<'de> Deserialize<'de> for EnteredCode {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let code = OneTimeCode::typed(&text);
+        if code.is_empty() || text.chars().count() > 64 {
+            return Err(serde::de::Error::custom(
+                "must hold the digits of the code, in at most 64 characters",
+            ));
+        }
+        Ok(Self(code))
     }
 }
 
