@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{was_always_on, was_ever_on};
 use crate::call::{Answer, Caller, read_refresh};
 use crate::check::{Verdict, nothing_is_left_of, rule};
-use crate::truth::{Ledger, Place, Table, Truth, number, some_number, text};
+use crate::truth::{Change, Ledger, Place, Table, Truth, number, some_number, text};
 
 /// Whether a refresh token that was replaced may come again: its successor was not used,
 /// or just now, or it was itself replaced just now.
@@ -94,9 +94,17 @@ pub(super) fn signed_out(truth: &Truth, ledger: &Ledger, answer: &Answer, now: i
     if is_old && scope != "local" {
         // Whoever holds a token of long ago may be a thief: it ends its own session and
         // no other.
+        // What came through that goes with it.
         let own = [Place::user(&user), Place::session(&user, &session)];
-        let others =
-            ledger.changes().any(|change| !own.contains(&change.place) || change.grown("epoch") != 0);
+        let gone: Vec<_> =
+            ledger.changes().filter_map(|change| change.place.key.strip_prefix("passkey#")).collect();
+        let came_through = |change: &Change| {
+            change.place.key.starts_with("passkey#")
+                || text(change.before(), "passkey_id").is_some_and(|by| gone.contains(&by))
+        };
+        let others = ledger.changes().any(|change| {
+            !(own.contains(&change.place) || came_through(change)) || change.grown("epoch") != 0
+        });
         rule!(!others, "signed_out_by_old_token", "{scope}");
     }
     if !answer.is_success() || is_old {
