@@ -30,7 +30,7 @@ use latchkey::domain::phone_lists::TestPhones;
 use latchkey::domain::user::{Role, User};
 use latchkey::endpoint::needs::Needs;
 use latchkey::endpoint::{Endpoint, Request, Route};
-use latchkey::http::body::{EnteredCode, JsonBody, Line, Nothing};
+use latchkey::http::body::{EnteredCode, JsonBody, Line, Nothing, RegionHint};
 use latchkey::http::context::Context;
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::response::Json;
@@ -125,7 +125,8 @@ pub struct Entered {
     phone: String,
     /// The country in whose format a number without `+` is read: two letters of ISO 3166. Without it, the
     /// deployment's default.
-    region: Option<Region>,
+    #[serde(default)]
+    region: RegionHint,
     /// The one-time code from the text.
     #[schemars(example = &"4071")]
     code: EnteredCode,
@@ -175,7 +176,7 @@ impl Endpoint for ChangePhone {
     async fn call(needs: &Deps, request: Request<Self>) -> Result<Json<Moved>, Problem> {
         let Deps { gate, guesses, profiles, .. } = needs;
         let (entered, context, bearer) = (request.body.0, request.context, request.caller);
-        let phone = Phone::parse(&entered.phone, entered.region.unwrap_or(needs.region))?;
+        let phone = Phone::parse(&entered.phone, entered.region.0.unwrap_or(needs.region))?;
         let purpose = Purpose::ChangePhone(bearer.user_id.clone());
         let challenge_id = entered.challenge_id.as_ref().map(|id| id.0.as_str());
 

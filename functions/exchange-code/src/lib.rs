@@ -16,7 +16,7 @@ use latchkey::domain::phone::{Phone, Region};
 use latchkey::domain::user::{User, UserId};
 use latchkey::endpoint::needs::Needs;
 use latchkey::endpoint::{Anyone, Endpoint, Request, Route};
-use latchkey::http::body::{EnteredCode, Line, Nothing};
+use latchkey::http::body::{EnteredCode, Hint, Line, Nothing, RegionHint};
 use latchkey::http::idempotency::Idempotent;
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::response::Json;
@@ -77,7 +77,8 @@ pub struct Entered {
     phone: String,
     /// The country in whose format a number without `+` is read: two letters of ISO 3166. Without it, the
     /// deployment's default.
-    region: Option<Region>,
+    #[serde(default)]
+    region: RegionHint,
     /// The one-time code from the text.
     #[schemars(example = &"4071")]
     code: EnteredCode,
@@ -94,7 +95,8 @@ pub struct Entered {
     invite_code: Option<String>,
     /// The name of the device, to be shown in the list of sessions.
     #[schemars(example = &"Alice's phone")]
-    device: Option<Line<64>>,
+    #[serde(default)]
+    device: Hint<64>,
 }
 
 impl Endpoint for ExchangeCode {
@@ -119,7 +121,7 @@ impl Endpoint for ExchangeCode {
     async fn call(needs: &Deps, request: Request<Self>) -> Result<Json<SignedIn>, Problem> {
         let Deps { guesses, signing_in, users, .. } = needs;
         let (Idempotent { body: entered, key }, context) = (request.body, request.context);
-        let phone = Phone::parse(&entered.phone, entered.region.unwrap_or(needs.region))?;
+        let phone = Phone::parse(&entered.phone, entered.region.0.unwrap_or(needs.region))?;
         if needs.requires_challenge && entered.challenge_id.is_none() {
             return Err(invalid_code());
         }
@@ -144,7 +146,7 @@ impl Endpoint for ExchangeCode {
         let proof = guesses.compare(counted, &entered.code.0)?;
 
         let signed_in = async {
-            let device = (device, entered.device.map(|name| name.0));
+            let device = (device, entered.device.0);
             let arrival = Arrival { known: known?.into(), device, invite: invite?, request };
             signing_in.sign_in(&CodeEntered { proof: &proof, guesses, users }, arrival, &context).await
         };

@@ -26,7 +26,7 @@ use latchkey::domain::session::Session;
 use latchkey::domain::user::{User, UserId};
 use latchkey::endpoint::needs::Needs;
 use latchkey::endpoint::{Anyone, Endpoint, Request, Route};
-use latchkey::http::body::{Line, Nothing};
+use latchkey::http::body::{Hint, Line, Nothing};
 use latchkey::http::idempotency::Idempotent;
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::response::Json;
@@ -104,7 +104,8 @@ pub(crate) struct Sent {
     invite_code: Option<String>,
     /// The name of the device, to be shown in the list of sessions.
     #[schemars(example = &"Alice's phone")]
-    device: Option<Line<64>>,
+    #[serde(default)]
+    device: Hint<64>,
 }
 
 impl Endpoint for PasskeySignIn {
@@ -165,7 +166,7 @@ impl Endpoint for PasskeySignIn {
         let device = token.and_then(|token| DeviceToken::parse(&token.0, &user.phone, world.now(), pepper));
         let arrival = Arrival {
             known: Known::Read(Box::new(user), sessions),
-            device: (device, sent.device.map(|name| name.0)),
+            device: (device, sent.device.0),
             invite: invite?,
             request,
         };

@@ -18,7 +18,7 @@ use latchkey::domain::phone::{Countries, Phone, Region};
 use latchkey::domain::phone_lists::TestPhones;
 use latchkey::endpoint::needs::Needs;
 use latchkey::endpoint::{Anyone, Endpoint, Request, Route};
-use latchkey::http::body::{Line, Nothing};
+use latchkey::http::body::{Hint, Nothing, RegionHint};
 use latchkey::http::context::Context;
 use latchkey::http::idempotency::Idempotent;
 use latchkey::http::problem::{Code, Problem};
@@ -91,14 +91,17 @@ pub struct Wanted {
     phone: String,
     /// The country in whose format a number without `+` is read: two letters of ISO 3166. Without it, the
     /// deployment's default.
-    region: Option<Region>,
+    #[serde(default)]
+    region: RegionHint,
     /// The language of the text, such as `ru` or `en-GB`. Without it, that of `Accept-Language`; without that, the
     /// country's.
     #[schemars(example = &"ru")]
-    locale: Option<Line<35>>,
+    #[serde(default)]
+    locale: Hint<35>,
     /// The hash of an Android app, with which the app can read the code from the text (SMS Retriever). It is put
     /// into the text if the deployment lists it.
-    app_hash: Option<Line<64>>,
+    #[serde(default)]
+    app_hash: Hint<64>,
     /// What this device was given when it signed in before: a known device has codes, guesses and limits of its own,
     /// which strangers cannot use up. One that is of no use here is as none.
     #[schemars(example = &"lkd.01a1fbdf.4f1d2a9c6b3e58d7a1c0e9.1795224352.Ab3dEf7h.c2VjcmV0")]
@@ -179,7 +182,7 @@ impl Endpoint for RequestCode {
             For::SignIn => None,
             For::ChangePhone => Some(needs.gate.bearer(&context).await?),
         };
-        let phone = Phone::parse(&wanted.phone, wanted.region.unwrap_or(needs.region))?;
+        let phone = Phone::parse(&wanted.phone, wanted.region.0.unwrap_or(needs.region))?;
         let tester = needs.testers.find(&phone, needs.world.now());
         if tester.is_none() {
             phone.reachable()?;
@@ -227,9 +230,9 @@ impl Wanted {
     /// How the text should be.
     fn wish<'a>(&'a self, context: &'a Context) -> Wish<'a> {
         Wish {
-            locale: self.locale.as_ref().map(|locale| locale.0.as_str()),
+            locale: self.locale.0.as_deref(),
             accept_language: context.header(ACCEPT_LANGUAGE.as_str()),
-            app_hash: self.app_hash.as_ref().map(|hash| hash.0.as_str()),
+            app_hash: self.app_hash.0.as_deref(),
         }
     }
 }

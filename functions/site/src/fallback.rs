@@ -31,7 +31,13 @@ impl Endpoint for Fallback {
         let path = &request.context.path;
         let methods = methods_of(ROUTES, path);
         Err(if methods.is_empty() {
-            Problem::from(Code::NotFound).detail("There is no such path; see /docs.")
+            let trimmed = path.trim_end_matches('/');
+            let is_slash = trimmed.len() < path.len() && !methods_of(ROUTES, trimmed).is_empty();
+            Problem::from(Code::NotFound).detail(if is_slash {
+                format!("There is no slash at the end: {trimmed}.")
+            } else {
+                "There is no such path; see /docs.".to_owned()
+            })
         } else {
             Problem::method_not_allowed(&methods)
         })

@@ -86,6 +86,12 @@ pub struct Wanted {
     /// Can only be null, which removes the avatar; `PUT /v1/users/me/avatar` sets one.
     #[schemars(with = "()")]
     avatar_url: Change<NotSet>,
+    /// Can only be what it is: `PUT /v1/users/me/phone` moves the account to another.
+    #[schemars(extend("format" = "phone"), example = &"+79000000001")]
+    phone: Option<String>,
+    /// Can only be what it is: `PATCH /v1/users/{user_id}/invite` draws another.
+    #[schemars(example = &"K5J3RW")]
+    invite_code: Option<String>,
     /// What the user may do to others; only an admin may change it.
     role: Option<Role>,
     /// Whether the user may sign in; only an admin may change it.
@@ -117,7 +123,8 @@ impl Endpoint for UpdateUser {
     async fn call(needs: &Deps, request: Request<Self>) -> Result<Json<Profile>, Problem> {
         let Deps { gate, users, profiles, tables, testers } = needs;
         let id = request.path.target(&request.caller);
-        let Wanted { email, city, telegram_id, avatar_url, role, status } = request.body.0;
+        let Wanted { email, city, telegram_id, avatar_url, phone, invite_code, role, status } =
+            request.body.0;
 
         let (admitted, referrals) =
             join!(gate.admit_to(&request.caller, &id, Self::STAFF), profiles.referrals(&id));
@@ -132,6 +139,13 @@ impl Endpoint for UpdateUser {
             gate.require_recent(&session, RECENT_FOR_STAFF)?;
         }
         let referrals = referrals?;
+        if phone.is_some_and(|phone| phone != user.phone.as_str()) {
+            return Err(Problem::invalid_field("phone", "is changed by PUT /v1/users/me/phone, with a code"));
+        }
+        if invite_code.is_some_and(|code| code != user.invite_code.as_str()) {
+            let words = "is changed by PATCH /v1/users/{user_id}/invite";
+            return Err(Problem::invalid_field("invite_code", words));
+        }
 
         let change = UserChange {
             email: email.map(|email| email.0),

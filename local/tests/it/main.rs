@@ -10,6 +10,7 @@ mod solver;
 mod trials;
 
 mod ambiguity;
+mod as_sent;
 #[path = "../authenticator/mod.rs"]
 mod authenticator;
 mod avatars;

@@ -16,7 +16,7 @@ async fn a_profile_is_merged() {
     assert_eq!((&profile["referrals"], &profile["referrals_count"]), (&json!([]), &json!(0)));
     assert_eq!(app.me(&alice).await, profile);
     // Absent keeps, null clears, unknown fields are ignored.
-    let body = json!({ "city": null, "telegram_id": "12345", "phone": "+79009999999", "id": "x", "x": 1 });
+    let body = json!({ "city": null, "telegram_id": "12345", "phone": phone(1), "id": "x", "x": 1 });
     let profile = app.update_user(&alice.token, &alice.id, &body).await.ok(200);
     assert_eq!((&profile["email"], &profile["city"]), (&json!("alice@example.com"), &Value::Null));
     assert_eq!((&profile["telegram_id"], &profile["phone"]), (&json!("12345"), &json!(phone(1))));

@@ -66,7 +66,9 @@ impl Gate {
             .split_once(' ')
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer"))
             .map(|(_, token)| token.trim())
-            .ok_or(Code::InvalidToken)?;
+            .ok_or_else(|| {
+                Problem::from(Code::InvalidToken).detail("Send it as Authorization: Bearer <token>.")
+            })?;
         match self.verifier.verify(token, &context.public_url).await {
             Ok(bearer) => Ok(bearer),
             Err(TokenError::Invalid(_)) => Err(Code::InvalidToken.into()),
@@ -141,7 +143,7 @@ impl Gate {
     /// Those of [`Gate::admit`].
     pub async fn admit_staff(&self, bearer: &Bearer, staff: &[Role]) -> Result<User, Problem> {
         let (me, _) = self.recognize(bearer).await?;
-        if staff.contains(&me.role) { Ok(me) } else { Err(Code::Forbidden.into()) }
+        if staff.contains(&me.role) { Ok(me) } else { Err(forbidden(staff)) }
     }
 
     /// Lets the bearer act on their own account, as [`Gate::admit`] does; with the
@@ -182,7 +184,7 @@ impl Gate {
     ) -> Result<(User, Session), Problem> {
         let (me, session) = self.recognize(bearer).await?;
         if *target != me.id && !staff.contains(&me.role) {
-            return Err(Code::Forbidden.into());
+            return Err(forbidden(staff));
         }
         Ok((me, session))
     }
@@ -202,5 +204,15 @@ impl Gate {
             }
         };
         self.afterwards.run(note).await;
+    }
+}
+
+/// 403, with whom it is for.
+fn forbidden(staff: &[Role]) -> Problem {
+    let problem = Problem::from(Code::Forbidden);
+    match staff {
+        [] => problem.detail("This is for the user alone."),
+        [Role::Admin] => problem.detail("Of others, this is for admins."),
+        _ => problem.detail("Of others, this is for moderators and admins."),
     }
 }

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 /// How long an address may be, in characters (RFC 5321, section 4.5.3.1.3, less
 /// the brackets).
@@ -32,14 +33,21 @@ impl<'de> Deserialize<'de> for Email {
     }
 }
 
-/// A Telegram account: its number, or its name with or without `@`.
+/// A Telegram account: its number, or its name with or without `@`, by itself or as a link.
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
 #[schemars(inline, extend("pattern" = "^@?[A-Za-z0-9_]{1,32}$"), example = &"@alice")]
 pub struct TelegramId(pub String);
 
 impl<'de> Deserialize<'de> for TelegramId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
+        let text = match Value::deserialize(deserializer)? {
+            Value::String(text) => text,
+            Value::Number(number) if number.is_u64() => number.to_string(),
+            _ => return Err(serde::de::Error::custom("must be a Telegram name or number")),
+        };
+        let text = ["https://", "http://"].iter().find_map(|of| text.strip_prefix(of)).unwrap_or(&text);
+        let text = ["t.me/", "telegram.me/"].iter().find_map(|of| text.strip_prefix(of)).unwrap_or(text);
+        let text = text.trim().to_owned();
         let name = text.strip_prefix('@').unwrap_or(&text);
         let fits = (1..=32).contains(&name.len())
             && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
@@ -82,8 +90,16 @@ mod tests {
     fn a_telegram_account_is_a_name_or_a_number() {
         let telegram = |text: &str| serde_json::from_value::<TelegramId>(text.into()).is_ok();
         assert!(telegram("@latch_key") && telegram("123456789") && telegram("Latchkey"));
-        for bad in ["", "@", "a b", "ключ", "t.me/x", &"a".repeat(33)] {
+        for bad in ["", "@", "a b", "ключ", "t.me/", "example.com/x", &"a".repeat(33)] {
             assert!(!telegram(bad), "{bad:?}");
+        }
+        for (sent, stored) in [
+            (Value::from(123_456_789), "123456789"),
+            ("https://t.me/latch_key".into(), "latch_key"),
+            ("t.me/latch_key".into(), "latch_key"),
+            (" @latch_key ".into(), "@latch_key"),
+        ] {
+            assert_eq!(serde_json::from_value::<TelegramId>(sent).unwrap().0, stored);
         }
     }
 }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::domain::avatar::UPLOAD_LIMIT;
 use crate::domain::code::OneTimeCode;
+use crate::domain::phone::Region;
 use crate::http::context::Context;
 use crate::http::problem::{Code, Problem};
 use crate::http::response::binary;
@@ -21,9 +22,45 @@ pub const JSON_LIMIT: usize = 64 * 1024;
 
 /// A value that does not parse, as the problem that names its field.
 pub(crate) fn invalid_request<E: std::fmt::Display>(error: serde_path_to_error::Error<E>) -> Problem {
-    let field = error.path().to_string();
+    let path = error.path().to_string();
+    let path = if path == "." { String::new() } else { path };
     let message = error.into_inner().to_string();
-    Problem::invalid_field(if field == "." { String::new() } else { field }, message)
+    let quoted = |text: &str| text.split('`').nth(1).unwrap_or_default().to_owned();
+    if message.starts_with("missing field") {
+        let missing = quoted(&message);
+        let field = if path.is_empty() { missing } else { format!("{path}.{missing}") };
+        return Problem::invalid_field(field, "must be given");
+    }
+    Problem::invalid_field(path, in_our_words(&message))
+}
+
+/// What serde says of a value of another kind, without its words.
+fn in_our_words(message: &str) -> String {
+    if let Some((_, expected)) =
+        message.strip_prefix("invalid type: ").and_then(|of| of.split_once(", expected "))
+    {
+        let kind = match expected {
+            "u32" | "u64" | "i64" | "usize" => "a whole number",
+            "f64" => "a number",
+            "a map" => "an object",
+            "a sequence" => "a list",
+            kind if kind.starts_with("struct ") => "an object",
+            kind => kind,
+        };
+        return format!("must be {kind}");
+    }
+    if let Some((_, expected)) =
+        message.strip_prefix("unknown variant ").and_then(|of| of.split_once(", expected "))
+    {
+        let all: Vec<_> = expected.split('`').skip(1).step_by(2).collect();
+        return format!("must be {}", all.join(" or "));
+    }
+    if let Some((_, expected)) =
+        message.strip_prefix("invalid value: ").and_then(|of| of.split_once(", expected "))
+    {
+        return format!("must be {expected}");
+    }
+    message.to_owned()
 }
 
 /// What an endpoint takes as body.
@@ -98,6 +135,9 @@ impl<T: DeserializeOwned> JsonBody<T> {
             return Err(Problem::from(Code::UnsupportedMediaType)
                 .detail("Send the body with Content-Type: application/json."));
         }
+        if body.is_empty() {
+            return Err(Problem::from(Code::MalformedJson).detail("There is no body: send a JSON object."));
+        }
         let value: Value = serde_json::from_slice(body)
             .map_err(|error| Problem::from(Code::MalformedJson).detail(error.to_string()))?;
         if !value.is_object() {
@@ -138,13 +178,18 @@ pub struct Upload(pub Bytes);
 
 impl Body for Upload {
     const MEDIA_TYPES: &'static [&'static str] = &["image/jpeg", "image/png", "image/webp"];
-    const PROBLEMS: &'static [Code] = &[Code::BodyTooLarge];
+    const PROBLEMS: &'static [Code] = &[Code::BodyTooLarge, Code::InvalidImage];
 
     fn schema(_: &mut SchemaGenerator) -> Option<Schema> {
         Some(binary())
     }
 
-    fn read(_: &Context, body: Bytes) -> Result<Self, Problem> {
+    fn read(context: &Context, body: Bytes) -> Result<Self, Problem> {
+        let media_type = context.header(CONTENT_TYPE.as_str()).unwrap_or_default();
+        if media_type.to_ascii_lowercase().starts_with("multipart/") {
+            let words = "This is a form: send the bare image as the body.";
+            return Err(Problem::from(Code::InvalidImage).detail(words));
+        }
         if body.len() > UPLOAD_LIMIT {
             return Err(Problem::from(Code::BodyTooLarge)
                 .detail(format!("The image may have {UPLOAD_LIMIT} bytes, and has {}.", body.len())));
@@ -197,6 +242,65 @@ impl<'de, const MOST: usize> Deserialize<'de> for Line<MOST> {
     }
 }
 
+/// What a device fills in by itself, and nobody sees: it refuses nothing. What is no string,
+/// or says nothing, is as if not sent; control characters are blanks, and what is too long
+/// is cut.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hint<const MOST: usize>(pub Option<String>);
+
+impl<const MOST: usize> JsonSchema for Hint<MOST> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("Hint{MOST}").into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["string", "null"] })
+    }
+}
+
+impl<'de, const MOST: usize> Deserialize<'de> for Hint<MOST> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let sent = Value::deserialize(deserializer)?;
+        let seen = sent.as_str().unwrap_or_default().chars().take(16 * MOST);
+        let line: String = seen.map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let cut: String = line.trim().chars().take(MOST).collect();
+        Ok(Self(Some(cut.trim_end().to_owned()).filter(|line| !line.is_empty())))
+    }
+}
+
+/// The region in whose way a number is read, as a device says it: what is none is as if not
+/// sent.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RegionHint(pub Option<Region>);
+
+impl JsonSchema for RegionHint {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "RegionHint".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["string", "null"], "examples": ["RU"] })
+    }
+}
+
+impl<'de> Deserialize<'de> for RegionHint {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let sent = Value::deserialize(deserializer)?;
+        let region = sent.as_str().unwrap_or_default().trim();
+        // How people write GB.
+        let region = if region.eq_ignore_ascii_case("UK") { "GB" } else { region };
+        Ok(Self(region.parse().ok()))
+    }
+}
+
 /// A one-time code as a person types or pastes it: its digits, whatever stands around
 /// them. What has none is no guess.
 #[derive(Clone, Debug)]
@@ -232,6 +336,33 @@ impl<'de> Deserialize<'de> for EnteredCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_hint_refuses_nothing() {
+        let hint = |value: Value| serde_json::from_value::<Hint<5>>(value).unwrap().0;
+        for (sent, said) in [
+            (json!("phone"), Some("phone")),
+            (json!(" a\nb "), Some("a b")),
+            (json!("too long"), Some("too l")),
+            (json!("four \u{0}"), Some("four")),
+            (json!(""), None),
+            (json!("\r\n"), None),
+            (json!(null), None),
+            (json!(7), None),
+            (json!({ "a": 1 }), None),
+        ] {
+            assert_eq!(hint(sent.clone()).as_deref(), said, "{sent}");
+        }
+        let region = |value: Value| serde_json::from_value::<RegionHint>(value).unwrap().0;
+        for (sent, said) in [("de", Some("DE")), (" US ", Some("US")), ("UK", Some("GB"))] {
+            assert_eq!(region(json!(sent)).unwrap().to_string(), said.unwrap());
+        }
+        for nothing in
+            [json!("001"), json!("419"), json!("UN"), json!(""), json!("AQ"), json!("Russia"), json!(7)]
+        {
+            assert!(region(nothing.clone()).is_none(), "{nothing}");
+        }
+    }
 
     #[test]
     fn a_body_is_json_by_its_type() {
