@@ -70,7 +70,7 @@ parameters! {
     IOS_APP_IDS = "", "Apps that open share links and fill in codes on iPhones: ABCDE12345.com.example.app, separated by commas.";
     ANDROID_APPS = "", "Apps that open share links on Android: com.example.app=<SHA-256 of its certificate as AA:BB:…>, separated by commas.";
     PASSKEY_RP_ID = "", "The domain that passkeys are bound to, for good: example.com; empty: the host of PUBLIC_URL.";
-    PASSKEY_ORIGINS = "", "Web pages besides this site that passkeys may be used on: scheme and host of each, such as https://app.example.com, separated by commas.";
+    PASSKEY_ORIGINS = "", "Web pages besides this site that passkeys may be used on: https:// and the host of each, separated by commas.";
     CORS_ORIGINS = "", "Web pages of other origins and web views of apps that may call the API: scheme and host of each, such as capacitor://localhost, separated by commas; * for all; empty: none.";
     SMS_PROVIDER = "inbox", "Who sends the texts: sns, smsaero, or on a laptop inbox, which shows them.";
     SMS_DOMAIN = "", "The domain in the last line of texts, by which iPhones fill in the code: example.com.";
