@@ -127,12 +127,7 @@ impl Endpoint for AddPasskey {
         let (challenge_id, answer, name) = (challenge_id.0, credential.0, name.map(|name| name.0));
         let id = answer.as_ref().map(|answer| PasskeyId::of(answer.credential_id()));
         for _ in 0..TRIES {
-            let (admitted, there) = join!(gate.recognize(&bearer), async {
-                match &id {
-                    Some(id) => passkeys.get(id).await,
-                    None => Ok(None),
-                }
-            });
+            let (admitted, there) = join!(gate.recognize(&bearer), passkeys.find(id.as_ref()));
             let ((me, session), there) = (admitted?, there?);
             let is_mine = |there: &Passkey| there.user_id == me.id && there.challenge_id == challenge_id;
             if let Some(added) = there.as_ref().filter(|there| is_mine(there)) {

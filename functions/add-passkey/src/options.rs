@@ -186,7 +186,7 @@ impl Endpoint for AddPasskeyOptions {
         if me.passkeys.is_full() {
             return Err(Code::TooManyPasskeys.into());
         }
-        let present = passkeys.of_list(&me.passkeys).await?;
+        let present = passkeys.all(me.passkeys.ids()).await?;
         let purpose = ChallengePurpose::Add(&me.id, &session.id);
         let challenge = Challenge::draw(purpose, world.now(), pepper, &mut *world.rng());
         let descriptor = |id| Descriptor { r#type: "public-key", id };

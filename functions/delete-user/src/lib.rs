@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use latchkey::access::gate::{Admitted, Gate};
+use latchkey::access::gate::Gate;
 use latchkey::base::config::Parameter;
 use latchkey::base::error::StartError;
 use latchkey::base::world::World;
@@ -13,7 +13,6 @@ use latchkey::cloud::secrets;
 use latchkey::cloud::setup::Setup;
 use latchkey::cloud::transaction::{Committed, Tables, Transaction};
 use latchkey::domain::bearer::Bearer;
-use latchkey::domain::session::RECENT_FOR_STAFF;
 use latchkey::domain::user::{Role, User};
 use latchkey::endpoint::needs::Needs;
 use latchkey::endpoint::{Endpoint, Request, Route};
@@ -101,13 +100,9 @@ impl Endpoint for DeleteUser {
     /// first; whoever repeats finishes.
     async fn call(needs: &Deps, request: Request<Self>) -> Result<NoContent, Problem> {
         let id = request.path.target(&request.caller);
-        let Admitted { me, session, mut user } =
-            needs.gate.admit_to(&request.caller, &id, Self::STAFF).await?;
-        if me.id == id {
-            needs.gate.require_own_recent(&me, &session)?;
-        } else {
-            needs.gate.require_recent(&session, RECENT_FOR_STAFF)?;
-        }
+        let admitted = needs.gate.admit_to(&request.caller, &id, Self::STAFF).await?;
+        needs.gate.require_recent(&admitted)?;
+        let mut user = admitted.user;
         let mut is_closed = false;
         let told = |error: StoreError, is_closed| if is_closed { error.once_written() } else { error };
         for _ in 0..TRIES {

@@ -157,6 +157,7 @@ impl Endpoint for PasskeySignIn {
         let Claimed { answer, passkey, user, sessions } = claimed;
         let now = party.sign_in(&answer, &challenge.bytes, &passkey.known()).inspect_err(|why| {
             if *why == NotAccepted::Cloned {
+                count(Metric::PasskeyCloned);
                 let (user_id, passkey_id) = (&user.id, passkey.id.as_str());
                 tracing::warn!(%user_id, passkey_id, "a passkey's count went back: there may be a copy of it");
             }

@@ -37,7 +37,7 @@ impl Endpoint for ListPasskeys {
         let (gate, passkeys) = needs;
         let id = request.path.target(&request.caller);
         let user = gate.admit_to(&request.caller, &id, Self::STAFF).await?.user;
-        let mut all = passkeys.of_list(&user.passkeys).await?;
+        let mut all = passkeys.all(user.passkeys.ids()).await?;
         all.sort_by_key(|passkey| std::cmp::Reverse(passkey.created_at));
         // Ten at most: always one page.
         Ok(Json(Page { items: all.into_iter().map(PasskeyView::from).collect(), cursor: None }))

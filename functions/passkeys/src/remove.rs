@@ -3,10 +3,9 @@
 //! Tests: local/tests/it/passkeys.rs.
 
 use latchkey::access::ending::Ending;
-use latchkey::access::gate::{Admitted, Gate};
+use latchkey::access::gate::Gate;
 use latchkey::domain::bearer::Bearer;
 use latchkey::domain::passkey_list::PasskeyId;
-use latchkey::domain::session::RECENT_FOR_STAFF;
 use latchkey::domain::user::Role;
 use latchkey::endpoint::{Endpoint, Request, Route};
 use latchkey::http::body::Nothing;
@@ -44,19 +43,11 @@ impl Endpoint for RemovePasskey {
         let PasskeyPath { user_id, passkey_id } = request.path;
         let id = user_id.target(&request.caller);
         let passkey_id = PasskeyId::parse(&passkey_id);
-        let (admitted, passkey) = join!(gate.admit_to(&request.caller, &id, Self::STAFF), async {
-            match &passkey_id {
-                Some(passkey_id) => passkeys.get(passkey_id).await,
-                None => Ok(None),
-            }
-        });
-        let Admitted { me, session, user } = admitted?;
-        if me.id == id {
-            gate.require_own_recent(&me, &session)?;
-        } else {
-            gate.require_recent(&session, RECENT_FOR_STAFF)?;
-        }
-        ending.remove_passkey(user, passkey?).await?;
+        let (admitted, passkey) =
+            join!(gate.admit_to(&request.caller, &id, Self::STAFF), passkeys.find(passkey_id.as_ref()),);
+        let admitted = admitted?;
+        gate.require_recent(&admitted)?;
+        ending.remove_passkey(admitted.user, passkey?).await?;
         Ok(NoContent)
     }
 }

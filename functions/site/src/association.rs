@@ -1,9 +1,9 @@
 //! What phones fetch to open links of this host in the app: the share link, passkeys, and
 //! on iPhones the filling in of codes.
 //!
-//! Tests: below, and local/tests/it/story.rs.
+//! Tests: local/tests/it/story.rs.
 
-use latchkey::base::config::{self, BadParameter, Parameter, Vars};
+use latchkey::base::config::{self, Parameter};
 use latchkey::base::error::StartError;
 use latchkey::cloud::setup::Setup;
 use latchkey::endpoint::needs::Needs;
@@ -40,7 +40,7 @@ impl Needs for AppleApps {
     }
 
     async fn build(setup: &Setup) -> Result<Self, StartError> {
-        Ok(Self(apple_apps(&setup.vars)?))
+        Ok(Self(settings::apple_apps(&setup.vars)?))
     }
 }
 
@@ -57,27 +57,6 @@ impl Needs for AndroidApps {
     async fn build(setup: &Setup) -> Result<Self, StartError> {
         Ok(Self(settings::android_apps(&setup.vars)?))
     }
-}
-
-fn list(text: &str) -> impl Iterator<Item = &str> {
-    text.split(',').map(str::trim).filter(|item| !item.is_empty())
-}
-
-fn is_name(text: &str) -> bool {
-    text.contains('.') && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte))
-}
-
-fn apple_apps(vars: &Vars) -> Result<Vec<String>, BadParameter> {
-    list(vars.text(config::IOS_APP_IDS))
-        .map(|app| {
-            let team = app.split('.').next().unwrap_or_default();
-            let fits = team.len() == 10 && is_name(app);
-            fits.then(|| app.to_owned()).ok_or_else(|| BadParameter {
-                name: config::IOS_APP_IDS.name,
-                problem: format!("must be a list such as ABCDE12345.com.example.app, not {app:?}"),
-            })
-        })
-        .collect()
 }
 
 /// What iPhones read of the apps that belong to this host.
@@ -201,19 +180,5 @@ impl Endpoint for Android {
             },
         });
         Ok(Cached(statements.collect()))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn malformed_apps_are_named() {
-        let vars = |name: &str, value: &str| Vars::from_iter([(name, value)]);
-        assert_eq!(apple_apps(&vars("IOS_APP_IDS", "ABCDE12345.com.example.app")).unwrap().len(), 1);
-        for bad in ["com.example.app", "ABCDE12345", "ABCDE12345.com/x"] {
-            assert_eq!(apple_apps(&vars("IOS_APP_IDS", bad)).unwrap_err().name, "IOS_APP_IDS", "{bad}");
-        }
     }
 }

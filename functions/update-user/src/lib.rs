@@ -12,7 +12,6 @@ use latchkey::cloud::transaction::Tables;
 use latchkey::domain::bearer::Bearer;
 use latchkey::domain::phone_lists::TestPhones;
 use latchkey::domain::profile::{Email, TelegramId};
-use latchkey::domain::session::RECENT_FOR_STAFF;
 use latchkey::domain::user::{Change, Role, Status};
 use latchkey::endpoint::needs::Needs;
 use latchkey::endpoint::{Endpoint, Request, Route};
@@ -80,7 +79,7 @@ pub struct Wanted {
     #[schemars(example = &"Omsk")]
     city: Change<Line<100>>,
     #[serde(default)]
-    /// The user's Telegram name, with or without `@`, or number.
+    /// The user's Telegram name, with or without `@`, or number. A link to it is taken, too, and a bare number.
     telegram_id: Change<TelegramId>,
     #[serde(default)]
     /// Can only be null, which removes the avatar; `PUT /v1/users/me/avatar` sets one.
@@ -128,16 +127,17 @@ impl Endpoint for UpdateUser {
 
         let (admitted, referrals) =
             join!(gate.admit_to(&request.caller, &id, Self::STAFF), profiles.referrals(&id));
-        let Admitted { me, session, mut user } = admitted?;
+        let admitted = admitted?;
         if role.is_some() || status.is_some() {
-            if me.role != Role::Admin {
+            if admitted.me.role != Role::Admin {
                 return Err(Problem::from(Code::Forbidden).detail("Only an admin changes role and status."));
             }
-            if me.id == id {
+            if admitted.me.id == id {
                 return Err(Problem::from(Code::Forbidden).detail("Nobody changes their own role or status."));
             }
-            gate.require_recent(&session, RECENT_FOR_STAFF)?;
+            gate.require_recent(&admitted)?;
         }
+        let Admitted { me, mut user, .. } = admitted;
         let referrals = referrals?;
         if phone.is_some_and(|phone| phone != user.phone.as_str()) {
             return Err(Problem::invalid_field("phone", "is changed by PUT /v1/users/me/phone, with a code"));

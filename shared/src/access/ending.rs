@@ -79,22 +79,21 @@ impl Ending {
         let (id, device) = (&stolen.user_id, stolen.device_id.as_ref());
         for _ in 0..TRIES {
             let Some(user) = self.users.get(id).await? else { return Ok(()) };
+            let added = user.passkeys.added_through(&stolen.id);
             // Passkeys before sessions: what one begins from here on, it is counted for.
-            let passkeys = self.passkeys.of_list(&user.passkeys).await?;
+            let gone = self.passkeys.all(&added).await?;
             let sessions = self.sessions.of_user(id).await?;
             let now = self.world.now();
             let on: Vec<_> = sessions.iter().filter(|session| session.is_on(user.epoch, now)).collect();
             if !on.iter().any(|session| session.id == stolen.id) {
                 return Ok(());
             }
-            let added = user.passkeys.added_through(&stolen.id);
-            let gone = passkeys.iter().filter(|passkey| added.contains(&passkey.id));
             let ends = on.iter().filter(|session| {
                 session.id == stolen.id || session.passkey_id.as_ref().is_some_and(|by| added.contains(by))
             });
             let ended = Transaction::new(self.world.new_id())
                 .with(Part::User, self.users.distrust(&user, device, &added))
-                .with_all(Part::Passkey, gone.map(|passkey| self.passkeys.remove(passkey)))
+                .with_all(Part::Passkey, gone.iter().map(|passkey| self.passkeys.remove(passkey)))
                 .with_all(Part::Session, ends.map(|session| self.sessions.ended(id, &session.id)))
                 .commit(&self.tables, &self.world)
                 .await?;

@@ -10,7 +10,7 @@ use crate::base::error::{Chain, StartError};
 use crate::base::world::{Timestamp, World};
 use crate::cloud::setup::Setup;
 use crate::domain::bearer::Bearer;
-use crate::domain::session::{RECENT, Session};
+use crate::domain::session::{RECENT, RECENT_FOR_STAFF, Session};
 use crate::domain::user::{Role, Status, User, UserId};
 use crate::http::context::Context;
 use crate::http::problem::{Code, Problem};
@@ -116,7 +116,7 @@ impl Gate {
     /// # Errors
     /// `recent_sign_in_required`.
     pub fn require_own_recent(&self, me: &User, session: &Session) -> Result<(), Problem> {
-        self.require_recent(session, RECENT)?;
+        self.require_within(session, RECENT)?;
         let now = self.world.now();
         match session.held_until(me).filter(|until| now < *until) {
             Some(until) => Err(Problem::held(until, now)),
@@ -124,12 +124,20 @@ impl Gate {
         }
     }
 
-    /// That a session began at most so many seconds ago: asked of staff who do to others
-    /// what outlives it, which a stolen session must not.
+    /// That whoever was let in may do what outlives the session, which a stolen one must
+    /// not: to the own account as [`Gate::require_own_recent`] says, to others as staff who
+    /// signed in a while ago at most.
     ///
     /// # Errors
     /// `recent_sign_in_required`.
-    pub fn require_recent(&self, session: &Session, seconds: i64) -> Result<(), Problem> {
+    pub fn require_recent(&self, Admitted { me, session, user }: &Admitted) -> Result<(), Problem> {
+        if me.id == user.id {
+            return self.require_own_recent(me, session);
+        }
+        self.require_within(session, RECENT_FOR_STAFF)
+    }
+
+    fn require_within(&self, session: &Session, seconds: i64) -> Result<(), Problem> {
         if session.began_within(seconds, self.world.now()) {
             return Ok(());
         }

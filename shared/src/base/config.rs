@@ -67,8 +67,8 @@ parameters! {
     APP_LINK_IOS = "", "Where the share page sends iPhones; {invite_code} stands for the code.";
     APP_LINK_ANDROID = "", "Where the share page sends Android phones; {invite_code} stands for the code.";
     APP_LINK_WEB = "", "Where the share page sends all others; {invite_code} stands for the code.";
-    IOS_APP_IDS = "", "Apps that open share links and fill in codes on iPhones: ABCDE12345.com.example.app, separated by commas.";
-    ANDROID_APPS = "", "Apps that open share links on Android: com.example.app=<SHA-256 of its certificate as AA:BB:…>, separated by commas.";
+    IOS_APP_IDS = "", "Apps that open share links, fill in codes and use passkeys on iPhones: ABCDE12345.com.example.app, separated by commas.";
+    ANDROID_APPS = "", "Apps that open share links and use passkeys on Android: com.example.app=<SHA-256 of its certificate as AA:BB:…>, separated by commas.";
     PASSKEY_RP_ID = "", "The domain that passkeys are bound to, for good: example.com; empty: the host of PUBLIC_URL.";
     PASSKEY_ORIGINS = "", "Web pages besides this site that passkeys may be used on: https:// and the host of each, separated by commas.";
     CORS_ORIGINS = "", "Web pages of other origins and web views of apps that may call the API: scheme and host of each, such as capacitor://localhost, separated by commas; * for all; empty: none.";
@@ -184,6 +184,11 @@ impl Vars {
     /// A parameter as a string, `None` where it is unset and has no default.
     pub fn optional(&self, parameter: &Parameter) -> Option<&str> {
         Some(self.text(parameter)).filter(|value| !value.is_empty())
+    }
+
+    /// The items of a parameter that is a list, separated by commas.
+    pub fn list(&self, parameter: &Parameter) -> impl Iterator<Item = &str> {
+        self.text(parameter).split(',').map(str::trim).filter(|item| !item.is_empty())
     }
 
     /// A parameter as anything that can be parsed.

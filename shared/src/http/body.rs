@@ -25,9 +25,8 @@ pub(crate) fn invalid_request<E: std::fmt::Display>(error: serde_path_to_error::
     let path = error.path().to_string();
     let path = if path == "." { String::new() } else { path };
     let message = error.into_inner().to_string();
-    let quoted = |text: &str| text.split('`').nth(1).unwrap_or_default().to_owned();
     if message.starts_with("missing field") {
-        let missing = quoted(&message);
+        let missing = message.split('`').nth(1).unwrap_or_default().to_owned();
         let field = if path.is_empty() { missing } else { format!("{path}.{missing}") };
         return Problem::invalid_field(field, "must be given");
     }
@@ -36,31 +35,26 @@ pub(crate) fn invalid_request<E: std::fmt::Display>(error: serde_path_to_error::
 
 /// What serde says of a value of another kind, without its words.
 fn in_our_words(message: &str) -> String {
-    if let Some((_, expected)) =
-        message.strip_prefix("invalid type: ").and_then(|of| of.split_once(", expected "))
-    {
-        let kind = match expected {
-            "u32" | "u64" | "i64" | "usize" => "a whole number",
-            "f64" => "a number",
-            "a map" => "an object",
-            "a sequence" => "a list",
-            kind if kind.starts_with("struct ") => "an object",
-            kind => kind,
-        };
-        return format!("must be {kind}");
-    }
-    if let Some((_, expected)) =
-        message.strip_prefix("unknown variant ").and_then(|of| of.split_once(", expected "))
-    {
+    let Some((found, expected)) = message.split_once(", expected ") else { return message.to_owned() };
+    if found.starts_with("unknown variant ") {
         let all: Vec<_> = expected.split('`').skip(1).step_by(2).collect();
         return format!("must be {}", all.join(" or "));
     }
-    if let Some((_, expected)) =
-        message.strip_prefix("invalid value: ").and_then(|of| of.split_once(", expected "))
-    {
+    if found.starts_with("invalid value: ") {
         return format!("must be {expected}");
     }
-    message.to_owned()
+    if !found.starts_with("invalid type: ") {
+        return message.to_owned();
+    }
+    let kind = match expected {
+        "u32" | "u64" | "i64" | "usize" => "a whole number",
+        "f64" => "a number",
+        "a map" => "an object",
+        "a sequence" => "a list",
+        kind if kind.starts_with("struct ") => "an object",
+        kind => kind,
+    };
+    format!("must be {kind}")
 }
 
 /// What an endpoint takes as body.

@@ -43,12 +43,10 @@ impl Cors {
     /// # Errors
     /// If one of them is no origin.
     pub fn read(vars: &Vars) -> Result<Self, BadParameter> {
-        let listed = vars.text(config::CORS_ORIGINS).trim();
-        if listed == "*" {
+        if vars.text(config::CORS_ORIGINS).trim() == "*" {
             return Ok(Self::Any);
         }
-        let origins = listed.split(',').map(str::trim).filter(|origin| !origin.is_empty());
-        let origins = origins.map(|origin| {
+        let origins = vars.list(config::CORS_ORIGINS).map(|origin| {
             let value = HeaderValue::try_from(origin).ok().filter(|_| is_origin(origin));
             value.ok_or_else(|| BadParameter {
                 name: config::CORS_ORIGINS.name,

@@ -200,9 +200,6 @@ impl From<NotSent> for Problem {
 /// One answer, whatever was wrong; which it was is logged.
 impl From<NotAccepted> for Problem {
     fn from(why: NotAccepted) -> Self {
-        if why == NotAccepted::Cloned {
-            metrics::count(Metric::PasskeyCloned);
-        }
         tracing::info!(%why, "a passkey was not accepted");
         Code::PasskeyNotAccepted.into()
     }

@@ -1,10 +1,10 @@
 //! The rules' figures, as a deployment's variables give them. Each reader has
 //! beside it the parameters that it reads, for those who declare them.
 
-mod android;
+mod apps;
 mod passkeys;
 
-pub use android::{AndroidApps, android_apps};
+pub use apps::{AndroidApps, android_apps, apple_apps};
 pub use passkeys::{PASSKEYS, PasskeySettings, passkeys};
 
 use crate::base::config::{self, BadParameter, Parameter, Vars};

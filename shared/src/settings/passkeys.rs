@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::base::config::{self, BadParameter, Parameter, Vars};
-use crate::settings::android::android_apps;
+use crate::settings::apps::android_apps;
 
 /// What [`passkeys`] reads.
 pub const PASSKEYS: &[&Parameter] = &[config::PASSKEY_RP_ID, config::PASSKEY_ORIGINS, config::ANDROID_APPS];
@@ -25,9 +25,8 @@ pub fn passkeys(vars: &Vars) -> Result<PasskeySettings, BadParameter> {
         let problem = format!("must be a domain such as example.com, not {rp_id:?}");
         return Err(BadParameter { name: config::PASSKEY_RP_ID.name, problem });
     }
-    let listed = vars.text(config::PASSKEY_ORIGINS).split(',').map(str::trim);
     let mut origins = Vec::new();
-    for origin in listed.filter(|origin| !origin.is_empty()) {
+    for origin in vars.list(config::PASSKEY_ORIGINS) {
         if !is_origin(origin) {
             let problem =
                 format!("must be a list of origins such as https://app.example.com, not {origin:?}");

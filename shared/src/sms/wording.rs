@@ -66,8 +66,7 @@ impl Wording {
                 format!("must be a domain such as example.com, not {domain:?}"),
             ));
         }
-        let listed = vars.text(config::APP_HASHES).split(',').map(str::trim).filter(|hash| !hash.is_empty());
-        let hashes: Vec<_> = listed.map(str::to_owned).collect();
+        let hashes: Vec<_> = vars.list(config::APP_HASHES).map(str::to_owned).collect();
         if let Some(hash) = hashes.iter().find(|hash| !is_hash(hash)) {
             return Err(bad(config::APP_HASHES, format!("must be 11 characters each, not {hash:?}")));
         }

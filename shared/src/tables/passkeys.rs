@@ -11,7 +11,7 @@ use crate::cloud::setup::Setup;
 use crate::cloud::table::Table;
 use crate::cloud::writes::{Write, Written};
 use crate::domain::passkey::{Passkey, Use};
-use crate::domain::passkey_list::{PasskeyId, PasskeyList};
+use crate::domain::passkey_list::PasskeyId;
 use crate::domain::user::UserId;
 
 /// The passkeys of all users.
@@ -28,9 +28,18 @@ impl Passkeys {
         self.0.get(&key(id)).await
     }
 
-    /// Those of a list, read consistently.
-    pub async fn of_list(&self, list: &PasskeyList) -> Result<Vec<Passkey>, StoreError> {
-        let items = self.0.get_all(list.ids().map(key).collect()).await?;
+    /// A passkey, where one is named.
+    pub async fn find(&self, id: Option<&PasskeyId>) -> Result<Option<Passkey>, StoreError> {
+        let Some(id) = id else { return Ok(None) };
+        self.get(id).await
+    }
+
+    /// Those that there are of several, read consistently.
+    pub async fn all<'a>(
+        &self,
+        ids: impl IntoIterator<Item = &'a PasskeyId>,
+    ) -> Result<Vec<Passkey>, StoreError> {
+        let items = self.0.get_all(ids.into_iter().map(key).collect()).await?;
         items.into_iter().map(read).collect()
     }
 

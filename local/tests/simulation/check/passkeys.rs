@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::users::signed_in_lately;
 use super::{Verdict, ledger, rule};
 use crate::call::id_of_passkey;
-use crate::truth::{Applied, Ledger, Place, Table, Truth, number, some_number, text};
+use crate::truth::{Applied, Ledger, Place, Table, Truth, Version, number, some_number, text};
 
 /// How many a user can have.
 const MOST: usize = 10;
@@ -149,25 +149,19 @@ pub(crate) fn held_until(truth: &Truth, ledger: &Ledger, seq: u64) -> Option<i64
     let user = truth.item_at(&Place::user(&caller.user), seq)?;
     let device = text(session, "device_id")?;
     list(Some(user)).find(|(_, added)| text(added, "device_id") != Some(device))?;
-    let listed =
-        some_number(&user["devices"]["M"], device).map(|_| began_on(truth, ledger, &caller.user, device));
+    let is_listed = user["devices"]["M"][device].is_object();
+    let listed = if is_listed { listed_at(truth, &caller.user, device) } else { None };
     let since = listed.unwrap_or_else(|| number(session, "created_at"));
     Some(since + HOLD * 1_000)
 }
 
-/// When a device was first listed: at the write that listed it last of all that did not
-/// find it there.
-fn began_on(truth: &Truth, ledger: &Ledger, user: &str, device: &str) -> i64 {
-    let place = Place::user(user);
-    let is_listed = |item: Option<&Value>| item.is_some_and(|item| item["devices"]["M"][device].is_object());
+/// When a device was first listed: at the last write that listed it and did not find it
+/// there.
+fn listed_at(truth: &Truth, user: &str, device: &str) -> Option<i64> {
+    let at = |version: &Version| some_number(&version.item.as_deref()?["devices"]["M"], device);
     let mut since = None;
-    let mut was_listed = false;
-    for version in truth.since(&place, 0).iter().filter(|version| version.seq <= truth.seq()) {
-        let item = version.item.as_deref();
-        if is_listed(item) && !was_listed {
-            since = item.and_then(|item| some_number(&item["devices"]["M"], device));
-        }
-        was_listed = is_listed(item);
+    for version in truth.since(&Place::user(user), 0) {
+        since = at(version).map(|at| since.unwrap_or(at));
     }
-    since.unwrap_or(ledger.begun)
+    since
 }
