@@ -141,7 +141,12 @@ fn events(function: &Function<Declaration>) -> String {
         );
         match &declaration.route {
             Route::Path(method, path) => {
-                format!("{event}            Method: {method}\n            Path: {path}\n")
+                let path = format!("            Path: {path}\n");
+                let head = declaration.answers_head.then(|| {
+                    let event = event.replacen(&name, &format!("{name}Head"), 1);
+                    format!("{event}            Method: HEAD\n{path}")
+                });
+                format!("{event}            Method: {method}\n{path}{}", head.unwrap_or_default())
             }
             Route::Default => {
                 format!(

@@ -38,9 +38,11 @@ async fn paths_that_are_not_there_are_404_and_methods_405() {
         ("DELETE", "/v1/auth/token", "POST"),
         ("POST", "/v1/users/me", "DELETE, GET, PATCH"),
         ("PATCH", "/v1/users/me/referrer", "PUT"),
-        ("HEAD", "/health", "GET"),
+        ("HEAD", "/v1/auth/code", "POST"),
+        ("HEAD", "/v1/users", "GET"),
+        ("PUT", "/health", "GET, HEAD"),
         ("OPTIONS", "/v1/auth/code", "POST"),
-        ("BREW", "/i/AAAAAA", "GET"),
+        ("BREW", "/i/AAAAAA", "GET, HEAD"),
     ] {
         let answer = app.raw(method.parse().unwrap(), path, None, vec![]).await;
         assert_eq!((answer.status, answer.header("allow")), (405, allow), "{method} {path}");
@@ -249,4 +251,33 @@ async fn tables_of_another_version_stop_the_start() {
     let error = latchkey_local::tables::create(&client, &vars).await.unwrap_err();
     let words = latchkey::base::error::Chain(&error).to_string();
     assert!(words.starts_with("UsersTable has other indexes: ") && words.contains("--data-dir"), "{words}");
+}
+
+/// Monitors and previews of links ask by HEAD, and are told what GET would tell.
+#[tokio::test]
+async fn what_anyone_may_get_is_answered_to_head() {
+    let app = App::with(&[("IOS_APP_IDS", "ABCDE12345.com.example.app")]).await;
+    let alice = app.sign_in(&phone(1)).await;
+    let picture = include_bytes!("one-pixel.png").to_vec();
+    let put = app.raw(Method::PUT, "/v1/users/me/avatar", Some(&alice.token), picture).await.ok(200);
+    let avatar = put["avatar_url"].as_str().unwrap().replace("https://api.example.com", "");
+    for path in [
+        "/health",
+        "/admin",
+        "/docs",
+        "/openapi.json",
+        "/i/K5J3RW",
+        "/.well-known/jwks.json",
+        "/.well-known/openid-configuration",
+        "/.well-known/apple-app-site-association",
+        "/v1/avatars/none",
+        &avatar,
+    ] {
+        let get = app.raw(Method::GET, path, None, vec![]).await;
+        let head = app.raw(Method::HEAD, path, None, vec![]).await;
+        assert_eq!((head.status, head.body.len()), (get.status, 0), "{path}");
+        for name in ["content-type", "cache-control", "content-security-policy"] {
+            assert_eq!(head.header(name), get.header(name), "{path} {name}");
+        }
+    }
 }

@@ -17,14 +17,16 @@ fn routes_in_code_and_template_are_equal() {
     let mut declared: Vec<_> = functions::all::<Declaration>()
         .iter()
         .flat_map(|function| {
-            function.declarations().map(|declaration| {
+            function.declarations().flat_map(|declaration| {
                 let key = declaration.route.to_string();
                 let (method, path) = key.split_once(' ').unwrap_or(("", &key));
-                Route {
+                let route = |method: &str| Route {
                     method: method.to_owned(),
                     path: path.to_owned(),
                     function: function.name().to_owned(),
-                }
+                };
+                let head = declaration.answers_head.then(|| route("HEAD"));
+                [route(method)].into_iter().chain(head).collect::<Vec<_>>()
             })
         })
         .collect();

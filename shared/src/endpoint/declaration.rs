@@ -5,7 +5,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use crate::domain::user::Role;
 use crate::endpoint::needs::Needs;
-use crate::endpoint::{Caller, Endpoint, Route};
+use crate::endpoint::{Caller, Endpoint, Route, answers_head};
 use crate::http::body::Body;
 use crate::http::problem::Code;
 use crate::http::response::IntoResponse;
@@ -23,6 +23,8 @@ pub struct Declaration {
     pub route: Route,
     /// Whether callers need an access token.
     pub needs_token: bool,
+    /// Whether `HEAD` is answered, too, as `GET` is and without the body.
+    pub answers_head: bool,
     /// The roles that may do it to others.
     pub staff: &'static [Role],
     /// The status when it does as asked.
@@ -100,6 +102,7 @@ impl FromEndpoint for Declaration {
         Self {
             route: E::ROUTE,
             needs_token: <E::Caller as Caller>::NEEDS_GATE,
+            answers_head: answers_head::<E>(),
             staff: E::STAFF,
             status: <E::Output as IntoResponse>::STATUS,
             media_types: <E::Body as Body>::MEDIA_TYPES,

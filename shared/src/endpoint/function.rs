@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderName, HeaderValue, Response};
+use http::{HeaderName, HeaderValue, Method, Response};
 use http_body_util::Full;
 use tracing::Instrument as _;
 
@@ -15,7 +15,7 @@ use crate::base::error::StartError;
 use crate::cloud::setup::Setup;
 use crate::endpoint::declaration::{Declaration, FromEndpoint};
 use crate::endpoint::needs::Needs;
-use crate::endpoint::{Caller, Endpoint, Request, Route};
+use crate::endpoint::{Caller, Endpoint, Request, Route, answers_head};
 use crate::http::cors::Cors;
 use crate::http::event::{DEFAULT_ROUTE, Incoming};
 use crate::http::problem::{Code, Problem};
@@ -49,12 +49,17 @@ macro_rules! function {
 /// What serves an endpoint, once what it needs is built.
 pub struct Mount {
     route: Route,
+    answers_head: bool,
     build: Build,
 }
 
 impl FromEndpoint for Mount {
     fn of<E: Endpoint>() -> Self {
-        Self { route: E::ROUTE, build: |setup| Box::pin(mount::<E>(setup)) }
+        Self {
+            route: E::ROUTE,
+            answers_head: answers_head::<E>(),
+            build: |setup| Box::pin(mount::<E>(setup)),
+        }
     }
 }
 
@@ -94,8 +99,12 @@ impl Function<Mount> {
     /// Builds what its endpoints need, once.
     pub async fn build(&self, setup: &Setup) -> Result<Handler, StartError> {
         let mut endpoints = HashMap::new();
-        for Mount { route, build } in &self.endpoints {
-            endpoints.insert(route.to_string(), build(setup).await?);
+        for Mount { route, answers_head, build } in &self.endpoints {
+            let endpoint = build(setup).await?;
+            if let Some(head) = route.by_head().filter(|_| *answers_head) {
+                endpoints.insert(head.to_string(), Arc::clone(&endpoint));
+            }
+            endpoints.insert(route.to_string(), endpoint);
         }
         let public_url = setup.vars.optional(config::PUBLIC_URL).map(public_url).transpose()?;
         let cors = Cors::read(&setup.vars)?;
@@ -136,6 +145,7 @@ impl Handler {
 
     async fn answer(&self, incoming: Incoming) -> Response<Bytes> {
         let (route_key, asked) = (incoming.route_key.clone(), incoming.context.headers.clone());
+        let is_head = incoming.context.method == Method::HEAD;
         let request_id = incoming.context.request_id.clone();
         let endpoint = self.endpoints.get(&route_key).or_else(|| self.endpoints.get(DEFAULT_ROUTE));
         let mut response = match (self.cors.preflight(&incoming.context), endpoint) {
@@ -151,7 +161,7 @@ impl Handler {
         }
         headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        response
+        if is_head { response.map(|_| Bytes::new()) } else { response }
     }
 }
 

@@ -36,6 +36,14 @@ impl Route {
         Self::Path(Method::GET, path)
     }
 
+    /// The same path by `HEAD`; none where all paths are taken.
+    pub(crate) fn by_head(&self) -> Option<Self> {
+        match self {
+            Self::Path(_, path) => Some(Self::Path(Method::HEAD, path)),
+            Self::Default => None,
+        }
+    }
+
     /// `POST path`.
     pub const fn post(path: &'static str) -> Self {
         Self::Path(Method::POST, path)
@@ -100,6 +108,12 @@ pub trait Endpoint: JsonSchema + Send + Sync + 'static {
         needs: &Self::Needs,
         request: Request<Self>,
     ) -> impl Future<Output = Result<Self::Output, Problem>> + Send;
+}
+
+/// Whether `HEAD` is answered as `GET` is: where anyone may ask, as monitors and previews of
+/// links do.
+pub(crate) fn answers_head<E: Endpoint>() -> bool {
+    matches!(E::ROUTE, Route::Path(Method::GET, _)) && !E::Caller::NEEDS_GATE
 }
 
 /// What an endpoint is handed.
