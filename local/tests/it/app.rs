@@ -523,12 +523,15 @@ fn values(update: &str) -> Option<HashMap<String, AttributeValue>> {
     (!used.is_empty()).then_some(used)
 }
 
-/// What `function` is built from: over `engine` and past the faults, else over
-/// the network.
+/// What `function` is built from: over `engine`, however long that takes, and past the
+/// faults; else over the network.
 fn setup(vars: &Vars, world: &Arc<World>, faults: &Faults, engine: Option<&Engine>, function: &str) -> Setup {
     let setup = Setup::new(vars.clone(), Arc::clone(world));
     match engine {
-        Some(engine) => setup.through(faults.http_client(function, engine)),
+        Some(engine) => {
+            let http = faults.http_client(function, engine);
+            setup.through(http.clone()).tables_through(http)
+        }
         None => setup,
     }
 }

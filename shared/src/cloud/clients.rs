@@ -82,9 +82,20 @@ pub fn https_client_of_machine() -> SharedHttpClient {
     https(TrustStore::default())
 }
 
-/// DynamoDB: an attempt may take 1 s, all attempts together 3 s. Retries start
-/// soon, since a table answers in milliseconds or not at all.
-pub fn dynamodb(vars: &Vars, http: SharedHttpClient) -> aws_sdk_dynamodb::Client {
+/// How long DynamoDB may take over the network: an attempt 1 s, all attempts together 3 s.
+pub(crate) fn limits_of_network() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .operation_attempt_timeout(Duration::from_secs(1))
+        .operation_timeout(Duration::from_secs(3))
+        .build()
+}
+
+/// DynamoDB. Retries start soon, since a table answers in milliseconds or not at all.
+pub(crate) fn dynamodb(
+    vars: &Vars,
+    http: SharedHttpClient,
+    limits: TimeoutConfig,
+) -> aws_sdk_dynamodb::Client {
     let shared = shared_config(vars);
     let builder = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -97,12 +108,7 @@ pub fn dynamodb(vars: &Vars, http: SharedHttpClient) -> aws_sdk_dynamodb::Client
                 .with_initial_backoff(Duration::from_millis(25))
                 .with_max_backoff(Duration::from_millis(400)),
         )
-        .timeout_config(
-            TimeoutConfig::builder()
-                .operation_attempt_timeout(Duration::from_secs(1))
-                .operation_timeout(Duration::from_secs(3))
-                .build(),
-        );
+        .timeout_config(limits);
     let config = match vars.optional(config::AWS_ENDPOINT_URL_DYNAMODB) {
         Some(url) => builder.endpoint_url(url),
         None => builder,

@@ -5,10 +5,12 @@ use std::sync::{Arc, OnceLock};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::SharedHttpClient;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 
 use crate::base::afterwards::Afterwards;
 use crate::base::config::Vars;
 use crate::base::world::World;
+use crate::cloud::clients;
 use crate::cloud::reader::Reader;
 
 /// Works while what was asked for is on its way: a start computes instead of
@@ -62,7 +64,8 @@ impl Setup {
     }
 
     /// With the tables reached through an HTTP client of one's own: an engine in
-    /// the same process.
+    /// the same process, whose answer cannot be lost. However busy the machine, it is
+    /// waited for: giving up would only leave in doubt what is about to be done.
     #[must_use]
     pub fn tables_through(mut self, http: SharedHttpClient) -> Self {
         self.tables = Some(http);
@@ -87,19 +90,22 @@ impl Setup {
 
     /// What clients send their requests through: one pool of connections.
     pub fn http_client(&self) -> SharedHttpClient {
-        self.http.get_or_init(|| crate::cloud::clients::https_client(&self.vars)).clone()
+        self.http.get_or_init(|| clients::https_client(&self.vars)).clone()
     }
 
     /// The client of DynamoDB.
     pub fn dynamodb(&self) -> Client {
-        let http = || self.tables.clone().unwrap_or_else(|| self.http_client());
-        self.dynamodb.get_or_init(|| crate::cloud::clients::dynamodb(&self.vars, http())).clone()
+        let reach = || match self.tables.clone() {
+            Some(in_process) => clients::dynamodb(&self.vars, in_process, TimeoutConfig::disabled()),
+            None => clients::dynamodb(&self.vars, self.http_client(), clients::limits_of_network()),
+        };
+        self.dynamodb.get_or_init(reach).clone()
     }
 
     /// The client of Secrets Manager.
     pub(crate) fn secrets_manager(&self) -> &aws_sdk_secretsmanager::Client {
         self.secrets_manager
-            .get_or_init(|| crate::cloud::clients::secrets_manager(&self.vars, self.http_client()))
+            .get_or_init(|| clients::secrets_manager(&self.vars, self.http_client()))
     }
 
     /// What reads by key, for all tables.
