@@ -9,7 +9,6 @@ use latchkey::base::error::StartError;
 use latchkey::base::world::World;
 use latchkey::cloud::setup::Setup;
 use latchkey::cloud::transaction::Tables;
-use latchkey::domain::phone::Phone;
 use latchkey::domain::user::{Role, Status};
 use latchkey::settings;
 use latchkey::tables::users::{UserChange, Users};
@@ -50,9 +49,9 @@ impl From<RoleName> for Role {
 /// Does it; what was done, in words.
 pub async fn promote(promotion: &Promotion, folder: &Path, vars: Vars) -> Result<String, StartError> {
     let cannot = |what: String| StartError::new(format!("{} cannot be promoted", promotion.phone), what);
-    let phone = Phone::parse(&promotion.phone, settings::region(&vars)?)
-        .map_err(|error| cannot(error.to_string()))?;
-    if settings::test_phones(&vars)?.names(&phone) {
+    let numbers = settings::numbers(&vars)?;
+    let phone = numbers.read(&promotion.phone, None).map_err(|error| cannot(error.to_string()))?;
+    if numbers.testers().names(&phone) {
         return Err(cannot("a test number never gets a role".to_owned()));
     }
     let setup = match &promotion.stack {

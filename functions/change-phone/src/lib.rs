@@ -24,9 +24,9 @@ use latchkey::domain::credit::Means;
 use latchkey::domain::device::DeviceId;
 use latchkey::domain::device_token;
 use latchkey::domain::limits::Share;
+use latchkey::domain::numbers::Numbers;
 use latchkey::domain::pepper::Pepper;
-use latchkey::domain::phone::{Countries, Phone, Region};
-use latchkey::domain::phone_lists::TestPhones;
+use latchkey::domain::phone::{Countries, Phone};
 use latchkey::domain::user::{Role, User};
 use latchkey::endpoint::needs::Needs;
 use latchkey::endpoint::{Endpoint, Request, Route};
@@ -72,25 +72,24 @@ pub struct Deps {
     sender: Arc<Sender>,
     afterwards: Arc<Afterwards>,
     pepper: Pepper,
-    region: Region,
+    numbers: Numbers,
     countries: Countries,
-    testers: TestPhones,
     world: Arc<World>,
 }
 
 impl Needs for Deps {
     fn parameters() -> Vec<&'static Parameter> {
         let own: &[&Parameter] = &[config::ALLOWED_COUNTRIES];
-        let rules = [settings::CROWD_LIMITS, settings::TEST_PHONES, &secrets::PEPPER, own].concat();
+        let rules = [settings::CROWD_LIMITS, settings::NUMBERS, &secrets::PEPPER, own].concat();
         [Gate::parameters(), Guesses::parameters(), Profiles::parameters(), Sender::parameters(), rules]
             .concat()
     }
 
     async fn build(setup: &Setup) -> Result<Self, StartError> {
         let vars = &setup.vars;
-        let region: Region = settings::region(vars)?;
+        let numbers = settings::numbers(vars)?;
         let asked = async { try_join!(Gate::build(setup), secrets::pepper(setup)) };
-        let (gate, pepper) = meanwhile(asked, || region.prepare()).await?;
+        let (gate, pepper) = meanwhile(asked, || numbers.prepare()).await?;
         Ok(Self {
             gate,
             codes: Codes::new(setup, pepper.clone())?,
@@ -104,9 +103,8 @@ impl Needs for Deps {
             tables: Tables::new(setup),
             sender: Arc::new(Sender::build(setup)?),
             afterwards: Arc::clone(&setup.afterwards),
-            region,
+            numbers,
             countries: settings::countries(vars)?,
-            testers: settings::test_phones(vars)?,
             world: Arc::clone(&setup.world),
         })
     }
@@ -176,7 +174,7 @@ impl Endpoint for ChangePhone {
     async fn call(needs: &Deps, request: Request<Self>) -> Result<Json<Moved>, Problem> {
         let Deps { gate, guesses, profiles, .. } = needs;
         let (entered, context, bearer) = (request.body.0, request.context, request.caller);
-        let phone = Phone::parse(&entered.phone, entered.region.0.unwrap_or(needs.region))?;
+        let phone = needs.numbers.read(&entered.phone, entered.region.0)?;
         let purpose = Purpose::ChangePhone(bearer.user_id.clone());
         let challenge_id = entered.challenge_id.as_ref().map(|id| id.0.as_str());
 
@@ -232,7 +230,7 @@ impl Deps {
         proof: &Proof,
         context: &Context,
     ) -> Result<(), Problem> {
-        let to_tester = self.testers.names(&proof.phone);
+        let to_tester = self.numbers.testers().names(&proof.phone);
         if to_tester && me.role != Role::User {
             return Err(Problem::invalid_field("phone", "a test number never holds a role"));
         }
@@ -280,8 +278,8 @@ impl Deps {
 
     /// Whether a number that was left is texted: by the rules of codes.
     fn may_be_told(&self, phone: &Phone) -> bool {
-        let is_tester = self.testers.find(phone, self.world.now()).is_some();
-        !is_tester && phone.reachable().is_ok() && self.countries.allow(phone)
+        let is_tester = self.numbers.testers().find(phone, self.world.now()).is_some();
+        !is_tester && self.numbers.reachable(phone).is_ok() && self.countries.allow(phone)
     }
 
     /// Tells a number that its account left it, after the answer.

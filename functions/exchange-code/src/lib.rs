@@ -12,7 +12,8 @@ use latchkey::cloud::error::StoreError;
 use latchkey::cloud::setup::{Setup, meanwhile};
 use latchkey::cloud::writes::Write;
 use latchkey::domain::code::Purpose;
-use latchkey::domain::phone::{Phone, Region};
+use latchkey::domain::numbers::Numbers;
+use latchkey::domain::phone::Phone;
 use latchkey::domain::user::{User, UserId};
 use latchkey::endpoint::needs::Needs;
 use latchkey::endpoint::{Anyone, Endpoint, Request, Route};
@@ -46,23 +47,24 @@ pub struct Deps {
     guesses: Guesses,
     signing_in: SigningIn,
     users: Users,
-    region: Region,
+    numbers: Numbers,
     requires_challenge: bool,
 }
 
 impl Needs for Deps {
     fn parameters() -> Vec<&'static Parameter> {
-        [Guesses::parameters(), SigningIn::parameters(), vec![config::REQUIRE_CHALLENGE]].concat()
+        let own = [settings::NUMBERS, &[config::REQUIRE_CHALLENGE]].concat();
+        [Guesses::parameters(), SigningIn::parameters(), own].concat()
     }
 
     async fn build(setup: &Setup) -> Result<Self, StartError> {
-        let region: Region = settings::region(&setup.vars)?;
-        let signing_in = meanwhile(SigningIn::build(setup), || region.prepare()).await?;
+        let numbers = settings::numbers(&setup.vars)?;
+        let signing_in = meanwhile(SigningIn::build(setup), || numbers.prepare()).await?;
         Ok(Self {
             guesses: Guesses::new(setup, signing_in.pepper().clone())?,
             signing_in,
             users: Users::new(setup),
-            region,
+            numbers,
             requires_challenge: setup.vars.flag(config::REQUIRE_CHALLENGE)?,
         })
     }
@@ -121,7 +123,7 @@ impl Endpoint for ExchangeCode {
     async fn call(needs: &Deps, request: Request<Self>) -> Result<Json<SignedIn>, Problem> {
         let Deps { guesses, signing_in, users, .. } = needs;
         let (Idempotent { body: entered, key }, context) = (request.body, request.context);
-        let phone = Phone::parse(&entered.phone, entered.region.0.unwrap_or(needs.region))?;
+        let phone = needs.numbers.read(&entered.phone, entered.region.0)?;
         if needs.requires_challenge && entered.challenge_id.is_none() {
             return Err(invalid_code());
         }

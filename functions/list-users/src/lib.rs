@@ -6,14 +6,14 @@
 use std::sync::Arc;
 
 use latchkey::access::gate::Gate;
-use latchkey::base::config::{self, Parameter};
+use latchkey::base::config::Parameter;
 use latchkey::base::error::StartError;
 use latchkey::base::world::{Month, World};
 use latchkey::cloud::error::StoreError;
 use latchkey::cloud::setup::Setup;
 use latchkey::domain::bearer::Bearer;
 use latchkey::domain::invite_code::InviteCode;
-use latchkey::domain::phone::{Phone, Region};
+use latchkey::domain::numbers::Numbers;
 use latchkey::domain::position::Position;
 use latchkey::domain::user::{Role, Status, User};
 use latchkey::endpoint::needs::Needs;
@@ -48,13 +48,13 @@ pub struct Deps {
     invites: Invites,
     rolls: Rolls,
     keyset: Keyset,
-    region: Region,
+    numbers: Numbers,
     world: Arc<World>,
 }
 
 impl Needs for Deps {
     fn parameters() -> Vec<&'static Parameter> {
-        [Gate::parameters(), vec![config::DEFAULT_REGION]].concat()
+        [Gate::parameters(), settings::NUMBERS.to_vec()].concat()
     }
 
     async fn build(setup: &Setup) -> Result<Self, StartError> {
@@ -64,7 +64,7 @@ impl Needs for Deps {
             invites: Invites::new(setup),
             rolls: Rolls::new(setup),
             keyset: Keyset::new(setup),
-            region: settings::region(&setup.vars)?,
+            numbers: settings::numbers(&setup.vars)?,
             world: Arc::clone(&setup.world),
         })
     }
@@ -148,7 +148,7 @@ impl Endpoint for ListUsers {
 impl Deps {
     /// The one user of a phone or an invite code.
     async fn find(&self, query: &Query, caller: &Bearer) -> Result<Option<User>, Problem> {
-        let phone = query.phone.as_deref().map(|phone| Phone::parse(phone, self.region)).transpose()?;
+        let phone = query.phone.as_deref().map(|phone| self.numbers.read(phone, None)).transpose()?;
         let code = query.invite_code.as_deref().map(InviteCode::parse);
         let (me, by_phone, by_code) = join!(
             self.gate.admit_staff(caller, ListUsers::STAFF),

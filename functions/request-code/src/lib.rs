@@ -14,8 +14,8 @@ use latchkey::base::metrics::{Metric, count};
 use latchkey::base::world::{Timestamp, World};
 use latchkey::cloud::secrets;
 use latchkey::cloud::setup::{Setup, meanwhile};
-use latchkey::domain::phone::{Countries, Phone, Region};
-use latchkey::domain::phone_lists::TestPhones;
+use latchkey::domain::numbers::Numbers;
+use latchkey::domain::phone::{Countries, Phone};
 use latchkey::endpoint::needs::Needs;
 use latchkey::endpoint::{Anyone, Endpoint, Request, Route};
 use latchkey::http::body::{Hint, Nothing, RegionHint};
@@ -53,9 +53,8 @@ pub struct Deps {
     gate: Gate,
     texting: Texting,
     sender: Sender,
-    region: Region,
+    numbers: Numbers,
     countries: Countries,
-    testers: TestPhones,
     reveals_code: bool,
     world: Arc<World>,
 }
@@ -63,22 +62,22 @@ pub struct Deps {
 impl Needs for Deps {
     fn parameters() -> Vec<&'static Parameter> {
         let own: &[&Parameter] = &[config::ALLOWED_COUNTRIES, config::REVEAL_CODE];
-        let rules = [settings::TEST_PHONES, &secrets::PEPPER, own].concat();
+        let rules = [settings::NUMBERS, &secrets::PEPPER, own].concat();
         [Gate::parameters(), Texting::PARAMETERS.concat().concat(), rules, Sender::parameters()].concat()
     }
 
     async fn build(setup: &Setup) -> Result<Self, StartError> {
         let vars = &setup.vars;
-        let (region, countries) = (settings::region(vars)?, settings::countries(vars)?);
-        let (testers, reveals_code) = (settings::test_phones(vars)?, settings::reveals_code(vars)?);
+        let (numbers, countries) = (settings::numbers(vars)?, settings::countries(vars)?);
+        let reveals_code = settings::reveals_code(vars)?;
         let sender = Sender::build(setup)?;
         // Bad parameters are told before anything is asked for.
         Texting::check(vars)?;
         let asked = async { try_join!(Gate::build(setup), secrets::pepper(setup)) };
-        let (gate, pepper) = meanwhile(asked, || region.prepare()).await?;
+        let (gate, pepper) = meanwhile(asked, || numbers.prepare()).await?;
         let texting = Texting::new(setup, &pepper)?;
         let world = Arc::clone(&setup.world);
-        Ok(Self { gate, texting, sender, region, countries, testers, reveals_code, world })
+        Ok(Self { gate, texting, sender, numbers, countries, reveals_code, world })
     }
 }
 
@@ -182,10 +181,10 @@ impl Endpoint for RequestCode {
             For::SignIn => None,
             For::ChangePhone => Some(needs.gate.bearer(&context).await?),
         };
-        let phone = Phone::parse(&wanted.phone, wanted.region.0.unwrap_or(needs.region))?;
-        let tester = needs.testers.find(&phone, needs.world.now());
+        let phone = needs.numbers.read(&wanted.phone, wanted.region.0)?;
+        let tester = needs.numbers.testers().find(&phone, needs.world.now());
         if tester.is_none() {
-            phone.reachable()?;
+            needs.numbers.reachable(&phone)?;
             if !needs.countries.allow(&phone) {
                 return Err(Code::CountryNotAllowed.into());
             }

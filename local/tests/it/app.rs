@@ -17,7 +17,7 @@ use latchkey::base::config::{self, Parameter, Vars};
 use latchkey::base::error::StartError;
 use latchkey::base::world::{Clock, Timestamp, World};
 use latchkey::cloud::setup::Setup;
-use latchkey::domain::phone::Phone;
+use latchkey::settings;
 use latchkey::sms::inbox::Inbox;
 use latchkey_local::engine::Engine;
 use latchkey_local::functions::Functions;
@@ -426,7 +426,7 @@ impl App {
     }
 
     async fn messages(&self, phone: &str) -> Vec<String> {
-        let phone = Phone::parse(phone, "RU".parse().unwrap()).unwrap();
+        let phone = settings::numbers(&self.vars).unwrap().read(phone, None).unwrap();
         let messages = self.inbox.list().await.unwrap();
         messages.into_iter().filter(|message| message.to == phone).map(|message| message.body).collect()
     }

@@ -13,6 +13,34 @@ fn in_a_query(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat()
 }
 
+/// Nothing is texted to a test number, so that one that nobody can have will do; and a
+/// range is let in before the numbering plans know it, wherever numbers are read.
+#[tokio::test]
+async fn numbers_that_no_plan_knows_are_read_where_they_are_named() {
+    let (tester, new, admin) = ("+447700900123", "+78950000001", "+78950000009");
+    let app = App::with(&[
+        ("TEST_PHONES", "+44 7700 900123=4321@2030-12-31, +1 555 555 5555=4321@2030-12-31"),
+        ("EXTRA_NUMBER_RANGES", "+7895=11"),
+        ("ADMIN_PHONES", "8 895 000-00-09"),
+    ])
+    .await;
+    let token = app.sign_in(admin).await.token;
+    for (phone, region) in [(tester, "RU"), ("07700 900123", "GB"), ("(555) 555-5555", "US")] {
+        app.clock.advance(60);
+        let told = app.post("/v1/auth/code", json!({ "phone": phone, "region": region })).await.ok(202);
+        let body = json!({ "phone": phone, "region": region, "code": "4321" });
+        assert_eq!(app.post("/v1/auth/token", body).await.ok(200)["user"]["phone"], told["phone"]);
+    }
+    app.sign_in(new).await;
+    for (typed, e164) in [("+44 7700 900123", tester), ("8 895 000 00 01", new)] {
+        let found = app.get(&format!("/v1/users?phone={}", in_a_query(typed)), &token).await.ok(200);
+        assert_eq!(found["items"][0]["phone"], e164, "{typed}");
+    }
+    for phone in ["+447700900124", "+78960000001", "+7895000000"] {
+        app.post("/v1/auth/code", json!({ "phone": phone })).await.problem(422, "invalid_phone");
+    }
+}
+
 /// What a device fills in by itself bars nobody.
 #[tokio::test]
 async fn hints_refuse_nobody() {

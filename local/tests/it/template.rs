@@ -122,6 +122,7 @@ fn large() -> BTreeMap<&'static str, String> {
         ("AUDIENCE", "https://backend.example.com".to_owned()),
         ("CODES_TABLE", table("CodesTable")),
         ("CORS_ORIGINS", several(10, &|n| format!("https://app{n}.example.com"))),
+        ("EXTRA_NUMBER_RANGES", several(10, &|n| format!("+7995{n}=11"))),
         ("IOS_APP_IDS", several(5, &|n| format!("ABCDE12345.com.example.latchkey.app{n}"))),
         ("ISSUER", "https://auth.example.com".to_owned()),
         ("PASSKEY_ORIGINS", several(5, &|n| format!("https://app{n}.example.com"))),
@@ -246,6 +247,7 @@ const PATTERNS: &[Examples] = &[
         &["abc", "+79990000000;+79000000001"],
     ),
     ("DEFAULT_REGION", &["US"], &["USA"]),
+    ("EXTRA_NUMBER_RANGES", &["+7995=11", "+7 995=11, +49 (1512)=13"], &["7995", "+7995", "+7995=ten"]),
     (
         "PUBLIC_URL",
         &["https://api.example.com", "http://localhost:3000/dev"],

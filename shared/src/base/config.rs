@@ -49,7 +49,7 @@ parameters! {
     PROOF_COST = "500", "How hard the easiest proof of work is that the guard asks for: iterations of PBKDF2 a key, of 4096 keys on average; 1 to 100000.";
     ALLOWED_COUNTRIES = "", "Countries whose numbers are texted: two letters of ISO 3166 each, separated by commas, and 001 for numbers of no country; empty: all countries.";
     INVITE_GUESSES_PER_DAY = "20", "Wrong invite codes of one phone in a day (UTC); 0: no limit.";
-    TEST_PHONES = "", "Numbers with a fixed code until the end of a day (UTC), never texted: +12015550123=1234@2026-12-31, separated by commas.";
+    TEST_PHONES = "", "Numbers with a fixed code until the end of a day (UTC), never texted, so that they need not exist: +12015550123=1234@2026-12-31, separated by commas.";
     ADMIN_PHONES = "", "Numbers whose accounts are admins' from the moment they are made, separated by commas.";
     SHOW_PHONES = "full", "How users see the phones of others: full, or masked.";
     ACCESS_TTL = "900", "Seconds an access token is good for: 60 to 86400.";
@@ -60,6 +60,7 @@ parameters! {
     REQUIRE_CHALLENGE = "false", "Whether exchanging a code needs the challenge_id that came with it.";
     REVEAL_CODE = "false", "Whether the answer to a request for a code holds the code; never in a deployed function.";
     DEFAULT_REGION = "RU", "The region in whose way a phone without + is read: two letters of ISO 3166.";
+    EXTRA_NUMBER_RANGES = "", "Ranges of mobile numbers that the numbering plans do not know yet: what they begin with and how many digits they have in all, +7995=11, separated by commas.";
     PUBLIC_URL = "", "Where people reach the API, without a slash at the end; empty: the request's host.";
     ISSUER = "", "The iss of access tokens; empty: PUBLIC_URL.";
     AUDIENCE = "latchkey", "The aud of access tokens.";

@@ -104,8 +104,7 @@ impl Setup {
 
     /// The client of Secrets Manager.
     pub(crate) fn secrets_manager(&self) -> &aws_sdk_secretsmanager::Client {
-        self.secrets_manager
-            .get_or_init(|| clients::secrets_manager(&self.vars, self.http_client()))
+        self.secrets_manager.get_or_init(|| clients::secrets_manager(&self.vars, self.http_client()))
     }
 
     /// What reads by key, for all tables.

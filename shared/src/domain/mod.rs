@@ -10,6 +10,7 @@ pub mod device_token;
 pub mod invite;
 pub mod invite_code;
 pub mod limits;
+pub mod numbers;
 pub mod passkey;
 pub mod passkey_list;
 pub mod pepper;

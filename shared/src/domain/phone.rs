@@ -121,35 +121,61 @@ pub enum PhoneError {
 const LONGEST: usize = 100;
 
 impl Phone {
+    /// Reads a number as a person types or pastes it, by the numbering plans alone: see
+    /// [`Numbers::read`](crate::domain::numbers::Numbers::read).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn parse(typed: &str, region: Region) -> Result<Self, PhoneError> {
+        Self::read(typed, region, &|_| false)
+    }
+
     /// Reads a number as a person types or pastes it, in the way of `region` where it has
     /// no `+`; bare digits are tried once more with a leading `+` where that way makes
     /// nothing of them that a text reaches. A number that landlines and mobiles share is the
-    /// mobile one.
-    ///
-    /// # Errors
-    /// [`PhoneError::NotANumber`] for all that is no valid number, and for any
-    /// character that does not belong into one: letters, symbols, control characters;
-    /// [`PhoneError::Extension`].
-    pub fn parse(typed: &str, region: Region) -> Result<Self, PhoneError> {
+    /// mobile one. One that `is_known` is taken whatever the plans say of it.
+    pub(super) fn read(
+        typed: &str,
+        region: Region,
+        is_known: &dyn Fn(&Self) -> bool,
+    ) -> Result<Self, PhoneError> {
         if typed.chars().count() > LONGEST {
             return Err(PhoneError::NotANumber);
         }
         let typed: String = plain(typed).chars().map(|c| if is_dash(c) { '-' } else { c }).collect();
         let typed = typed.trim_end_matches([',', ';', ' ']);
+        // A link that was copied (RFC 3966).
+        let typed = if typed.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("tel:")) {
+            &typed[4..]
+        } else {
+            typed
+        };
         if has_extension(typed) {
             return Err(PhoneError::Extension);
         }
         if typed.chars().count() > 40 || !typed.chars().all(belongs_in_a_phone) {
             return Err(PhoneError::NotANumber);
         }
-        let local = Self::valid(typed, region);
-        if let Some(local) = local.as_ref().filter(|local| local.reachable().is_ok()) {
+        let is_reached = |phone: &Self| is_known(phone) || phone.reachable().is_ok();
+        let local = Self::valid(typed, region, is_known);
+        if let Some(local) = local.as_ref().filter(|local| is_reached(local)) {
             return Ok(local.clone());
         }
         let bare = typed.bytes().all(|byte| byte.is_ascii_digit());
-        let abroad = bare.then(|| Self::valid(&format!("+{typed}"), region)).flatten();
-        let abroad = abroad.filter(|abroad| local.is_none() || abroad.reachable().is_ok());
+        let abroad = bare.then(|| Self::valid(&format!("+{typed}"), region, is_known)).flatten();
+        let abroad = abroad.filter(|abroad| local.is_none() || is_reached(abroad));
         abroad.or(local).ok_or(PhoneError::NotANumber)
+    }
+
+    /// The number that is written with `+` and has the shape of E.164, whether it can exist
+    /// or not.
+    pub(super) fn of_shape(typed: &str) -> Option<Self> {
+        let typed = plain(typed);
+        let digits: String = typed.chars().filter(char::is_ascii_digit).collect();
+        let is_whole =
+            typed.starts_with('+') && typed[1..].chars().all(|c| c != '+' && belongs_in_a_phone(c));
+        (is_whole && (7..=15).contains(&digits.len()) && !digits.starts_with('0'))
+            .then(|| Self(format!("+{digits}")))
     }
 
     /// That a text can reach the number, so that no money is spent for nothing.
@@ -166,17 +192,20 @@ impl Phone {
     /// What the one plan that `typed` seems to be of makes of it, all of them
     /// would too; those that it makes nothing of, such as `810 44 …` dialled in
     /// Russia, are for all of them.
-    fn valid(typed: &str, region: Region) -> Option<Self> {
+    fn valid(typed: &str, region: Region, is_known: &dyn Fn(&Self) -> bool) -> Option<Self> {
         let read = |plan: &PhoneNumberUtil| {
             let number = plan.parse(typed, Some(region.0)).ok()?;
             let e164 = plan.format(&number, PhoneNumberFormat::E164).into_owned();
-            let is_valid =
-                |e164: &str| plan.parse(e164, None).is_ok_and(|number| plan.is_valid_number(&number));
-            of_mobiles(&e164).filter(|of| is_valid(of)).or_else(|| is_valid(&e164).then_some(e164)).map(Self)
+            let is_valid = |phone: &Self| {
+                is_known(phone)
+                    || plan.parse(&phone.0, None).is_ok_and(|number| plan.is_valid_number(&number))
+            };
+            of_mobiles(&e164).map(Self).filter(is_valid).or_else(|| Some(Self(e164)).filter(is_valid))
         };
         let number = typed.trim_start_matches(|c: char| c != '+' && !c.is_ascii_digit());
         let plan = if number.starts_with('+') { plans::of_code(number) } else { plans::of_region(region.0) };
-        plan.and_then(read).or_else(|| read(plans::all()))
+        let of_no_plan = || Self::of_shape(number).filter(is_known);
+        plan.and_then(read).or_else(|| read(plans::all())).or_else(of_no_plan)
     }
 
     /// The plan that the number is of, and what it is there.
@@ -195,10 +224,13 @@ impl Phone {
         self.0.len().checked_sub(digits).and_then(|at| self.0.get(..at)).unwrap_or_default()
     }
 
-    /// The country that the number belongs to. `None` for numbers of no country, such as those of satellites.
+    /// The country that the number belongs to; of one that no plan knows the main country of
+    /// its calling code. `None` for numbers of no country, such as those of satellites.
     pub fn country(&self) -> Option<Region> {
-        let (plan, number) = self.in_plan()?;
-        let region = plan.get_region_for_number(&number)?;
+        let plan = plans::of_code(&self.0)?;
+        let number = plan.parse(&self.0, None).ok();
+        let region = number.as_ref().and_then(|number| plan.get_region_for_number(number));
+        let region = region.or_else(|| plans::main_region(&self.0))?;
         (region != rlibphonenumber::Region::World).then_some(Region(region))
     }
 
@@ -228,9 +260,10 @@ const fn belongs_in_a_phone(c: char) -> bool {
     matches!(c, '0'..='9' | '+' | ' ' | '(' | ')' | '[' | ']' | '-' | '.' | '/')
 }
 
-/// Hyphens, dashes, the minus sign and the long mark of Japanese, which keyboards put for it.
+/// Hyphens, dashes, the minus sign, the long mark of Japanese, which keyboards put for it,
+/// and the tilde, at which one waits for the tone: `8~10 44 …`.
 const fn is_dash(c: char) -> bool {
-    matches!(c, '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{30fc}' | '\u{2053}' | '\u{223c}')
+    matches!(c, '\u{2010}'..='\u{2015}' | '~' | '\u{2212}' | '\u{30fc}' | '\u{2053}' | '\u{223c}')
 }
 
 /// Whether digits follow that are dialled once somebody answers: `ext. 5`, `x5`, `#5`,
@@ -298,6 +331,8 @@ mod tests {
             "+79000000000\r\n",
             "+79000000000,",
             "+79000000000; ",
+            "tel:+7-900-000-00-00",
+            "TEL:89000000000",
             "８９００ ０００ ００ ００",
             "＋７（９００）０００－００－００",
             "٨٩٠٠٠٠٠٠٠٠٠",
@@ -344,7 +379,7 @@ mod tests {
             of_mobiles(&e164).and_then(valid).or_else(|| valid(e164))
         };
         let by_one = |typed: &str, region| {
-            let phone = Phone::valid(typed, Region(region))?;
+            let phone = Phone::valid(typed, Region(region), &|_| false)?;
             let (plan, number) = phone.in_plan()?;
             Some((phone.0, plan.get_number_type(&number), plan.get_region_for_number(&number)))
         };
@@ -399,7 +434,6 @@ mod tests {
             "1234",
             "+7900\u{0}0000000",
             "1-800-FLOWERS",
-            "tel:+79000000000",
             "+7900\n0000000",
             "+7900\t0000000",
             "+7900½000000",

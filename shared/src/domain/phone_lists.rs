@@ -1,6 +1,6 @@
 //! Numbers that are named in the parameters. Test numbers, for those who review
-//! an app in a store: a fixed code until a day, never a text, never a role. And
-//! those of the first admins.
+//! an app in a store: a fixed code until a day, never a text, never a role. Those of
+//! the first admins. And ranges that are in use before the numbering plans know them.
 
 use std::fmt;
 
@@ -10,6 +10,7 @@ use time::{Date, Time};
 use crate::base::world::Timestamp;
 use crate::domain::code::OneTimeCode;
 use crate::domain::phone::{Phone, Region};
+use crate::domain::plans;
 
 /// A number with a fixed code.
 #[derive(Clone, PartialEq, Eq)]
@@ -34,7 +35,8 @@ pub struct TestPhones(Vec<TestPhone>);
 
 impl TestPhones {
     /// Reads `+12015550123=1234@2026-12-31`, separated by commas, each good until
-    /// the end of its day in UTC.
+    /// the end of its day in UTC. Nothing is texted there, so that numbers which nobody
+    /// can have will do: Ofcom's for films, or +1 555 555 5555.
     ///
     /// # Errors
     /// In words, if one is malformed or named twice.
@@ -72,28 +74,62 @@ impl TestPhones {
 #[derive(Clone, Debug, Default)]
 pub struct AdminPhones(Vec<Phone>);
 
-impl AdminPhones {
-    /// Reads numbers separated by commas.
-    ///
-    /// # Errors
-    /// In words, if one is no number.
-    pub fn parse(text: &str, region: Region) -> Result<Self, String> {
-        let listed = text.split(',').map(str::trim).filter(|text| !text.is_empty());
-        let phones =
-            listed.map(|text| Phone::parse(text, region).map_err(|error| format!("{text:?}: {error}")));
-        phones.collect::<Result<_, _>>().map(Self)
+impl FromIterator<Phone> for AdminPhones {
+    fn from_iter<I: IntoIterator<Item = Phone>>(phones: I) -> Self {
+        Self(phones.into_iter().collect())
     }
+}
 
+impl AdminPhones {
     /// Whether a number is one of them.
     pub fn contains(&self, phone: &Phone) -> bool {
         self.0.contains(phone)
     }
 }
 
+/// Ranges of mobile numbers that the numbering plans do not know yet: what each begins
+/// with, and how many digits it has in all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NumberRanges(Vec<(String, usize)>);
+
+impl NumberRanges {
+    /// Reads `+7995=11`, separated by commas: what the numbers begin with in E.164, and how
+    /// many digits they have, those of the calling code among them.
+    ///
+    /// # Errors
+    /// In words, if one is malformed, or of a calling code that nobody has.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let listed = text.split(',').map(str::trim).filter(|text| !text.is_empty());
+        let range = |text: &str| {
+            let bad = |problem: &str| format!("must be a list such as +7995=11: {text:?} {problem}");
+            let (prefix, length) = text.split_once('=').ok_or_else(|| bad("has no ="))?;
+            let prefix: String = prefix.chars().filter(|c| !matches!(c, ' ' | '-' | '(' | ')')).collect();
+            let digits = prefix.strip_prefix('+').ok_or_else(|| bad("does not begin with +"))?;
+            if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+                return Err(bad("does not begin with + and digits"));
+            }
+            if plans::of_code(digits).is_none() {
+                return Err(bad("begins with no country's code"));
+            }
+            let length = length.trim().parse().ok();
+            let length = length.filter(|length| (7.max(digits.len())..=15).contains(length));
+            Ok((prefix.clone(), length.ok_or_else(|| bad("has no length from 7 to 15 digits"))?))
+        };
+        listed.map(range).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether a number is of one of them.
+    pub fn contains(&self, phone: &Phone) -> bool {
+        let number = phone.as_str();
+        self.0.iter().any(|(prefix, digits)| number.starts_with(prefix) && number.len() == digits + 1)
+    }
+}
+
 fn parse(text: &str, region: Region) -> Result<TestPhone, &'static str> {
     let (phone, rest) = text.split_once('=').ok_or("an = is missing")?;
     let (code, day) = rest.split_once('@').ok_or("an @ with its last day is missing")?;
-    let phone = Phone::parse(phone, region).map_err(|_| "a number cannot exist")?;
+    let phone = Phone::parse(phone, region).ok().or_else(|| Phone::of_shape(phone));
+    let phone = phone.ok_or("a number is not + and 7 to 15 digits")?;
     if !(4..=8).contains(&code.len()) || !code.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err("a code is not of 4 to 8 digits");
     }
@@ -136,12 +172,53 @@ mod tests {
             "+12015550123=123@2026-12-31",
             "+12015550123=12a4@2026-12-31",
             "+12015550123=123456789@2026-12-31",
-            "+1201555=1234@2026-12-31",
+            "+12015=1234@2026-12-31",
+            "12015=1234@2026-12-31",
+            "+0201555012=1234@2026-12-31",
+            "+1201555012345678=1234@2026-12-31",
             "+12015550123=1234@2026-02-30",
             "+12015550123=1234@tomorrow",
             "+12015550123=1234@2026-12-31,+12015550123=4321@2026-12-31",
         ] {
             assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_test_number_need_not_exist() {
+        for number in
+            ["+447700900123", "+15555555555", "+44 7700 900456", "+1 (555) 555-5555", "+999123456789"]
+        {
+            let read = read(&format!("{number}=1234@2026-12-31"));
+            assert!(read.is_ok(), "{number}: {read:?}");
+        }
+    }
+
+    #[test]
+    fn a_range_is_what_it_begins_with_and_how_long_it_is() {
+        let ranges = NumberRanges::parse("+7995=11, +49 (1512)=13").unwrap();
+        for (number, is_in) in [
+            ("+79950000000", true),
+            ("+7995000000", false),
+            ("+799500000000", false),
+            ("+79940000000", false),
+            ("+4915120000000", true),
+        ] {
+            assert_eq!(ranges.contains(&Phone::of_shape(number).unwrap()), is_in, "{number}");
+        }
+        assert_eq!(NumberRanges::parse(" , "), Ok(NumberRanges::default()));
+        for bad in [
+            "7995=11",
+            "+7995",
+            "+7995=",
+            "+7995=16",
+            "+7995=6",
+            "+=11",
+            "+79a5=11",
+            "+9995=11",
+            "+799500000000=11",
+        ] {
+            assert!(NumberRanges::parse(bad).is_err(), "{bad}");
         }
     }
 }

@@ -51,14 +51,21 @@ pub(super) fn all() -> &'static PhoneNumberUtil {
 /// The plan of the code that the digits of a number begin with; no code is the
 /// beginning of another (ITU-T E.164).
 pub(super) fn of_code(number: &str) -> Option<&'static PhoneNumberUtil> {
+    Some(by_code(number)?.library())
+}
+
+/// The region that most numbers of the code are of, which the digits of a number begin with.
+pub(super) fn main_region(number: &str) -> Option<Region> {
+    let plan = by_code(number)?;
+    plan.library().get_region_for_country_code(plan.calling_code)
+}
+
+fn by_code(number: &str) -> Option<&'static Plan> {
     let mut code = 0;
-    for digit in number.bytes().filter(u8::is_ascii_digit).take(3) {
+    number.bytes().filter(u8::is_ascii_digit).take(3).find_map(|digit| {
         code = code * 10 + i32::from(digit - b'0');
-        if let Some(plan) = PLANS.iter().find(|plan| plan.calling_code == code) {
-            return Some(plan.library());
-        }
-    }
-    None
+        PLANS.iter().find(|plan| plan.calling_code == code)
+    })
 }
 
 /// The plan that a region's numbers are of.

@@ -10,8 +10,9 @@ pub use passkeys::{PASSKEYS, PasskeySettings, passkeys};
 use crate::base::config::{self, BadParameter, Parameter, Vars};
 use crate::domain::credit::Credit;
 use crate::domain::limits::{Ceiling, CodeLimits, CrowdLimits, DAY, HOUR, Window};
+use crate::domain::numbers::Numbers;
 use crate::domain::phone::{Countries, Region};
-use crate::domain::phone_lists::{AdminPhones, TestPhones};
+use crate::domain::phone_lists::{AdminPhones, NumberRanges, TestPhones};
 
 /// What [`code_limits`] reads.
 pub const CODE_LIMITS: &[&Parameter] = &[
@@ -93,6 +94,17 @@ pub fn countries(vars: &Vars) -> Result<Countries, BadParameter> {
     vars.parsed(config::ALLOWED_COUNTRIES)
 }
 
+/// What [`numbers`] reads.
+pub const NUMBERS: &[&Parameter] =
+    &[config::DEFAULT_REGION, config::TEST_PHONES, config::EXTRA_NUMBER_RANGES];
+
+/// How phone numbers are read.
+pub fn numbers(vars: &Vars) -> Result<Numbers, BadParameter> {
+    let ranges = NumberRanges::parse(vars.text(config::EXTRA_NUMBER_RANGES))
+        .map_err(|problem| BadParameter { name: config::EXTRA_NUMBER_RANGES.name, problem })?;
+    Ok(Numbers::new(region(vars)?, test_phones(vars)?, ranges))
+}
+
 /// What [`test_phones`] reads.
 pub const TEST_PHONES: &[&Parameter] = &[config::TEST_PHONES, config::DEFAULT_REGION];
 
@@ -103,14 +115,17 @@ pub fn test_phones(vars: &Vars) -> Result<TestPhones, BadParameter> {
 }
 
 /// What [`admin_phones`] reads.
-pub const ADMIN_PHONES: &[&Parameter] = &[config::ADMIN_PHONES, config::TEST_PHONES, config::DEFAULT_REGION];
+pub const ADMIN_PHONES: &[&Parameter] =
+    &[config::ADMIN_PHONES, config::DEFAULT_REGION, config::TEST_PHONES, config::EXTRA_NUMBER_RANGES];
 
 /// Numbers whose accounts are admins' from the moment they are made. Never a
 /// test number: whoever knows its code would be an admin.
 pub fn admin_phones(vars: &Vars) -> Result<AdminPhones, BadParameter> {
     let bad = |problem| BadParameter { name: config::ADMIN_PHONES.name, problem };
-    let admins = AdminPhones::parse(vars.text(config::ADMIN_PHONES), region(vars)?).map_err(bad)?;
-    if test_phones(vars)?.names_any(&admins) {
+    let numbers = numbers(vars)?;
+    let read = |text| numbers.read(text, None).map_err(|error| bad(format!("{text:?}: {error}")));
+    let admins: AdminPhones = vars.list(config::ADMIN_PHONES).map(read).collect::<Result<_, _>>()?;
+    if numbers.testers().names_any(&admins) {
         return Err(bad(format!("{} names the same number", config::TEST_PHONES.name)));
     }
     Ok(admins)
