@@ -1,8 +1,9 @@
 //! The command line of the laptop.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,7 +55,7 @@ pub struct Options {
     #[arg(long, env = "PORT", default_value_t = 3000)]
     pub port: u16,
     /// The address to listen on; others than this machine's can reach it then
-    #[arg(long, env = "HOST", default_value = "127.0.0.1")]
+    #[arg(long, env = "HOST", default_value = "127.0.0.1", value_parser = address)]
     pub host: IpAddr,
     /// Where data and secrets are kept
     #[arg(long, env = "DATA_DIR", default_value = folder::USUAL, global = true)]
@@ -66,11 +67,18 @@ pub struct Options {
     #[arg(long, env = "DYNAMODB_PORT")]
     pub dynamodb_port: Option<u16>,
     /// The address on which the embedded DynamoDB is served
-    #[arg(long, env = "DYNAMODB_HOST", default_value = "127.0.0.1")]
+    #[arg(long, env = "DYNAMODB_HOST", default_value = "127.0.0.1", value_parser = address)]
     pub dynamodb_host: IpAddr,
     /// How to log: for people, or one JSON object a line with all that a deployment logs and counts
     #[arg(long, env = "LOG", value_enum, default_value_t = Log::Text, global = true)]
     pub log: Log,
+}
+
+/// The address of a name such as `localhost`, by IPv4 where it has one.
+fn address(host: &str) -> Result<IpAddr, String> {
+    let found: Vec<_> = (host, 0).to_socket_addrs().map_err(|error| error.to_string())?.collect();
+    let found = found.iter().find(|address| address.is_ipv4()).or_else(|| found.first());
+    Ok(found.ok_or("has no address")?.ip())
 }
 
 /// How to log.
@@ -111,6 +119,13 @@ pub enum Command {
 }
 
 impl Options {
+    /// The variables that they can come from.
+    pub fn variables() -> Vec<String> {
+        let command = Self::command();
+        let variables = command.get_arguments().filter_map(|argument| argument.get_env()?.to_str());
+        variables.map(str::to_owned).collect()
+    }
+
     /// Those of the command line and the environment, where an empty variable
     /// is an unset one. Ends the process if they cannot be read.
     pub fn read() -> Self {
@@ -160,7 +175,6 @@ pub async fn serve(options: Options, vars: Vars) -> Result<(), StartError> {
     let world = World::real();
     let taken = if options.in_memory { None } else { Some(DataFolder::take(&options.data_dir)?) };
     let folder = taken.as_ref().map(DataFolder::path);
-    parameters::warn_of_gone(&vars);
     let engine = match &taken {
         Some(taken) => Engine::in_file(&taken.database()?)?,
         None => Engine::in_memory()?,
@@ -172,11 +186,12 @@ pub async fn serve(options: Options, vars: Vars) -> Result<(), StartError> {
         Some(_) => vars,
         None => vars.with(config::PUBLIC_URL.name, format!("http://{}", reachable(address))),
     };
-    let region = vars.parsed(config::DEFAULT_REGION)?;
-
-    let setup = || Setup::new(vars.clone(), Arc::clone(&world)).tables_through(engine.http_client());
+    let with =
+        |vars: &Vars| Setup::new(vars.clone(), Arc::clone(&world)).tables_through(engine.http_client());
+    let setup = || with(&vars);
     tables::create(&setup().dynamodb(), &vars).await?;
-    let functions = Functions::build(|_| setup()).await?;
+    let functions = build(&vars, with).await?;
+    let region = vars.parsed(config::DEFAULT_REGION)?;
     let inbox = Arc::new(Inbox::new(&setup())?);
     let api = gateway::router(&functions, &world, Kind::Http)?.merge(inbox::router(
         Arc::clone(&inbox),
@@ -202,6 +217,24 @@ pub async fn serve(options: Options, vars: Vars) -> Result<(), StartError> {
         .with_graceful_shutdown(interrupted())
         .await
         .map_err(|error| StartError::new("the server ended", error))
+}
+
+/// All functions. Where parameters are bad each is told, not the first alone.
+async fn build(vars: &Vars, with: impl Fn(&Vars) -> Setup) -> Result<Functions, StartError> {
+    let mut vars = vars.clone();
+    let mut bad = BTreeMap::new();
+    loop {
+        let built = Functions::build(|_| with(&vars)).await;
+        match built.as_ref().err().map(|error| (error.parameter(), error.to_string())) {
+            // Unset, so that what else is bad is met.
+            Some((Some(name), words)) if !bad.contains_key(name) => {
+                vars = vars.with(name, "");
+                bad.insert(name, words);
+            }
+            _ if bad.is_empty() => return built,
+            _ => return Err(StartError::told(bad.into_values().collect::<Vec<_>>().join("\nlatchkey: "))),
+        }
+    }
 }
 
 async fn listen(host: IpAddr, port: u16, flag: &str) -> Result<TcpListener, StartError> {

@@ -4,6 +4,7 @@
 
 pub mod cli;
 pub mod engine;
+pub mod env_file;
 mod events;
 pub mod folder;
 pub mod functions;

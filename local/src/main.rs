@@ -7,15 +7,17 @@ use latchkey::base::config::Vars;
 use latchkey::base::error::Chain;
 use latchkey_local::cli::{Command, Options, serve};
 use latchkey_local::promote::promote;
+use latchkey_local::{env_file, parameters};
 
 fn main() -> ExitCode {
     // Before the first thread, and never over what the environment says.
-    if let Err(error) = dotenvy::dotenv()
-        && !error.not_found()
-    {
-        eprintln!("latchkey: .env: {error}");
-        return ExitCode::FAILURE;
-    }
+    let in_file = match env_file::load() {
+        Ok(names) => names,
+        Err(error) => {
+            eprintln!("latchkey: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
     let options = Options::read();
     options.log.start();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
         }
     };
     let vars = Vars::of_process();
+    parameters::warn_of_unknown(&in_file, &vars, &Options::variables());
     let done = match &options.command {
         None => runtime.block_on(serve(options, vars)),
         Some(Command::Promote(promotion)) => {

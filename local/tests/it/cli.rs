@@ -105,6 +105,52 @@ fn what_keeps_it_from_starting_is_said_in_one_line() {
     refuses(command, 1, &[".env"]);
 }
 
+/// Whoever set several parameters wrongly is told of all of them.
+#[test]
+fn all_that_is_bad_is_told_at_once() {
+    let bad = [
+        ("CODE_LENGTH", "99"),
+        ("TEST_PHONES", "+12015550123"),
+        ("DEFAULT_REGION", "RUS"),
+        ("APP_LINK_IOS", "not an address"),
+        ("ACCESS_TTL", "-1"),
+    ];
+    let output = latchkey("bad", &["--in-memory", "--port", "0"], &bad).output().unwrap();
+    let (_, log) = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{log}");
+    for (name, value) in bad {
+        let told = log.lines().filter(|line| line.starts_with(&format!("latchkey: {name}: "))).count();
+        assert_eq!(told, 1, "{name}={value}: {log}");
+    }
+    assert_eq!(log.lines().count(), bad.len(), "{log}");
+}
+
+/// The file is read as people write it; what is in it and no parameter is told, and what
+/// looks like a misspelt one anywhere.
+#[test]
+fn the_file_is_read_as_it_is_written() {
+    let arguments = ["--in-memory", "--port", "0", "--host", "localhost"];
+    let mut command = latchkey("file", &arguments, &[("RESEND_COOLDWON", "0"), ("EDITOR", "ed")]);
+    let file = "APP_NAME = Our App\nDEFAULT_REGION=  de # as we are\nCODE_LENGHT=6\nCOLOUR=red\n\
+                TEST_PHONES=+44 7700 900123=1234@2099-12-31, +1 555 555 5555=4321@2099-12-31\n";
+    std::fs::write(command.get_current_dir().unwrap().join(".env"), file).unwrap();
+    command.stderr(Stdio::piped());
+    let served = Served::start(command);
+    for (phone, read) in [("+447700900123", "+447700900123"), ("01512 3456789", "+4915123456789")] {
+        let answer = served.asked_for_a_code(phone);
+        assert!(answer.contains(&format!("\"phone\":\"{read}\"")), "{answer}");
+    }
+    let log = served.stopped();
+    for told in [
+        "CODE_LENGHT is set and no parameter; CODE_LENGTH is one",
+        "COLOUR is set and no parameter:",
+        "RESEND_COOLDWON is set and no parameter; RESEND_COOLDOWN is one",
+    ] {
+        assert!(log.contains(told), "{told}: {log}");
+    }
+    assert!(!log.contains("EDITOR"), "{log}");
+}
+
 /// What it says when it serves, and how: addresses first, a log that programs
 /// can read apart from them, no colours, 0 when it is told to stop.
 #[test]
@@ -152,11 +198,31 @@ impl Served {
 
     /// The status of a path, asked under a name.
     fn status(&self, path: &str, host: &str) -> String {
+        let answer = self.ask(&format!("GET {path} HTTP/1.1\r\nhost: {host}\r\n"), "");
+        answer.split(' ').nth(1).unwrap().to_owned()
+    }
+
+    /// What comes of asking for a code.
+    fn asked_for_a_code(&self, phone: &str) -> String {
+        let head = "POST /v1/auth/code HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
+        self.ask(head, &serde_json::json!({ "phone": phone }).to_string())
+    }
+
+    fn ask(&self, head: &str, body: &str) -> String {
         let mut stream = TcpStream::connect(&self.1).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").unwrap();
+        let length = body.len();
+        write!(stream, "{head}connection: close\r\ncontent-length: {length}\r\n\r\n{body}").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
-        answer.split(' ').nth(1).unwrap().to_owned()
+        answer
+    }
+
+    /// What it logged by its end, where that was kept.
+    fn stopped(mut self) -> String {
+        let mut log = String::new();
+        self.0.kill().unwrap();
+        self.0.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+        log
     }
 }
 

@@ -145,10 +145,15 @@ impl Vars {
         self
     }
 
-    /// A variable that is no parameter of ours, such as `AWS_REGION`; empty
-    /// counts as unset.
+    /// A variable that is no parameter of ours, such as `AWS_REGION`, without blanks
+    /// around it; empty counts as unset.
     pub fn raw(&self, name: &str) -> Option<&str> {
-        self.values.get(name).map(String::as_str).filter(|value| !value.is_empty())
+        self.values.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+    }
+
+    /// The names of all that are set.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.values.keys().map(String::as_str)
     }
 
     /// Whether this process is a function in a real deployment: in Lambda, not
@@ -198,14 +203,13 @@ impl Vars {
     /// `BadParameter` with the parser's words.
     pub fn parsed<T: FromStr<Err: fmt::Display>>(&self, parameter: &Parameter) -> Result<T, BadParameter> {
         self.text(parameter)
-            .trim()
             .parse()
             .map_err(|error: T::Err| BadParameter { name: parameter.name, problem: error.to_string() })
     }
 
     /// A parameter as a whole number within `range`.
     pub fn number(&self, parameter: &Parameter, range: RangeInclusive<u32>) -> Result<u32, BadParameter> {
-        let text = self.text(parameter).trim();
+        let text = self.text(parameter);
         text.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| BadParameter {
             name: parameter.name,
             problem: format!(
@@ -218,7 +222,7 @@ impl Vars {
 
     /// A parameter as `true` or `false`.
     pub fn flag(&self, parameter: &Parameter) -> Result<bool, BadParameter> {
-        match self.text(parameter).trim() {
+        match self.text(parameter) {
             "true" => Ok(true),
             "false" => Ok(false),
             other => Err(BadParameter {
@@ -235,8 +239,10 @@ mod tests {
 
     #[test]
     fn an_empty_variable_is_an_unset_one() {
-        let vars = Vars::from_iter([("CODE_LENGTH", "")]);
+        let vars = Vars::from_iter([("CODE_LENGTH", ""), ("CODE_TTL", " "), ("APP_NAME", " Our App ")]);
         assert_eq!(vars.number(CODE_LENGTH, 4..=8), Ok(4));
+        assert_eq!(vars.number(CODE_TTL, 30..=3600), Ok(300));
+        assert_eq!(vars.text(APP_NAME), "Our App");
         assert_eq!(vars.optional(PUBLIC_URL), None);
     }
 

@@ -13,18 +13,29 @@ pub struct StartError {
     what: String,
     #[source]
     cause: Option<Box<dyn Error + Send + Sync>>,
+    parameter: Option<&'static str>,
 }
 
 impl StartError {
     /// In words, with what caused it.
     pub fn new(what: impl Into<String>, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { what: what.into(), cause: Some(cause.into()) }
+        Self { what: what.into(), cause: Some(cause.into()), parameter: None }
+    }
+
+    /// In words alone.
+    pub fn told(what: impl Into<String>) -> Self {
+        Self { what: what.into(), cause: None, parameter: None }
+    }
+
+    /// The parameter that is bad, where that is all.
+    pub const fn parameter(&self) -> Option<&'static str> {
+        self.parameter
     }
 }
 
 impl From<BadParameter> for StartError {
     fn from(error: BadParameter) -> Self {
-        Self { what: error.to_string(), cause: None }
+        Self { what: error.to_string(), cause: None, parameter: Some(error.name) }
     }
 }
 
