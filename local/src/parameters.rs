@@ -29,10 +29,9 @@ pub fn warn_of_unknown(in_file: &[String], vars: &Vars, options: &[String]) {
             continue;
         }
         let nearest = match nearest(name, options) {
-            Nearest::Itself => continue,
             Nearest::Misspelt(known) => format!("; {known} is one"),
             Nearest::None if in_file.iter().any(|of| of == name) => String::new(),
-            Nearest::None => continue,
+            Nearest::Itself | Nearest::None => continue,
         };
         tracing::warn!("{name} is set and no parameter{nearest}: see .env.sample");
     }
