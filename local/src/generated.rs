@@ -119,10 +119,10 @@ fn environment(function: &Function<Declaration>, template: &Template) -> String 
     let tables: Vec<_> = template.tables().into_iter().map(|table| table.logical_id).collect();
     let variables = function.variables().into_iter().map(|name| {
         let id = logical_id(name);
-        let value = if let Some(secret) = name.strip_suffix("_ARN") {
-            format!("!Ref {}", logical_id(secret))
-        } else if parameters.contains(&id) || tables.contains(&id) {
+        let value = if parameters.contains(&id) || tables.contains(&id) {
             format!("!Ref {id}")
+        } else if let Some(secret) = name.strip_suffix("_ARN") {
+            format!("!Ref {}", logical_id(secret))
         } else {
             let parameter = PARAMETERS.iter().find(|parameter| parameter.name == name);
             format!("{:?}", parameter.map_or("", |parameter| parameter.default))

@@ -63,7 +63,7 @@ NOT_ALLOWED = [
 ACCEPTED = [
     (),
     ("CodeLength=4", "TextsPerDay=0"),
-    ("SmsProvider=smsaero", "SmsaeroEmail=a@example.com", "SmsaeroApiKey=k", "SmsaeroSign=s"),
+    ("SmsProvider=smsaero", "SmsaeroEmail=a@example.com", "SmsaeroApiKeyArn=arn:aws:secretsmanager:eu-central-1:123456789012:secret:smsaero-AbCdEf", "SmsaeroSign=s"),
     ("DomainName=api.example.com", "CertificateArn=arn:aws:acm:eu-central-1:1:certificate/c"),
     ("Stage=production", "CodeLength=6", "RequireChallenge=true", "CodesPerIpHour=0", "RefreshTtl=0", "SessionTtl=15552000"),
 ]
@@ -235,7 +235,7 @@ def check(account, made, there, values):
                 actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
                 assert not any("*" in action for action in actions), (logical, actions)
     # All start anew with another value, and those alone who text know how.
-    assert told["RESTART"] > told["USERS_TABLE"] > told["SMS_PROVIDER"] == told["SMSAERO_API_KEY"] == 2, told
+    assert told["RESTART"] > told["USERS_TABLE"] > told["SMS_PROVIDER"] == told["SMSAERO_API_KEY_ARN"] == 2, told
 
     logs = account.client("logs").describe_log_groups()["logGroups"]
     kept = {group["logGroupName"]: group.get("retentionInDays") for group in logs}

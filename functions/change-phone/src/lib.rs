@@ -88,8 +88,8 @@ impl Needs for Deps {
     async fn build(setup: &Setup) -> Result<Self, StartError> {
         let vars = &setup.vars;
         let numbers = settings::numbers(vars)?;
-        let asked = async { try_join!(Gate::build(setup), secrets::pepper(setup)) };
-        let (gate, pepper) = meanwhile(asked, || numbers.prepare()).await?;
+        let asked = async { try_join!(Gate::build(setup), secrets::pepper(setup), Sender::build(setup)) };
+        let (gate, pepper, sender) = meanwhile(asked, || numbers.prepare()).await?;
         Ok(Self {
             gate,
             codes: Codes::new(setup, pepper.clone())?,
@@ -101,7 +101,7 @@ impl Needs for Deps {
             referrals: Referrals::new(setup),
             profiles: Profiles::new(setup)?,
             tables: Tables::new(setup),
-            sender: Arc::new(Sender::build(setup)?),
+            sender: Arc::new(sender),
             afterwards: Arc::clone(&setup.afterwards),
             numbers,
             countries: settings::countries(vars)?,

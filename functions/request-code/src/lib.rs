@@ -70,11 +70,10 @@ impl Needs for Deps {
         let vars = &setup.vars;
         let (numbers, countries) = (settings::numbers(vars)?, settings::countries(vars)?);
         let reveals_code = settings::reveals_code(vars)?;
-        let sender = Sender::build(setup)?;
         // Bad parameters are told before anything is asked for.
         Texting::check(vars)?;
-        let asked = async { try_join!(Gate::build(setup), secrets::pepper(setup)) };
-        let (gate, pepper) = meanwhile(asked, || numbers.prepare()).await?;
+        let asked = async { try_join!(Gate::build(setup), secrets::pepper(setup), Sender::build(setup)) };
+        let (gate, pepper, sender) = meanwhile(asked, || numbers.prepare()).await?;
         let texting = Texting::new(setup, &pepper)?;
         let world = Arc::clone(&setup.world);
         Ok(Self { gate, texting, sender, numbers, countries, reveals_code, world })

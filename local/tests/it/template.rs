@@ -54,12 +54,14 @@ fn every_function_is_a_package_and_in_the_template() {
 async fn functions_are_given_the_variables_that_they_read() {
     let app = App::new().await;
     let mut read = BTreeMap::<_, BTreeSet<_>>::new();
-    for provider in ["inbox", "sns", "smsaero"] {
+    for provider in ["inbox", "sns", "smsaero", "webhook"] {
         let carrier = [
             ("SMS_PROVIDER", provider),
             ("SMSAERO_EMAIL", "latchkey@example.com"),
             ("SMSAERO_API_KEY", "key"),
             ("SMSAERO_SIGN", "Latchkey"),
+            ("SMS_WEBHOOK_URL", "https://example.com/texts"),
+            ("SMS_WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
         ];
         for function in functions::all() {
             let mut setup = app.setup_with(function.name(), &carrier);
@@ -132,10 +134,12 @@ fn large() -> BTreeMap<&'static str, String> {
         ("RESTART", "2026-11-21T01:25:52Z".to_owned()),
         ("SESSIONS_TABLE", table("SessionsTable")),
         ("SIGNING_SECRET_ARN", secret("SigningSecret")),
-        ("SMSAERO_API_KEY", "k".repeat(100)),
+        ("SMSAERO_API_KEY_ARN", secret("SmsaeroApiKey")),
         ("SMSAERO_EMAIL", "latchkey-production@example.com".to_owned()),
         ("SMSAERO_SIGN", "Latchkey".to_owned()),
         ("SMS_DOMAIN", "auth.example.com".to_owned()),
+        ("SMS_WEBHOOK_SECRET_ARN", secret("SmsWebhookSecret")),
+        ("SMS_WEBHOOK_URL", "https://texts.example.com/latchkey/production".to_owned()),
         ("SNS_MAX_PRICE", "0.125".to_owned()),
         ("SNS_ORIGINATION_NUMBER", "+120655501000000".to_owned()),
         ("SNS_SENDER_ID", "Latchkey-ID".to_owned()),
@@ -224,7 +228,15 @@ async fn the_template_allows_what_functions_start_with() {
         }
     }
     // Of these functions take any text.
-    let any = ["AUDIENCE", "ISSUER", "SMSAERO_API_KEY", "SMSAERO_EMAIL", "SMSAERO_SIGN"];
+    let any = [
+        "AUDIENCE",
+        "ISSUER",
+        "SMSAERO_API_KEY_ARN",
+        "SMSAERO_EMAIL",
+        "SMSAERO_SIGN",
+        "SMS_WEBHOOK_SECRET_ARN",
+        "SMS_WEBHOOK_URL",
+    ];
     assert_eq!(patterns.into_keys().collect::<Vec<_>>(), any);
 }
 
@@ -289,7 +301,9 @@ const PATTERNS: &[Examples] = &[
 
 /// Variables that nobody sets in a deployment: its own resources, and what is
 /// for laptops alone.
-const SET_BY_THE_TEMPLATE: [&str; 11] = [
+const SET_BY_THE_TEMPLATE: [&str; 13] = [
+    "SMSAERO_API_KEY",
+    "SMS_WEBHOOK_SECRET",
     "REVEAL_CODE",
     "SMS_DELAY_MS",
     "SIGNING_SECRET",

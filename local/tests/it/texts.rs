@@ -4,15 +4,18 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use axum::Json;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, Method, StatusCode};
 use latchkey::base::config::Vars;
 use latchkey::base::world::World;
 use latchkey::cloud::setup::Setup;
 use latchkey::domain::phone::Phone;
+use latchkey::sms::carrier::{Carrier as _, Kind, Text};
 use latchkey::sms::refusal::{NotSent, Why};
 use latchkey::sms::smsaero::SmsAero;
 use latchkey::sms::sns::Sns;
+use latchkey::sms::webhook::Webhook;
 use latchkey_local::parameters;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -135,8 +138,14 @@ async fn a_text_that_reached_nobody_was_not_sent() {
     let url = format!("http://{closed}");
     let vars = Vars::from_iter([("AWS_ENDPOINT_URL_SNS", url.as_str())]);
     let sns = Sns::new(&Setup::new(parameters::with_defaults(vars), World::real())).unwrap();
+    assert_eq!(sns.send(&a_text()).await.unwrap_err().why, Why::Refused);
+}
+
+/// A text as a carrier is handed it.
+fn a_text() -> Text {
     let to = Phone::parse(&phone(1), "RU".parse().unwrap()).unwrap();
-    assert_eq!(sns.send(&to, "1234".to_owned()).await.unwrap_err().why, Why::Refused);
+    let (id, body) = ("01a1fbb5-b500-78e8-8807-ea5c102a0bcf".to_owned(), "1234 — код".to_owned());
+    Text { id, to, body, locale: "ru", kind: Kind::Code }
 }
 
 /// A text that was asked for with these fields and this header.
@@ -176,21 +185,25 @@ async fn the_last_line_fills_the_code_in() {
     assert!(foreign.lines().last().unwrap().starts_with("@example.com #"));
 }
 
-/// SMS Aero as its documentation has it, on a port of its own: keeps what it
-/// was asked, and answers what it is told to.
+/// A carrier on a port of its own: keeps what it was asked, and answers what it is told to.
 struct Stub {
     url: String,
-    asked: Arc<Mutex<Vec<(String, Value)>>>,
+    asked: Arc<Mutex<Vec<(HeaderMap, String)>>>,
     server: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Stub {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
 }
 
 impl Stub {
     async fn new(status: u16, answer: &str) -> Self {
         let asked = Arc::new(Mutex::new(Vec::new()));
         let (keep, answer) = (Arc::clone(&asked), answer.to_owned());
-        let send = move |headers: HeaderMap, Json(body): Json<Value>| async move {
-            let authorization = headers["authorization"].to_str().unwrap().to_owned();
-            keep.lock().unwrap().push((authorization, body));
+        let send = move |headers: HeaderMap, body: String| async move {
+            keep.lock().unwrap().push((headers, body));
             if status == 0 {
                 // Nothing else is going on: the clock goes to the end of the wait.
                 tokio::time::pause();
@@ -198,15 +211,31 @@ impl Stub {
             }
             (StatusCode::from_u16(status).unwrap(), answer)
         };
-        let router = axum::Router::new().route("/v2/sms/send", axum::routing::post(send));
+        let router = axum::Router::new()
+            .route("/v2/sms/send", axum::routing::post(send.clone()))
+            .route("/texts", axum::routing::post(send));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self { url, asked, server }
     }
 
+    /// By SMS Aero's sender.
     async fn send(&self) -> Result<(), NotSent> {
         send_by(&self.url).await
+    }
+
+    /// By the webhook's.
+    async fn post(&self) -> Result<(), NotSent> {
+        let vars = Vars::from_iter([
+            ("SMS_WEBHOOK_URL", format!("{}/texts", self.url)),
+            ("SMS_WEBHOOK_SECRET", KEYS.to_owned()),
+        ]);
+        Webhook::build(&Setup::new(vars, World::real())).await.unwrap().send(&a_text()).await
+    }
+
+    fn asked(&self) -> Vec<(HeaderMap, String)> {
+        self.asked.lock().unwrap().clone()
     }
 }
 
@@ -216,8 +245,7 @@ async fn send_by(url: &str) -> Result<(), NotSent> {
         ("SMSAERO_API_KEY", "secret"),
         ("SMSAERO_SIGN", "Latchkey"),
     ]);
-    let to = Phone::parse(&phone(1), "RU".parse().unwrap()).unwrap();
-    SmsAero::at(url, &vars).unwrap().send(&to, "1234 — код".to_owned()).await
+    SmsAero::at(url, &Setup::new(vars, World::real())).await.unwrap().send(&a_text()).await
 }
 
 #[tokio::test]
@@ -226,12 +254,11 @@ async fn sms_aero_is_asked_as_its_documentation_says() {
         "text":"1234","status":8,"extendStatus":"moderation","channel":"FREE SIGN","cost":4.49},"message":null}"#;
     let stub = Stub::new(200, accepted).await;
     stub.send().await.unwrap();
-    let asked = stub.asked.lock().unwrap().clone();
-    assert_eq!(asked.len(), 1);
+    let [(headers, body)] = &stub.asked()[..] else { panic!("{:?}", stub.asked()) };
     // team@example.com:secret
-    assert_eq!(asked[0].0, "Basic dGVhbUBleGFtcGxlLmNvbTpzZWNyZXQ=");
-    assert_eq!(asked[0].1, json!({ "number": "79000000001", "text": "1234 — код", "sign": "Latchkey" }));
-    stub.server.abort();
+    assert_eq!(headers["authorization"], "Basic dGVhbUBleGFtcGxlLmNvbTpzZWNyZXQ=");
+    let body: Value = serde_json::from_str(body).unwrap();
+    assert_eq!(body, json!({ "number": "79000000001", "text": "1234 — код", "sign": "Latchkey" }));
 }
 
 #[tokio::test]
@@ -251,8 +278,7 @@ async fn what_sms_aero_refuses_has_not_left() {
     ] {
         let stub = Stub::new(status, answer).await;
         assert_eq!(stub.send().await.unwrap_err().why, why, "{status} {answer}");
-        assert_eq!(stub.asked.lock().unwrap().len(), 1, "sent once");
-        stub.server.abort();
+        assert_eq!(stub.asked().len(), 1, "sent once");
     }
     // Nobody listens there: the port was free a moment ago.
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
@@ -264,13 +290,107 @@ async fn what_sms_aero_does_not_answer_may_have_left() {
     for (status, answer) in [(500, "{}"), (503, "<html>"), (200, "<html>"), (0, "")] {
         let stub = Stub::new(status, answer).await;
         stub.send().await.unwrap_or_else(|refused| panic!("{status}: {refused:?}"));
-        assert_eq!(stub.asked.lock().unwrap().len(), 1, "sent once");
-        stub.server.abort();
+        assert_eq!(stub.asked().len(), 1, "sent once");
+    }
+}
+
+/// Two entries of a webhook's secret: the first is that of the standard's own example.
+const KEYS: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw, bmV4dCBrZXksIG9mIDI0IGJ5dGVzIG9yIG1vcmU=";
+
+#[tokio::test]
+async fn a_webhook_is_asked_as_the_standard_says() {
+    let stub = Stub::new(204, "").await;
+    stub.post().await.unwrap();
+    let [(headers, body)] = &stub.asked()[..] else { panic!("{:?}", stub.asked()) };
+    let id = "01a1fbb5-b500-78e8-8807-ea5c102a0bcf";
+    let sent: Value = serde_json::from_str(body).unwrap();
+    let text =
+        json!({ "id": id, "to": "+79000000001", "text": "1234 — код", "locale": "ru", "kind": "code" });
+    assert_eq!((sent, headers["webhook-id"].to_str().unwrap()), (text, id));
+    assert_eq!(headers["content-type"], "application/json");
+    let timestamp = headers["webhook-timestamp"].to_str().unwrap();
+    let signed = format!("{id}.{timestamp}.{body}");
+    let expected: Vec<_> = KEYS
+        .split(", ")
+        .map(|key| {
+            let key = STANDARD.decode(key.trim_start_matches("whsec_")).unwrap();
+            let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &key);
+            format!("v1,{}", STANDARD.encode(ring::hmac::sign(&key, signed.as_bytes())))
+        })
+        .collect();
+    assert_eq!(headers["webhook-signature"], expected.join(" "));
+}
+
+#[tokio::test]
+async fn what_a_webhook_refuses_has_not_left_and_what_it_loses_may_have() {
+    for (status, answer, why) in [
+        (400, r#"{"reason":"bad_number"}"#, Why::BadNumber),
+        (400, r#"{"reason":"opted_out"}"#, Why::OptedOut),
+        (400, r#"{"reason":"throttled"}"#, Why::Throttled),
+        (400, r#"{"reason":"over_budget"}"#, Why::OverBudget),
+        (422, r#"{"reason":"the moon is full"}"#, Why::Refused),
+        (401, "<html>", Why::Refused),
+        (402, "", Why::OverBudget),
+        (429, "", Why::Throttled),
+        (410, "", Why::Refused),
+        (307, "", Why::Refused),
+    ] {
+        let stub = Stub::new(status, answer).await;
+        assert_eq!(stub.post().await.unwrap_err().why, why, "{status} {answer}");
+        assert_eq!(stub.asked().len(), 1, "sent once");
+    }
+    for status in [200, 201, 202, 204, 408, 500, 503, 0] {
+        let stub = Stub::new(status, "").await;
+        stub.post().await.unwrap_or_else(|refused| panic!("{status}: {refused:?}"));
+        assert_eq!(stub.asked().len(), 1, "sent once");
+    }
+}
+
+/// The second carrier is asked where the first is known not to have sent the text, and
+/// never where it may have left, or its owner wants none.
+#[tokio::test]
+async fn the_second_carrier_is_asked_where_the_first_refused() {
+    for (first, status, texts, second) in [
+        (Carrier::Takes, 200, 1, 0),
+        (Carrier::Refuses("Throttled", "no"), 200, 1, 1),
+        (Carrier::Refuses("InvalidParameter", "phone"), 200, 1, 1),
+        (Carrier::Unreached, 200, 1, 1),
+        (Carrier::Silent, 200, 1, 0),
+        (Carrier::Breaks, 200, 1, 0),
+        (Carrier::Refuses("Throttled", "no"), 500, 1, 1),
+    ] {
+        let stub = Stub::new(status, "").await;
+        let url = format!("{}/texts", stub.url);
+        let fallback = [("SMS_FALLBACK", "webhook"), ("SMS_WEBHOOK_URL", &url), ("SMS_WEBHOOK_SECRET", KEYS)];
+        let app = App::with(&[SNS, &fallback].concat()).await;
+        app.faults.carrier(first);
+        let code = app.code_for(&phone(1)).await;
+        assert_eq!((app.faults.texts().len(), stub.asked().len()), (texts, second), "{first:?}");
+        if let Some((_, body)) = stub.asked().first() {
+            assert!(body.contains(&code), "{body}");
+        }
+        app.exchange(&phone(1), &code).await.ok(200);
+    }
+    for (first, status, answer, problem) in [
+        (Carrier::Refuses("OptedOut", "no"), 204, 422, "invalid_phone"),
+        (Carrier::Refuses("Throttled", "no"), 400, 503, "text_not_sent"),
+    ] {
+        let stub = Stub::new(status, "").await;
+        let url = format!("{}/texts", stub.url);
+        let fallback = [("SMS_FALLBACK", "webhook"), ("SMS_WEBHOOK_URL", &url), ("SMS_WEBHOOK_SECRET", KEYS)];
+        let app = App::with(&[SNS, &fallback].concat()).await;
+        app.faults.carrier(first);
+        app.request_code(&phone(1)).await.problem(answer, problem);
+        app.faults.carrier(Carrier::Takes);
+        app.code_for(&phone(1)).await;
     }
 }
 
 #[tokio::test]
 async fn who_sends_is_named_and_complete() {
+    let webhook = |url, secret| {
+        vec![("SMS_PROVIDER", "webhook"), ("SMS_WEBHOOK_URL", url), ("SMS_WEBHOOK_SECRET", secret)]
+    };
     let app = App::new().await;
     for (vars, named) in [
         (vec![("SMS_PROVIDER", "pigeon")], "SMS_PROVIDER"),
@@ -279,6 +399,20 @@ async fn who_sends_is_named_and_complete() {
             vec![("SMS_PROVIDER", "smsaero"), ("SMSAERO_EMAIL", "a@b.c"), ("SMSAERO_API_KEY", "k")],
             "SMSAERO_SIGN",
         ),
+        (
+            vec![("SMS_PROVIDER", "smsaero"), ("SMSAERO_EMAIL", "a@b.c"), ("SMSAERO_SIGN", "s")],
+            "SMSAERO_API_KEY",
+        ),
+        (vec![("SMS_PROVIDER", "webhook")], "SMS_WEBHOOK_URL"),
+        (vec![("SMS_PROVIDER", "webhook"), ("SMS_WEBHOOK_URL", "https://a.b/c")], "SMS_WEBHOOK_SECRET"),
+        (webhook("http://example.com", KEYS), "SMS_WEBHOOK_URL"),
+        (webhook("ftp://localhost", KEYS), "SMS_WEBHOOK_URL"),
+        (webhook("/texts", KEYS), "SMS_WEBHOOK_URL"),
+        (webhook("https://example.com", "whsec_c2hvcnQ="), "SMS_WEBHOOK_SECRET"),
+        (webhook("https://example.com", "no base64 at all, is it?"), "SMS_WEBHOOK_SECRET"),
+        (vec![("SMS_FALLBACK", "inbox")], "SMS_FALLBACK"),
+        (vec![("SMS_FALLBACK", "pigeon")], "SMS_FALLBACK"),
+        (vec![("SMS_FALLBACK", "smsaero")], "SMSAERO_EMAIL"),
         (vec![("AWS_LAMBDA_FUNCTION_NAME", "f"), ("SMS_PROVIDER", "inbox")], "SMS_PROVIDER"),
         (
             vec![("AWS_LAMBDA_FUNCTION_NAME", "f"), ("SMS_PROVIDER", "sns"), ("REVEAL_CODE", "true")],

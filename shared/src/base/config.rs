@@ -73,7 +73,11 @@ parameters! {
     PASSKEY_RP_ID = "", "The domain that passkeys are bound to, for good: example.com; empty: the host of PUBLIC_URL.";
     PASSKEY_ORIGINS = "", "Web pages besides this site that passkeys may be used on: https:// and the host of each, separated by commas.";
     CORS_ORIGINS = "", "Web pages of other origins and web views of apps that may call the API: scheme and host of each, such as capacitor://localhost, separated by commas; * for all; empty: none.";
-    SMS_PROVIDER = "inbox", "Who sends the texts: sns, smsaero, or on a laptop inbox, which shows them.";
+    SMS_PROVIDER = "inbox", "Who sends the texts: sns, smsaero, webhook, or on a laptop inbox, which shows them.";
+    SMS_FALLBACK = "", "Who is asked where SMS_PROVIDER refused a text, and only then: sns, smsaero or webhook; empty: nobody.";
+    SMS_WEBHOOK_URL = "", "Where webhook posts texts to, as Standard Webhooks has it: an https address.";
+    SMS_WEBHOOK_SECRET = "", "Keys that its requests are signed under: whsec_ and 24 to 64 bytes in base64 each, separated by commas; all sign.";
+    SMS_WEBHOOK_SECRET_ARN = "", "The Secrets Manager secret that holds SMS_WEBHOOK_SECRET.";
     SMS_DOMAIN = "", "The domain in the last line of texts, by which iPhones fill in the code: example.com.";
     APP_HASHES = "", "Hashes of Android apps that may be the last line of texts, separated by commas: FA+9qCX9VSu.";
     SNS_SENDER_ID = "", "The alphanumeric sender of texts by SNS, where a country allows one.";
@@ -81,6 +85,7 @@ parameters! {
     SNS_MAX_PRICE = "", "The most that one text by SNS may cost, in USD; empty: no bound of its own.";
     SMSAERO_EMAIL = "", "The account at SMS Aero.";
     SMSAERO_API_KEY = "", "The key of that account.";
+    SMSAERO_API_KEY_ARN = "", "The Secrets Manager secret that holds SMSAERO_API_KEY.";
     SMSAERO_SIGN = "", "The sender of texts by SMS Aero, as agreed with them.";
     SMS_DELAY_MS = "0", "How long the inbox waits like a carrier, in milliseconds: 300, or a range such as 1000-2000.";
     SIGNING_SECRET = "", "Entries that access tokens are signed under, of 16 characters or more, separated by commas; the first signs, all verify.";

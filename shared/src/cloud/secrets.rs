@@ -26,19 +26,35 @@ pub async fn signing(setup: &Setup) -> Result<Secret, StartError> {
 /// The secret that the first parameter holds, else the one that the second
 /// names in Secrets Manager.
 async fn load(setup: &Setup, [value, arn]: [&Parameter; 2]) -> Result<Secret, StartError> {
-    let vars = &setup.vars;
-    let (name, text, version_at) = match (vars.optional(value), vars.optional(arn)) {
-        (Some(text), _) => (value.name, text.to_owned(), None),
-        (None, Some(id)) => {
-            let (text, version_at) = fetch(setup, id).await?;
-            (arn.name, text, version_at)
-        }
-        (None, None) => {
-            return Err(BadParameter { name: arn.name, problem: "must be set".to_owned() }.into());
-        }
+    let Some(Loaded { name, text, version_at }) = read(setup, [value, arn]).await? else {
+        return Err(BadParameter { name: arn.name, problem: "must be set".to_owned() }.into());
     };
     let bad = |problem: BadSecret| BadParameter { name, problem: problem.to_string() };
     Ok(Secret::parse(&text).map_err(bad)?.made_at(version_at))
+}
+
+/// What the first parameter holds, else the secret that the second names; none where neither
+/// is set.
+pub(crate) async fn text(setup: &Setup, parameters: [&Parameter; 2]) -> Result<Option<String>, StartError> {
+    Ok(read(setup, parameters).await?.map(|loaded| loaded.text.trim().to_owned()))
+}
+
+struct Loaded {
+    name: &'static str,
+    text: String,
+    version_at: Option<Timestamp>,
+}
+
+async fn read(setup: &Setup, [value, arn]: [&Parameter; 2]) -> Result<Option<Loaded>, StartError> {
+    let vars = &setup.vars;
+    Ok(match (vars.optional(value), vars.optional(arn)) {
+        (Some(text), _) => Some(Loaded { name: value.name, text: text.to_owned(), version_at: None }),
+        (None, Some(id)) => {
+            let (text, version_at) = fetch(setup, id).await?;
+            Some(Loaded { name: arn.name, text, version_at })
+        }
+        (None, None) => None,
+    })
 }
 
 async fn fetch(setup: &Setup, id: &str) -> Result<(String, Option<Timestamp>), StartError> {

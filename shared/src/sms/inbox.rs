@@ -4,6 +4,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,7 @@ use crate::cloud::setup::Setup;
 use crate::cloud::table::Table;
 use crate::domain::limits::DAY;
 use crate::domain::phone::Phone;
+use crate::sms::carrier::{Carrier, Text};
 use crate::sms::refusal::{NotSent, Why};
 use crate::tables;
 
@@ -50,9 +52,8 @@ impl Inbox {
         Ok(Self { table: Table::new(setup, config::CODES_TABLE), delay: delay(&setup.vars)? })
     }
 
-    /// Keeps a text for a day, after the time that a carrier would take. One of
-    /// which it is not known whether it is kept counts as sent.
-    pub async fn send(&self, to: &Phone, body: String) -> Result<(), NotSent> {
+    /// Keeps a text for a day, after the time that a carrier would take.
+    async fn keep(&self, text: &Text) -> Result<(), NotSent> {
         let delay = self.table.world.rng().random_range(self.delay.clone());
         if delay > 0 {
             tokio::time::sleep(Duration::from_millis(delay)).await;
@@ -60,8 +61,8 @@ impl Inbox {
         let now = self.table.world.now();
         let message = Message {
             pk: format!("{KEY_PREFIX}{}", self.table.world.new_id()),
-            to: to.clone(),
-            body,
+            to: text.to.clone(),
+            body: text.body.clone(),
             sent_at: now,
             ttl: now.plus_seconds(DAY).seconds(),
         };
@@ -90,6 +91,12 @@ impl Inbox {
         }
         messages.sort_by(|one, other| one.pk.cmp(&other.pk));
         Ok(messages)
+    }
+}
+
+impl Carrier for Inbox {
+    fn send<'a>(&'a self, text: &'a Text) -> BoxFuture<'a, Result<(), NotSent>> {
+        Box::pin(self.keep(text))
     }
 }
 

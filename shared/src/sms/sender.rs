@@ -1,54 +1,56 @@
-//! Who sends the texts.
+//! Who sends the texts, and what they say.
+
+use std::sync::Arc;
 
 use crate::base::config::{self, BadParameter, Parameter};
-use crate::base::error::StartError;
+use crate::base::error::{Chain, StartError};
+use crate::base::world::World;
 use crate::cloud::setup::Setup;
 use crate::domain::code::OneTimeCode;
 use crate::domain::phone::Phone;
+use crate::sms::carrier::{Carrier, Kind, Text};
 use crate::sms::inbox::Inbox;
-use crate::sms::refusal::NotSent;
+use crate::sms::refusal::{NotSent, Why};
 use crate::sms::smsaero::SmsAero;
 use crate::sms::sns::Sns;
-use crate::sms::wording::{Wish, Wording};
+use crate::sms::webhook::Webhook;
+use crate::sms::wording::{Wish, Wording, Words};
 
 /// Who sends the texts, and what they say.
 pub struct Sender {
     wording: Wording,
-    provider: Provider,
-}
-
-enum Provider {
-    Inbox(Inbox),
-    SmsAero(Box<SmsAero>),
-    Sns(Sns),
+    carrier: Box<dyn Carrier>,
+    fallback: Option<Box<dyn Carrier>>,
+    world: Arc<World>,
 }
 
 impl Sender {
     /// The parameters that [`Sender::build`] reads, whoever sends.
     pub fn parameters() -> Vec<&'static Parameter> {
-        let others = [Wording::PARAMETERS, Sns::PARAMETERS, SmsAero::PARAMETERS, &[config::SMS_PROVIDER]];
+        let own: &[&Parameter] = &[config::SMS_PROVIDER, config::SMS_FALLBACK];
+        let others = [Wording::PARAMETERS, Sns::PARAMETERS, SmsAero::PARAMETERS, Webhook::PARAMETERS, own];
         [Inbox::PARAMETERS, &others].concat().concat()
     }
 
-    /// The one that `SMS_PROVIDER` names.
+    /// The one that `SMS_PROVIDER` names, and the one that `SMS_FALLBACK` does.
     ///
     /// # Errors
-    /// If a parameter is bad, or the inbox is asked for in a deployment.
-    pub fn build(setup: &Setup) -> Result<Self, StartError> {
+    /// If a parameter is bad, a secret cannot be fetched, or the inbox is asked for in a
+    /// deployment.
+    pub async fn build(setup: &Setup) -> Result<Self, StartError> {
         let vars = &setup.vars;
-        let bad = |problem: String| BadParameter { name: config::SMS_PROVIDER.name, problem };
-        let provider = match vars.text(config::SMS_PROVIDER) {
-            "inbox" if vars.is_deployed() => {
-                return Err(
-                    bad("inbox sends nothing, and a deployed function has people to text".to_owned()).into(),
-                );
+        let wording = Wording::read(vars)?;
+        let first = vars.text(config::SMS_PROVIDER);
+        let carrier = carrier(config::SMS_PROVIDER, first, setup).await?;
+        let fallback = match vars.optional(config::SMS_FALLBACK) {
+            Some(second) if second == first => {
+                let problem = format!("must be another than {}", config::SMS_PROVIDER.name);
+                return Err(BadParameter { name: config::SMS_FALLBACK.name, problem }.into());
             }
-            "inbox" => Provider::Inbox(Inbox::new(setup)?),
-            "smsaero" => Provider::SmsAero(Box::new(SmsAero::new(vars)?)),
-            "sns" => Provider::Sns(Sns::new(setup)?),
-            other => return Err(bad(format!("must be sns, smsaero or inbox, not {other:?}")).into()),
+            Some(second) => Some(self::carrier(config::SMS_FALLBACK, second, setup).await?),
+            None => None,
         };
-        Ok(Self { wording: Wording::read(vars)?, provider })
+        Ok(Self { wording, carrier, fallback, world: Arc::clone(&setup.world) })
     }
 
     /// Texts a code.
@@ -56,7 +58,7 @@ impl Sender {
     /// # Errors
     /// If the text is known not to have left.
     pub async fn send_code(&self, to: &Phone, code: &OneTimeCode, wish: Wish<'_>) -> Result<(), NotSent> {
-        self.send(to, self.wording.code(to, code, wish)).await
+        self.send(to, Kind::Code, self.wording.code(to, code, wish)).await
     }
 
     /// Tells the old number that its account left it.
@@ -64,14 +66,36 @@ impl Sender {
     /// # Errors
     /// If the text is known not to have left.
     pub async fn send_phone_changed(&self, to: &Phone, wish: Wish<'_>) -> Result<(), NotSent> {
-        self.send(to, self.wording.phone_changed(to, wish)).await
+        self.send(to, Kind::PhoneChanged, self.wording.phone_changed(to, wish)).await
     }
 
-    async fn send(&self, to: &Phone, body: String) -> Result<(), NotSent> {
-        match &self.provider {
-            Provider::Inbox(inbox) => inbox.send(to, body).await,
-            Provider::SmsAero(smsaero) => smsaero.send(to, body).await,
-            Provider::Sns(sns) => sns.send(to, body).await,
+    /// Asks the second carrier only where the first is known not to have sent the text, and
+    /// never for somebody who asked for no more of them.
+    async fn send(&self, to: &Phone, kind: Kind, words: Words) -> Result<(), NotSent> {
+        let id = self.world.new_id();
+        let text = Text { id, to: to.clone(), body: words.body, locale: words.language, kind };
+        match (self.carrier.send(&text).await, &self.fallback) {
+            (Err(refused), Some(fallback)) if refused.why != Why::OptedOut => {
+                tracing::warn!(cause = %Chain(&refused), "the first carrier refused a text, the second is asked");
+                fallback.send(&text).await
+            }
+            (sent, _) => sent,
         }
     }
+}
+
+/// The carrier that a parameter names.
+async fn carrier(parameter: &Parameter, name: &str, setup: &Setup) -> Result<Box<dyn Carrier>, StartError> {
+    let bad = |problem: String| BadParameter { name: parameter.name, problem };
+    Ok(match name {
+        "inbox" if setup.vars.is_deployed() => {
+            let problem = "inbox sends nothing, and a deployed function has people to text";
+            return Err(bad(problem.to_owned()).into());
+        }
+        "inbox" => Box::new(Inbox::new(setup)?),
+        "smsaero" => Box::new(SmsAero::build(setup).await?),
+        "sns" => Box::new(Sns::new(setup)?),
+        "webhook" => Box::new(Webhook::build(setup).await?),
+        other => return Err(bad(format!("must be sns, smsaero, webhook or inbox, not {other:?}")).into()),
+    })
 }

@@ -8,11 +8,12 @@ use aws_sdk_sns::config::retry::RetryConfig;
 use aws_sdk_sns::config::timeout::TimeoutConfig;
 use aws_sdk_sns::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sns::types::MessageAttributeValue;
+use futures_util::future::BoxFuture;
 
 use crate::base::config::{self, BadParameter, Parameter, Vars};
 use crate::base::error::Chain;
 use crate::cloud::setup::Setup;
-use crate::domain::phone::Phone;
+use crate::sms::carrier::{Carrier, Text};
 use crate::sms::refusal::{NotSent, Why, is_unreached};
 
 /// How long one text may take to be accepted.
@@ -51,13 +52,8 @@ impl Sns {
         Ok(Self { client: Client::from_conf(config.build()), attributes: attributes(vars)? })
     }
 
-    /// Sends a text. One whose answer is lost, or that ends in an error of the
-    /// service itself, counts as sent: it may have left.
-    ///
-    /// # Errors
-    /// If SNS refuses it or was never reached, so that it is known not to have left.
-    pub async fn send(&self, to: &Phone, body: String) -> Result<(), NotSent> {
-        let mut publish = self.client.publish().phone_number(to.as_str()).message(body);
+    async fn publish(&self, text: &Text) -> Result<(), NotSent> {
+        let mut publish = self.client.publish().phone_number(text.to.as_str()).message(&text.body);
         for (name, value) in &self.attributes {
             publish = publish.message_attributes(*name, value.clone());
         }
@@ -74,6 +70,12 @@ impl Sns {
                 Ok(())
             }
         }
+    }
+}
+
+impl Carrier for Sns {
+    fn send<'a>(&'a self, text: &'a Text) -> BoxFuture<'a, Result<(), NotSent>> {
+        Box::pin(self.publish(text))
     }
 }
 

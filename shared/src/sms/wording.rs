@@ -44,6 +44,15 @@ pub struct Wish<'a> {
     pub app_hash: Option<&'a str>,
 }
 
+/// A text, and the language that it is in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Words {
+    /// What it says.
+    pub body: String,
+    /// The tag of its language: `ru`.
+    pub language: &'static str,
+}
+
 impl Wording {
     /// The parameters that [`Wording::read`] reads.
     pub const PARAMETERS: &[&Parameter] =
@@ -107,19 +116,22 @@ impl Wording {
     /// The text with a code. Its last line is the hash of the app that waits
     /// for it, if that is one of the deployment's; else, where there is a
     /// domain, what iPhones look for ("domain-bound codes").
-    pub fn code(&self, to: &Phone, code: &OneTimeCode, wish: Wish<'_>) -> String {
-        let text = fill(language(to, wish).code, code.as_str(), &self.app);
+    pub fn code(&self, to: &Phone, code: &OneTimeCode, wish: Wish<'_>) -> Words {
+        let language = language(to, wish);
+        let text = fill(language.code, code.as_str(), &self.app);
         let hash = wish.app_hash.and_then(|wanted| self.hashes.iter().find(|hash| *hash == wanted));
-        match (hash, &self.domain) {
+        let body = match (hash, &self.domain) {
             (Some(hash), _) => format!("{text}\n{hash}"),
             (None, Some(domain)) => format!("{text}\n{}", domain_line(domain, code.as_str())),
             (None, None) => text,
-        }
+        };
+        Words { body, language: language.tag }
     }
 
     /// The text that tells the old number that its account left it.
-    pub fn phone_changed(&self, to: &Phone, wish: Wish<'_>) -> String {
-        fill(language(to, wish).phone_changed, "", &self.app)
+    pub fn phone_changed(&self, to: &Phone, wish: Wish<'_>) -> Words {
+        let language = language(to, wish);
+        Words { body: fill(language.phone_changed, "", &self.app), language: language.tag }
     }
 }
 
@@ -233,7 +245,7 @@ mod tests {
             for (vars, wish) in
                 [(&all[..1], wish(None)), (&all[..], wish(None)), (&all[..], wish(Some("FA+9qCX9VSu")))]
             {
-                let text = wording(vars).unwrap().code(&phone("+79000000001"), &code, wish);
+                let text = wording(vars).unwrap().code(&phone("+79000000001"), &code, wish).body;
                 assert!(text.starts_with("12345678"), "a lock screen shows the beginning: {text}");
                 assert!(text.contains("Latchkey"), "{text}");
                 assert_eq!(segments(&text), 1, "{text}");
@@ -247,7 +259,7 @@ mod tests {
             wording(&[("SMS_DOMAIN", "example.com"), ("APP_HASHES", "FA+9qCX9VSu,AAAAAAAAAAA")]).unwrap();
         let last = |app_hash| {
             let wish = Wish { app_hash, ..Wish::default() };
-            let text = wording.code(&phone("+79000000001"), &OneTimeCode::typed("1234"), wish);
+            let text = wording.code(&phone("+79000000001"), &OneTimeCode::typed("1234"), wish).body;
             text.lines().last().unwrap().to_owned()
         };
         assert_eq!(last(None), "@example.com #1234");

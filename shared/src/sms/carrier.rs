@@ -1,0 +1,44 @@
+//! What a carrier is: who takes a text and brings it to a phone.
+
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+
+use crate::domain::phone::Phone;
+use crate::sms::refusal::NotSent;
+
+/// A text, as a carrier is handed it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Text {
+    /// Of this text alone, so that it can be told from another with the same words.
+    pub id: String,
+    /// To whom.
+    pub to: Phone,
+    /// What it says.
+    #[serde(rename = "text")]
+    pub body: String,
+    /// The language that it is in: `ru`.
+    pub locale: &'static str,
+    /// What it is for.
+    pub kind: Kind,
+}
+
+/// What a text is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// It brings a code.
+    Code,
+    /// It tells a number that its account left it.
+    PhoneChanged,
+}
+
+/// Who takes texts.
+pub trait Carrier: Send + Sync {
+    /// Sends a text. One whose answer is lost or makes no sense, or that ends in an error
+    /// of the service itself, counts as sent: it may have left.
+    ///
+    /// # Errors
+    /// If it is refused, or the service was never reached, so that it is known not to have
+    /// left.
+    fn send<'a>(&'a self, text: &'a Text) -> BoxFuture<'a, Result<(), NotSent>>;
+}
