@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, StatusCode};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Collected, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -76,6 +76,6 @@ impl Https {
         let response = self.0.request(request).await?;
         let status = response.status();
         let body = Limited::new(response.into_body(), ANSWER_LIMIT).collect().await;
-        Ok((status, body.map(|body| body.to_bytes()).unwrap_or_default()))
+        Ok((status, body.map(Collected::to_bytes).unwrap_or_default()))
     }
 }
