@@ -2,6 +2,8 @@
 //! gateway creates its tables from it, `site` knows from it which methods a
 //! path has, and the tests hold code and template equal.
 
+use std::collections::BTreeSet;
+
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value};
 
@@ -129,6 +131,15 @@ impl Template {
             .collect();
         routes.sort();
         routes
+    }
+
+    /// The keys of the routes that have a throttle of their own.
+    pub fn throttled(&self) -> BTreeSet<String> {
+        let apis = self.resources("AWS::Serverless::HttpApi");
+        apis.flat_map(|(_, api)| entries(&api["Properties"]["RouteSettings"]))
+            .filter(|(_, settings)| settings.get("ThrottlingRateLimit").is_some())
+            .map(|(route, _)| route.clone())
+            .collect()
     }
 
     /// What a function's policies allow: pairs of an action and the resource

@@ -18,6 +18,7 @@ use latchkey::endpoint::needs::Needs;
 use latchkey::endpoint::{Anyone, Endpoint, Request, Route};
 use latchkey::http::body::Nothing;
 use latchkey::http::problem::{Code, Problem};
+use latchkey::http::proxy::Proxy;
 use latchkey::http::response::Json;
 use latchkey::settings;
 use latchkey::tables;
@@ -46,7 +47,8 @@ pub(crate) struct Deps {
 
 impl Needs for Deps {
     fn parameters() -> Vec<&'static Parameter> {
-        [RelyingParties::PARAMETERS, settings::CROWD_LIMITS, tables::CODES, &secrets::PEPPER].concat()
+        let of_address = [settings::CROWD_LIMITS, &Proxy::PARAMETERS].concat();
+        [RelyingParties::PARAMETERS, &of_address, tables::CODES, &secrets::PEPPER].concat()
     }
 
     async fn build(setup: &Setup) -> Result<Self, StartError> {

@@ -29,6 +29,7 @@ use latchkey::endpoint::{Anyone, Endpoint, Request, Route};
 use latchkey::http::body::{Hint, Line, Nothing};
 use latchkey::http::idempotency::Idempotent;
 use latchkey::http::problem::{Code, Problem};
+use latchkey::http::proxy::Proxy;
 use latchkey::http::response::Json;
 use latchkey::http::views::SignedIn;
 use latchkey::settings;
@@ -67,7 +68,7 @@ pub(crate) struct Deps {
 
 impl Needs for Deps {
     fn parameters() -> Vec<&'static Parameter> {
-        let own = [RelyingParties::PARAMETERS, settings::CROWD_LIMITS].concat();
+        let own = [RelyingParties::PARAMETERS, settings::CROWD_LIMITS, &Proxy::PARAMETERS].concat();
         [SigningIn::parameters(), own].concat()
     }
 

@@ -19,6 +19,7 @@ use latchkey::endpoint::needs::Needs;
 use latchkey::endpoint::{Anyone, Endpoint, Request, Route};
 use latchkey::http::body::{JsonBody, Nothing};
 use latchkey::http::problem::{Code, Problem};
+use latchkey::http::proxy::Proxy;
 use latchkey::http::response::Json;
 use latchkey::tables::sessions::{Rotation, Sessions};
 use latchkey::tables::users::Users;
@@ -49,7 +50,7 @@ pub struct Deps {
 
 impl Needs for Deps {
     fn parameters() -> Vec<&'static Parameter> {
-        [Issuer::PARAMETERS, Refreshing::PARAMETERS].concat().concat()
+        [Issuer::PARAMETERS, Refreshing::PARAMETERS, &[&Proxy::PARAMETERS]].concat().concat()
     }
 
     async fn build(setup: &Setup) -> Result<Self, StartError> {

@@ -172,6 +172,8 @@ async fn a_bad_parameter_stops_the_start_and_is_named() {
         ("ACCESS_TTL", "-1"),
         ("REQUIRE_CHALLENGE", "yes"),
         ("DEFAULT_REGION", "RUS"),
+        ("TRUSTED_PROXY", "X-Forwarded-For"),
+        ("TRUSTED_PROXY", "no header"),
         ("EXTRA_NUMBER_RANGES", "+7995"),
         ("PUBLIC_URL", "example.com"),
         ("APP_LINK_WEB", "not an address"),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::app::{Answer, App, FREE, Person, count, phone};
@@ -311,6 +311,63 @@ async fn a_header_is_no_address() {
         let answer = app.from("203.0.113.77", http::Method::POST, "/v1/auth/code", None, headers, body).await;
         assert_eq!(answer.status, expected);
     }
+}
+
+/// Behind the deployment's own proxy an address is what that tells, wherever one is counted
+/// or kept; nobody else is believed.
+#[tokio::test]
+async fn a_proxy_tells_whose_address_it_is() {
+    const SECRET: &str = "a-secret-of-the-proxy";
+    let app = App::with(
+        &[
+            &[
+                ("TRUSTED_PROXY", "CloudFront-Viewer-Address"),
+                ("TRUSTED_PROXY_SECRET", SECRET),
+                ("CODES_PER_IP_HOUR", "1"),
+                ("GUESSES_PER_IP_HOUR", "2"),
+            ],
+            FREE,
+        ]
+        .concat(),
+    )
+    .await;
+    let told = async |path: &str, body: Value, address: &str, secret: &str| {
+        let headers = [("cloudfront-viewer-address", address), ("x-proxy-secret", secret)];
+        let body = body.to_string().into_bytes();
+        app.from("203.0.113.77", http::Method::POST, path, None, &headers, body).await
+    };
+    for (path, body, limit) in [
+        ("/v1/auth/code", json!({ "phone": phone(1) }), 1),
+        ("/v1/auth/token", json!({ "phone": phone(1), "code": "0000" }), 2),
+    ] {
+        for address in ["198.51.100.1:4000", "198.51.100.2:4000", "2001:db8::1:4000"] {
+            for n in 0..=limit {
+                let status = told(path, body.clone(), address, SECRET).await.status;
+                assert_eq!(status == 429, n == limit, "{path} {address} {n}: {status}");
+            }
+        }
+    }
+    for (address, status) in [("198.51.100.1:4000", 429), ("198.51.100.4:4000", 200)] {
+        assert_eq!(told("/v1/auth/passkey/options", json!({}), address, SECRET).await.status, status);
+    }
+    // The proxy's own address, for whoever does not know its secret: one for all of them.
+    let code = || json!({ "phone": phone(2) });
+    assert_eq!(told("/v1/auth/code", code(), "198.51.100.7:1", "a-guess").await.status, 202);
+    assert_eq!(told("/v1/auth/code", code(), "198.51.100.8:1", "").await.status, 429);
+    app.clock.advance_millis(1);
+    assert_eq!(told("/v1/auth/code", code(), "198.51.100.9:1", SECRET).await.status, 202);
+
+    let code = app.last_code(&phone(2)).await;
+    let body = json!({ "phone": phone(2), "code": code });
+    let session = told("/v1/auth/token", body, "198.51.100.9:1", SECRET).await.ok(200);
+    let ip = async |token: &Value| {
+        let sessions = app.get("/v1/users/me/sessions", token.as_str().unwrap()).await.ok(200);
+        sessions["items"][0]["ip"].clone()
+    };
+    assert_eq!(ip(&session["access_token"]).await, "198.51.100.0/24");
+    let body = json!({ "refresh_token": session["refresh_token"] });
+    let session = told("/v1/auth/refresh", body, "192.0.2.9:1", SECRET).await.ok(200);
+    assert_eq!(ip(&session["access_token"]).await, "192.0.2.0/24");
 }
 
 /// A refusal gives back what the other limits counted, and the code before it.

@@ -84,6 +84,14 @@ fn the_template_has_the_same_routes() {
     assert_eq!(described, deployed.collect());
 }
 
+/// The headers that any operation takes, in small letters.
+pub(crate) fn headers() -> BTreeSet<String> {
+    let parameters = operations()
+        .flat_map(|(_, _, operation)| operation["parameters"].as_array().cloned().unwrap_or_default());
+    let headers = parameters.filter(|parameter| parameter["in"] == "header");
+    headers.map(|header| header["name"].as_str().unwrap().to_ascii_lowercase()).collect()
+}
+
 fn operations() -> impl Iterator<Item = (String, String, Value)> {
     let paths = DOCUMENT["paths"].as_object().unwrap();
     paths.iter().flat_map(|(path, methods)| {

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use http::Method;
+use latchkey::endpoint::declaration::Declaration;
 use latchkey::endpoint::function::Mount;
 use latchkey_local::functions;
-use latchkey_template::Template;
+use latchkey_template::{Template, logical_id};
 use serde_json::json;
 
 use crate::app::{ADMIN, App, phone};
@@ -36,6 +37,27 @@ async fn secrets_are_read_by_those_alone_who_need_them() {
         }
     }
     assert_eq!(readers["SigningSecret"], ["exchange-code", "passkey-sign-in", "refresh-token"].into());
+}
+
+/// Secrets that an operator names are read by those alone whose variables name them.
+#[test]
+fn an_operators_secrets_are_read_by_those_who_are_told_of_them() {
+    let template = Template::of_checkout();
+    let parameters = template.parameters().into_iter().map(|parameter| parameter.name);
+    let secrets: Vec<_> =
+        parameters.filter(|name| name.ends_with("SecretArn") || name.ends_with("KeyArn")).collect();
+    assert_eq!(secrets.len(), 3, "{secrets:?}");
+    for function in functions::all::<Declaration>() {
+        let name = function.name();
+        let told: BTreeSet<_> = function.variables().into_iter().map(logical_id).collect();
+        let allowed = template.allowed(name);
+        for secret in &secrets {
+            let read = |(action, resource): &(String, String)| {
+                action == "secretsmanager:GetSecretValue" && resource.contains(&format!("{secret:?}"))
+            };
+            assert_eq!(allowed.iter().any(read), told.contains(secret), "{name} {secret}");
+        }
+    }
 }
 
 /// Functions that read how texts are sent may send them; all others may not.

@@ -61,6 +61,8 @@ async fn functions_are_given_the_variables_that_they_read() {
             ("SMSAERO_API_KEY", "key"),
             ("SMSAERO_SIGN", "Latchkey"),
             ("SMS_WEBHOOK_URL", "https://example.com/texts"),
+            ("TRUSTED_PROXY", "CloudFront-Viewer-Address"),
+            ("TRUSTED_PROXY_SECRET", "a-secret-of-the-proxy"),
             ("SMS_WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
         ];
         for function in functions::all() {
@@ -101,6 +103,45 @@ fn a_large_deployment_has_room_for_its_variables() {
 
 /// Quotes, separators and blanks beside a name and its value, if they count.
 const PUNCTUATION: usize = 8;
+
+/// A flood of anything else keeps nobody from signing in.
+#[test]
+fn routes_of_signing_in_have_a_throttle_of_their_own() {
+    let template = Template::of_checkout();
+    let of_auth = |route: &Route| route.path.starts_with("/v1/auth/");
+    let routes = template.routes().into_iter().filter(of_auth);
+    let routes: BTreeSet<_> = routes.map(|route| format!("{} {}", route.method, route.path)).collect();
+    assert!(routes.len() >= 6, "{routes:?}");
+    assert_eq!(template.throttled(), routes);
+}
+
+/// CloudFront hands on what the functions read: what OpenAPI names, what pages of other
+/// origins and browsers send by themselves, and who the caller is.
+#[test]
+fn what_stands_in_front_hands_on_what_is_read() {
+    let edge = include_str!("../../../edge.yaml");
+    let mut read: BTreeSet<String> = crate::openapi::headers();
+    assert!(read.contains("idempotency-key"), "{read:?}");
+    let by_themselves =
+        ["accept", "accept-language", "authorization", "content-type", "origin", "user-agent"];
+    let of_cors = ["access-control-request-headers", "access-control-request-method"];
+    read.extend(
+        [&by_themselves[..], &of_cors, &["cloudfront-viewer-address"]]
+            .concat()
+            .into_iter()
+            .map(str::to_owned),
+    );
+    let lines = edge.lines().map(str::trim);
+    let handed_on: BTreeSet<_> = lines
+        .filter_map(|line| line.strip_prefix("- "))
+        .filter(|item| read.contains(*item))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(handed_on, read);
+    assert!(edge.contains(&format!("HeaderName: {}", latchkey::http::proxy::PROXY_SECRET)));
+    // API Gateway answers to its own host alone.
+    assert!(!edge.lines().any(|line| line.trim() == "- host"));
+}
 
 /// Every variable with a long value that the template takes.
 fn large() -> BTreeMap<&'static str, String> {
@@ -144,6 +185,8 @@ fn large() -> BTreeMap<&'static str, String> {
         ("SNS_ORIGINATION_NUMBER", "+120655501000000".to_owned()),
         ("SNS_SENDER_ID", "Latchkey-ID".to_owned()),
         ("TEST_PHONES", several(10, &|n| format!("+12015550{n:03}=12345678@2026-12-31"))),
+        ("TRUSTED_PROXY", "CloudFront-Viewer-Address".to_owned()),
+        ("TRUSTED_PROXY_SECRET_ARN", secret("TrustedProxySecret")),
         ("USERS_TABLE", table("UsersTable")),
     ]);
     let template = Template::of_checkout();
@@ -236,6 +279,8 @@ async fn the_template_allows_what_functions_start_with() {
         "SMSAERO_SIGN",
         "SMS_WEBHOOK_SECRET_ARN",
         "SMS_WEBHOOK_URL",
+        "TRUSTED_PROXY",
+        "TRUSTED_PROXY_SECRET_ARN",
     ];
     assert_eq!(patterns.into_keys().collect::<Vec<_>>(), any);
 }
@@ -301,9 +346,10 @@ const PATTERNS: &[Examples] = &[
 
 /// Variables that nobody sets in a deployment: its own resources, and what is
 /// for laptops alone.
-const SET_BY_THE_TEMPLATE: [&str; 13] = [
+const SET_BY_THE_TEMPLATE: [&str; 14] = [
     "SMSAERO_API_KEY",
     "SMS_WEBHOOK_SECRET",
+    "TRUSTED_PROXY_SECRET",
     "REVEAL_CODE",
     "SMS_DELAY_MS",
     "SIGNING_SECRET",

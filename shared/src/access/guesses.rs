@@ -22,6 +22,7 @@ use crate::domain::phone::Phone;
 use crate::domain::phone_lists::TestPhones;
 use crate::http::context::Context;
 use crate::http::problem::{Code, Problem};
+use crate::http::proxy::Proxy;
 use crate::settings;
 use crate::tables;
 use crate::tables::codes::{Codes, CountedGuess, Guess, Proof};
@@ -70,7 +71,7 @@ pub enum Attempt {
 impl Guesses {
     /// The parameters that [`Guesses::new`] reads.
     pub fn parameters() -> Vec<&'static Parameter> {
-        let rules = [settings::CROWD_LIMITS, settings::TEST_PHONES];
+        let rules = [settings::CROWD_LIMITS, settings::TEST_PHONES, &Proxy::PARAMETERS];
         [Codes::PARAMETERS, Guard::PARAMETERS, &rules, &[tables::USERS]].concat().concat()
     }
 

@@ -27,6 +27,7 @@ use crate::domain::phone_lists::TestPhone;
 use crate::domain::proof_of_work::{ProofId, Proofs};
 use crate::http::context::Context;
 use crate::http::problem::{Code, Problem};
+use crate::http::proxy::Proxy;
 use crate::settings;
 use crate::tables;
 use crate::tables::codes::{Codes, Issued, Live, Wanted};
@@ -127,8 +128,12 @@ impl Limits<'_> {
 
 impl Texting {
     /// The parameters that [`Texting::new`] reads.
-    pub const PARAMETERS: &[&[&[&Parameter]]] =
-        &[Codes::PARAMETERS, DayTexts::PARAMETERS, Guard::PARAMETERS, &[tables::USERS, settings::PROOFS]];
+    pub const PARAMETERS: &[&[&[&Parameter]]] = &[
+        Codes::PARAMETERS,
+        DayTexts::PARAMETERS,
+        Guard::PARAMETERS,
+        &[tables::USERS, settings::PROOFS, &Proxy::PARAMETERS],
+    ];
 
     /// Whether its parameters are good.
     ///

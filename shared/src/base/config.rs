@@ -92,6 +92,9 @@ parameters! {
     SIGNING_SECRET_ARN = "", "The Secrets Manager secret that holds SIGNING_SECRET.";
     PEPPER_SECRET = "", "Entries that codes are hashed under, of 16 characters or more, separated by commas; the first hashes.";
     PEPPER_SECRET_ARN = "", "The Secrets Manager secret that holds PEPPER_SECRET.";
+    TRUSTED_PROXY = "", "The header in which a proxy in front tells the caller's address, such as CloudFront-Viewer-Address; empty: there is none, and the caller is who connects.";
+    TRUSTED_PROXY_SECRET = "", "What the proxy sends as x-proxy-secret, of 16 characters or more; several, separated by commas, are all taken.";
+    TRUSTED_PROXY_SECRET_ARN = "", "The Secrets Manager secret that holds TRUSTED_PROXY_SECRET.";
     USERS_TABLE = "UsersTable", "The table of users and all that is unique.";
     CODES_TABLE = "CodesTable", "The table of codes and send times.";
     SESSIONS_TABLE = "SessionsTable", "The table of sessions.";

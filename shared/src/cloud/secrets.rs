@@ -13,6 +13,14 @@ pub const PEPPER: [&Parameter; 2] = [config::PEPPER_SECRET, config::PEPPER_SECRE
 /// What [`signing`] reads.
 pub const SIGNING: [&Parameter; 2] = [config::SIGNING_SECRET, config::SIGNING_SECRET_ARN];
 
+/// What [`proxy`] reads.
+pub const PROXY: [&Parameter; 2] = [config::TRUSTED_PROXY_SECRET, config::TRUSTED_PROXY_SECRET_ARN];
+
+/// The secret of the proxy in front.
+pub(crate) async fn proxy(setup: &Setup) -> Result<Secret, StartError> {
+    load(setup, PROXY).await
+}
+
 /// The pepper of the deployment.
 pub async fn pepper(setup: &Setup) -> Result<Pepper, StartError> {
     Ok(Pepper::new(&load(setup, PEPPER).await?))

@@ -19,6 +19,7 @@ use crate::endpoint::{Caller, Endpoint, Request, Route, answers_head};
 use crate::http::cors::Cors;
 use crate::http::event::{DEFAULT_ROUTE, Incoming};
 use crate::http::problem::{Code, Problem};
+use crate::http::proxy::Proxy;
 use crate::http::response::IntoResponse;
 
 /// The header that carries the request's identifier back.
@@ -50,6 +51,7 @@ macro_rules! function {
 pub struct Mount {
     route: Route,
     answers_head: bool,
+    reads_address: bool,
     build: Build,
 }
 
@@ -58,6 +60,7 @@ impl FromEndpoint for Mount {
         Self {
             route: E::ROUTE,
             answers_head: answers_head::<E>(),
+            reads_address: E::Needs::parameters().iter().any(|of| of.name == config::TRUSTED_PROXY.name),
             build: |setup| Box::pin(mount::<E>(setup)),
         }
     }
@@ -99,7 +102,7 @@ impl Function<Mount> {
     /// Builds what its endpoints need, once.
     pub async fn build(&self, setup: &Setup) -> Result<Handler, StartError> {
         let mut endpoints = HashMap::new();
-        for Mount { route, answers_head, build } in &self.endpoints {
+        for Mount { route, answers_head, build, .. } in &self.endpoints {
             let endpoint = build(setup).await?;
             if let Some(head) = route.by_head().filter(|_| *answers_head) {
                 endpoints.insert(head.to_string(), Arc::clone(&endpoint));
@@ -108,7 +111,9 @@ impl Function<Mount> {
         }
         let public_url = setup.vars.optional(config::PUBLIC_URL).map(public_url).transpose()?;
         let cors = Cors::read(&setup.vars)?;
-        Ok(Handler { endpoints, public_url, cors })
+        let reads_address = self.endpoints.iter().any(|mount| mount.reads_address);
+        let proxy = if reads_address { Proxy::build(setup).await? } else { None };
+        Ok(Handler { endpoints, public_url, cors, proxy })
     }
 }
 
@@ -127,6 +132,8 @@ pub struct Handler {
     endpoints: HashMap<String, Arc<dyn Mounted>>,
     public_url: Option<String>,
     cors: Cors,
+    /// Where an endpoint needs the caller's address.
+    proxy: Option<Proxy>,
 }
 
 impl Handler {
@@ -138,7 +145,7 @@ impl Handler {
     /// Answers one request. All that is logged meanwhile carries the request's
     /// identifier.
     pub async fn handle(&self, request: lambda_http::Request) -> Response<Full<Bytes>> {
-        let incoming = Incoming::new(request, self.public_url.as_deref());
+        let incoming = Incoming::new(request, self.public_url.as_deref(), self.proxy.as_ref());
         let span = tracing::info_span!("request", request_id = incoming.context.request_id);
         self.answer(incoming).instrument(span).await.map(Full::new)
     }

@@ -12,7 +12,8 @@ pub struct Context {
     pub request_id: String,
     /// Where people reach this deployment, without a slash at the end.
     pub public_url: String,
-    /// The caller's address as API Gateway saw it, never as a header says.
+    /// The caller's address as API Gateway saw it, or as the deployment's own proxy tells
+    /// it; never as any other header says.
     pub ip: IpAddr,
     /// The method.
     pub method: Method,

@@ -18,6 +18,7 @@ use serde_json::Value;
 use crate::http::body::{Body, invalid_request};
 use crate::http::context::Context;
 use crate::http::problem::Problem;
+use crate::http::proxy::Proxy;
 
 /// The route of all that no other takes.
 pub const DEFAULT_ROUTE: &str = "$default";
@@ -122,8 +123,9 @@ pub struct Incoming {
 }
 
 impl Incoming {
-    /// Reads a request. `public_url` wins over the host it came to.
-    pub fn new(request: lambda_http::Request, public_url: Option<&str>) -> Self {
+    /// Reads a request. `public_url` wins over the host it came to, and what `proxy` tells
+    /// of the caller's address over who connected.
+    pub fn new(request: lambda_http::Request, public_url: Option<&str>, proxy: Option<&Proxy>) -> Self {
         let caller = Caller::of(&request);
         let path = request.path_parameters_ref();
         let path = path.into_iter().flat_map(|path| path.iter());
@@ -133,7 +135,7 @@ impl Incoming {
         let context = Context {
             request_id: caller.request_id,
             public_url: public_url.map_or_else(|| format!("https://{}", caller.host), str::to_owned),
-            ip: caller.ip,
+            ip: proxy.and_then(|proxy| proxy.address(request.headers())).unwrap_or(caller.ip),
             method: request.method().clone(),
             path: raw_path.to_owned(),
             headers: HeaderMap::new(),

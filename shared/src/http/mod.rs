@@ -8,5 +8,6 @@ pub mod idempotency;
 pub mod page;
 pub mod path;
 pub mod problem;
+pub mod proxy;
 pub mod response;
 pub mod views;
