@@ -156,19 +156,32 @@ impl Template {
     /// The attributes that a function may touch by an action on a resource, where its
     /// policies allow that for some alone.
     pub fn attributes(&self, function: &str, action: &str, resource: &str) -> Option<Vec<String>> {
+        self.narrowed(function, action, resource, "dynamodb:Attributes")
+    }
+
+    /// The patterns of the leading keys of the items that a function may touch by an action on
+    /// a resource, where its policies allow that for some alone.
+    pub fn leading_keys(&self, function: &str, action: &str, resource: &str) -> Option<Vec<String>> {
+        self.narrowed(function, action, resource, "dynamodb:LeadingKeys")
+    }
+
+    /// What the conditions of all statements that allow it list under a key; none if one
+    /// allows it without.
+    fn narrowed(&self, function: &str, action: &str, resource: &str, key: &str) -> Option<Vec<String>> {
         let of = |statement: &&Value| {
             one_or_more(&statement["Action"]).iter().any(|one| one == action)
                 && one_or_more(&statement["Resource"]).iter().any(|one| one == resource)
         };
-        let attributes: Option<Vec<_>> = self
+        let lists: Option<Vec<_>> = self
             .policies(function)
             .filter(of)
             .map(|statement| {
-                let condition = &statement["Condition"]["ForAllValues:StringEquals"];
-                condition.get("dynamodb:Attributes").map(one_or_more)
+                let conditions = entries(&statement["Condition"]);
+                let lists = conditions.filter(|(test, _)| test.starts_with("ForAllValues:String"));
+                lists.filter_map(|(_, test)| test.get(key)).map(one_or_more).next()
             })
             .collect();
-        attributes.map(|all| all.concat())
+        lists.map(|all| all.concat())
     }
 
     fn statements(&self, function: &str, effect: &str) -> Vec<(String, String)> {

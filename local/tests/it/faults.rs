@@ -1,10 +1,12 @@
 //! Faults at the SDK's HTTP seam: what DynamoDB does and an embedded engine
 //! does not. It also writes down what was asked.
 
+use std::collections::HashMap;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
+use crate::policies;
 use aws_sdk_dynamodb::config::{HttpClient, RuntimeComponents, SharedHttpClient};
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
@@ -13,6 +15,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use latchkey_local::engine::Engine;
+use latchkey_template::Template;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
@@ -59,34 +62,49 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// The actions and resources of IAM that it takes, as the template names
-    /// them.
-    pub(crate) fn needs(&self) -> Vec<(String, String)> {
-        let arn = |input: &Value| match (input["TableName"].as_str().unwrap(), input["IndexName"].as_str()) {
-            (table, Some(index)) => format!("${{{table}.Arn}}/index/{index}"),
-            (table, None) => format!("{table}.Arn"),
+    /// The actions and resources of IAM that it takes, as the template names them, each with
+    /// the items that it concerns by their keys; a query's stand in its conditions.
+    pub(crate) fn parts(&self) -> Vec<Part> {
+        let part = |action: &str, input: &Value, keys: &[&Value]| {
+            let table = input["TableName"].as_str().unwrap();
+            let resource = match input["IndexName"].as_str() {
+                Some(index) => format!("${{{table}.Arn}}/index/{index}"),
+                None => format!("{table}.Arn"),
+            };
+            let keys = keys.iter().filter(|key| key.is_object()).map(|key| leading(table, key)).collect();
+            Part { action: format!("dynamodb:{action}"), resource, keys }
         };
-        let on = |action: &str, input: &Value| (format!("dynamodb:{action}"), arn(input));
         match self.operation.as_str() {
             "BatchGetItem" => {
-                let tables = self.input["RequestItems"].as_object().unwrap().keys();
-                tables.map(|table| on("BatchGetItem", &json!({ "TableName": table }))).collect()
+                let tables = self.input["RequestItems"].as_object().unwrap().iter();
+                let keys = |of: &Value| of["Keys"].as_array().unwrap().clone();
+                tables
+                    .map(|(table, of)| {
+                        let input = json!({ "TableName": table });
+                        part("BatchGetItem", &input, &keys(of).iter().collect::<Vec<_>>())
+                    })
+                    .collect()
             }
             "TransactWriteItems" => {
                 let writes = self.input["TransactItems"].as_array().unwrap();
                 let parts = writes.iter().flat_map(|write| write.as_object().unwrap());
                 parts
                     .map(|(kind, input)| match kind.as_str() {
-                        "ConditionCheck" => on("ConditionCheckItem", input),
-                        "Delete" => on("DeleteItem", input),
-                        "Put" => on("PutItem", input),
-                        "Update" => on("UpdateItem", input),
+                        "ConditionCheck" => part("ConditionCheckItem", input, &[&input["Key"]]),
+                        "Delete" => part("DeleteItem", input, &[&input["Key"]]),
+                        "Put" => part("PutItem", input, &[&input["Item"]]),
+                        "Update" => part("UpdateItem", input, &[&input["Key"]]),
                         other => panic!("{other} is not known here"),
                     })
                     .collect()
             }
-            operation => vec![on(operation, &self.input)],
+            operation => vec![part(operation, &self.input, &[&self.input["Key"], &self.input["Item"]])],
         }
+    }
+
+    /// The actions and resources of IAM that it takes.
+    pub(crate) fn needs(&self) -> Vec<(String, String)> {
+        self.parts().into_iter().map(|part| (part.action, part.resource)).collect()
     }
 
     /// The attributes that an update by itself touches, as IAM knows them: those of its
@@ -114,6 +132,26 @@ impl Asked {
     }
 }
 
+/// A part of a request, as IAM sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    /// `dynamodb:PutItem`, and so on.
+    pub(crate) action: String,
+    /// The table or index, as the template names it.
+    pub(crate) resource: String,
+    /// The leading keys of the items that it names.
+    pub(crate) keys: Vec<String>,
+}
+
+/// The value of an item's partition key.
+fn leading(table: &str, item: &Value) -> String {
+    static KEYS: LazyLock<HashMap<String, String>> = LazyLock::new(|| {
+        let tables = Template::of_checkout().tables().into_iter();
+        tables.map(|table| (table.logical_id, table.keys[0].clone())).collect()
+    });
+    item[&KEYS[table]]["S"].as_str().unwrap().to_owned()
+}
+
 #[derive(Default)]
 struct State {
     started: Vec<Asked>,
@@ -125,6 +163,7 @@ struct State {
     metered: bool,
     carrier: Carrier,
     texts: Vec<String>,
+    forbidden: Vec<String>,
 }
 
 /// How SNS answers.
@@ -148,6 +187,13 @@ pub(crate) enum Carrier {
 pub(crate) struct Faults(Arc<Mutex<State>>);
 
 impl Faults {
+    /// That nobody asked for what the policy of the function forbids.
+    #[track_caller]
+    pub(crate) fn nothing_forbidden(&self) {
+        let forbidden = &self.0.lock().unwrap().forbidden;
+        assert!(forbidden.is_empty(), "{forbidden:#?}");
+    }
+
     /// The next request of `operation` meets `fault`.
     pub(crate) fn next(&self, operation: &'static str, fault: Fault) {
         self.0.lock().unwrap().next.push((operation, fault));
@@ -326,6 +372,9 @@ impl HttpConnector for Faulty {
                 units: vec![],
                 output: Value::Null,
             };
+            if let Some(why) = policies::forbidden(&asked) {
+                this.faults.0.lock().unwrap().forbidden.push(why);
+            }
             let (latency, stale, metered) = {
                 let state = this.faults.0.lock().unwrap();
                 (state.latency, state.stale && asked.is_stale_read(), state.metered)

@@ -6,8 +6,8 @@ use serde::Serialize;
 use crate::domain::phone::Phone;
 use crate::sms::refusal::NotSent;
 
-/// A text, as a carrier is handed it.
-#[derive(Clone, Debug, Serialize)]
+/// A text, as a carrier is handed it. It holds a code: nothing prints it.
+#[derive(Clone, Serialize)]
 pub struct Text {
     /// Of this text alone, so that it can be told from another with the same words.
     pub id: String,

@@ -45,7 +45,7 @@ pub struct Wish<'a> {
 }
 
 /// A text, and the language that it is in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Words {
     /// What it says.
     pub body: String,
