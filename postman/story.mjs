@@ -166,6 +166,7 @@ export const STORY = [
   {
     name: "Pages and files",
     steps: [
+      { operation: "showHome" },
       { operation: "getHealth", check: [`pm.expect(answer.status).to.equal("ok");`] },
       { operation: "getDescription", check: [`pm.expect(answer.openapi).to.match(/^3\\.1/);`] },
       { operation: "showDocs", check: [`pm.collectionVariables.set("docs_version", pm.response.text().match(/docs\\/([0-9a-f]+)\\//)[1]);`] },

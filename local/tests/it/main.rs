@@ -22,6 +22,7 @@ mod devices;
 mod documents;
 mod edge;
 mod events;
+mod examples;
 mod guard;
 mod guard_items;
 mod idempotency;
