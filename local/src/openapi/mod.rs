@@ -36,7 +36,9 @@ numbers are E.164 in answers. `me` stands for the caller wherever a path has `{u
 A request that fails is answered with `application/problem+json` (RFC 9457) with a stable `code`, which apps \
 translate. A 429 and a 503 say in `Retry-After` and `retry_after` when to try again. No input gives a 500. The \
 gateway in front answers by itself a body over 10 MB (413), headers over 10 KB (431) and what its own throttle \
-refuses (429), as `{\"message\": \"…\"}`.";
+refuses (429), as `{\"message\": \"…\"}`.
+
+`/redoc` has a quick start, samples for each call and all errors; `/docs` calls the API.";
 
 /// From nothing to a call, for who reads the description in Redoc.
 const QUICK_START: &str = include_str!("quick_start.md");
@@ -509,9 +511,12 @@ fn tidy(value: &mut Value) {
     }
 }
 
-/// A text whose paragraphs are one line each; items of lists stay lines.
+/// A text whose paragraphs are one line each; items of lists stay lines, and code as it is.
 fn unwrapped(text: &str) -> String {
     let paragraphs = text.split("\n\n").map(|paragraph| {
+        if paragraph.starts_with("```") {
+            return paragraph.to_owned();
+        }
         paragraph.lines().fold(String::new(), |text, line| match (text.is_empty(), line.starts_with("- ")) {
             (true, _) => line.to_owned(),
             (false, true) => format!("{text}\n{line}"),

@@ -10,8 +10,10 @@ struct Call<'a> {
     path: String,
     needs_token: bool,
     body: Option<Body<'a>>,
-    /// The first media type of the answer; none where it has no body.
+    /// The media type of the answer; none where it has no body.
     answer: Option<&'a str>,
+    /// Whether the answer is JSON only where it is asked for.
+    asks_for_json: bool,
 }
 
 enum Body<'a> {
@@ -49,11 +51,15 @@ impl<'a> Call<'a> {
         let answers = operation["responses"].as_object();
         let answer = answers
             .and_then(|answers| answers.iter().find(|(status, _)| status.starts_with('2')))
-            .and_then(|(_, answer)| answer["content"].as_object()?.keys().next().map(String::as_str));
-        // One of several ways needs none where another is empty.
+            .and_then(|(_, answer)| answer["content"].as_object());
+        let asks_for_json = answer.is_some_and(|of| of.len() > 1 && of.contains_key("application/json"));
+        let answer = answer.and_then(|content| content.keys().next().map(String::as_str));
+        // Where it may be left out, what the body says makes up for it; an empty one says nothing.
         let ways: Vec<_> = super::list(&operation["security"]).collect();
-        let needs_token = !ways.is_empty() && ways.iter().all(|way| **way != json!({}));
-        Self { method: method.to_uppercase(), path, needs_token, body, answer }
+        let may_lack_it =
+            ways.contains(&&json!({})) && !matches!(&body, Some(Body::Json(body)) if body == "{}");
+        let needs_token = !ways.is_empty() && !may_lack_it;
+        Self { method: method.to_uppercase(), path, needs_token, body, answer, asks_for_json }
     }
 
     fn curl(&self) -> String {
@@ -62,6 +68,9 @@ impl<'a> Call<'a> {
         let mut lines = vec![format!("curl {method}\"$LATCHKEY{}\"", self.path)];
         if self.needs_token {
             lines.push("-H \"Authorization: Bearer $TOKEN\"".to_owned());
+        }
+        if self.asks_for_json {
+            lines.push("-H \"Accept: application/json\"".to_owned());
         }
         match &self.body {
             Some(Body::Json(body)) => lines.push(format!("--json '{}'", body.replace('\'', r"'\''"))),
@@ -88,6 +97,9 @@ impl<'a> Call<'a> {
         }
         if let Some(media_type) = self.media_type() {
             headers.push(format!("\"Content-Type\": \"{media_type}\""));
+        }
+        if self.asks_for_json {
+            headers.push("Accept: \"application/json\"".to_owned());
         }
         if !headers.is_empty() {
             options.push(format!("  headers: {{ {} }},\n", headers.join(", ")));
@@ -125,6 +137,9 @@ impl<'a> Call<'a> {
         if let Some(media_type) = self.media_type() {
             lines.push(set(media_type, "Content-Type"));
         }
+        if self.asks_for_json {
+            lines.push(set("application/json", "Accept"));
+        }
         match &self.body {
             Some(Body::Json(body)) => lines.push(format!("request.httpBody = Data(#\"{body}\"#.utf8)")),
             Some(Body::File(_)) => lines.push("request.httpBody = picture".to_owned()),
@@ -143,6 +158,9 @@ impl<'a> Call<'a> {
             vec!["val request = Request.Builder()".to_owned(), format!("    .url(\"$latchkey{path}\")")];
         if self.needs_token {
             lines.push("    .header(\"Authorization\", \"Bearer $token\")".to_owned());
+        }
+        if self.asks_for_json {
+            lines.push("    .header(\"Accept\", \"application/json\")".to_owned());
         }
         let body = match &self.body {
             Some(Body::Json(body)) => {
