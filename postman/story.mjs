@@ -45,7 +45,7 @@ export const STORY = [
   },
   {
     name: "Tokens",
-    about: "The pair of tokens is traded for the next one. The old refresh token gives the same, for 30 seconds.",
+    about: "The pair of tokens is traded for the next one. The old refresh token gives the same new one for an hour, until that is used.",
     steps: [
       {
         operation: "refreshTokens",

@@ -15,6 +15,7 @@ mod as_sent;
 mod authenticator;
 mod avatars;
 mod cli;
+mod coming_from;
 mod cors;
 mod crash;
 mod deletion;
