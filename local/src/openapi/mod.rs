@@ -7,6 +7,7 @@ mod order;
 mod samples;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use http::StatusCode;
 use latchkey::domain::user::Role;
@@ -444,9 +445,9 @@ fn errors() -> String {
     let mut status = None;
     for code in codes {
         if status.replace(code.status()) != Some(code.status()) {
-            text += &format!("\n**{}**\n\n", code.status());
+            let _ = write!(text, "\n**{}**\n\n", code.status());
         }
-        text += &format!("- `{}`: {}. {}\n", code.as_str(), code.title(), when(code));
+        let _ = writeln!(text, "- `{}`: {}. {}", code.as_str(), code.title(), when(code));
     }
     text
 }
