@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { WIDTHS, launch, open } from "./browser.mjs";
+import { WIDTHS, accessible, launch, open } from "./browser.mjs";
 import { GUARD, phone, start } from "./gateway.mjs";
 
 let browser;
@@ -62,6 +62,28 @@ for (const width of Object.keys(WIDTHS)) {
     await page.context().close();
   });
 }
+
+for (const [width, colorScheme] of [["phone", "light"], ["desktop", "dark"]]) {
+  test(`the first page says what is where on a ${width}, ${colorScheme}`, async () => {
+    const page = await opened("/", width, { colorScheme });
+    await accessible(page, "the first page");
+    for (const link of await page.locator("a").all()) {
+      const answer = await page.request.get(new URL(await link.getAttribute("href"), page.url()).href);
+      assert.equal(answer.status(), 200, await link.innerText());
+    }
+    assert.deepEqual(page.wrong, []);
+    await page.context().close();
+  });
+}
+
+test("a slash behind a page leads to it", async () => {
+  const page = await opened("/");
+  for (const path of ["/docs", "/swagger", "/redoc", "/admin"]) {
+    await page.goto(`${gateway.url}${path}/`);
+    assert.equal(page.url(), gateway.url + path);
+  }
+  await page.context().close();
+});
 
 for (const width of Object.keys(WIDTHS)) {
   test(`on a ${width} no piece of code in a text reaches into another, and nothing is wider than the screen`, async () => {

@@ -11,17 +11,17 @@ import { bare } from "./gateway.mjs";
 
 const README = readFileSync(fileURLToPath(new URL("../README.md", import.meta.url)), "utf8");
 
-/** The commands below a heading. */
-function commands(heading) {
-  const below = README.split(`\n${heading}\n`)[1].split(/\n##+ /)[0];
-  return [...below.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block]) => block.trim().split("\n"));
-}
+/** The commands of a text. */
+const commands = (text) => [...text.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block]) => block.trim().split("\n"));
 
-test("signing in with curl", async () => {
-  const gateway = await bare();
+/** The commands below a heading. */
+const below = (heading) => commands(README.split(`\n${heading}\n`)[1].split(/\n##+ /)[0]);
+
+/** Somebody who types commands, one after another. */
+function typist(gateway) {
   const variables = {};
   const kept = {};
-  const type = async (line) => {
+  return async (line) => {
     const assigned = line.match(/^(\w+)=(.*)$/);
     if (assigned) {
       variables[assigned[1]] = assigned[1] === "LATCHKEY" ? gateway.url : kept.access_token;
@@ -42,8 +42,13 @@ test("signing in with curl", async () => {
     if (answer?.access_token && !kept.alice) kept.alice = answer;
     return answer;
   };
+}
+
+test("signing in with curl", async () => {
+  const gateway = await bare();
+  const type = typist(gateway);
   try {
-    const lines = commands("## Sign in with curl");
+    const lines = below("## Sign in with curl");
     assert.ok(lines.length > 8);
     const bobs = lines.findIndex((line) => line.includes("$BOB"));
     const alices = lines.slice(0, bobs);
@@ -61,8 +66,21 @@ test("signing in with curl", async () => {
   }
 });
 
+test("the quick start of the description", async () => {
+  const gateway = await bare();
+  const type = typist(gateway);
+  try {
+    const { tags } = await gateway.ask("GET", "/openapi.json");
+    const lines = commands(tags.find(({ name }) => name === "Quick start").description);
+    assert.equal(lines.length, 6);
+    for (const line of lines) await type(line);
+  } finally {
+    await gateway.stop();
+  }
+});
+
 test("when a code does not come", async () => {
-  const [free, tester] = commands("### When a code does not come").map((line) =>
+  const [free, tester] = below("### When a code does not come").map((line) =>
     Object.fromEntries([...line.matchAll(/(\w+)=(\S+)/g)].map(([, name, value]) => [name, value])),
   );
   const statuses = async (variables, phone) => {
