@@ -174,6 +174,32 @@ test("Authorize takes a token, and Try it out calls the API with it", async () =
   await page.context().close();
 });
 
+test("two people sign in one after the other by Try it out, and write nothing but their number and their code", async () => {
+  const page = await opened("/docs");
+  const execute = async (operation, edit) => {
+    const block = page.locator(`[id$=-${operation}]`);
+    if ((await block.locator("textarea.body-param__text").count()) === 0) {
+      await block.locator(".opblock-summary-control").click();
+      await block.getByRole("button", { name: "Try it out" }).click();
+    }
+    const body = block.locator("textarea.body-param__text");
+    await body.fill(JSON.stringify({ ...JSON.parse(await body.inputValue()), ...edit }));
+    const [answer] = await Promise.all([
+      page.waitForResponse((answer) => answer.request().method() === "POST" && answer.url().includes("/v1/auth/")),
+      block.getByRole("button", { name: "Execute" }).click(),
+    ]);
+    return [answer.status(), await answer.json()];
+  };
+  for (const edit of [{}, { phone: phone(7003) }]) {
+    const [asked, { phone }] = await execute("requestCode", edit);
+    const code = (await gateway.lastText(phone)).match(/\d+/)[0];
+    const [entered, { user }] = await execute("exchangeCode", { ...edit, code });
+    assert.deepEqual([asked, entered, user.phone], [202, 200, phone]);
+  }
+  assert.deepEqual(page.wrong, []);
+  await page.context().close();
+});
+
 test("Try it out makes the proof that a code takes", async () => {
   const guarded = await start({ ...GUARD });
   try {
