@@ -35,10 +35,10 @@ export function generate() {
     },
     // Numbers that are new each time, so that it can be run again.
     event: [script("prerequest", [
-      `for (const [at, name] of ["alice", "bob", "alice_new"].entries()) {`,
+      `for (const [at, name] of ["alice", "bob", "alice_new", "admin"].entries()) {`,
       `  if (!pm.collectionVariables.get(name)) pm.collectionVariables.set(name, "+7902" + at + String(Math.floor(Math.random() * 1e6)).padStart(6, "0"));`,
       `}`,
-      `pm.collectionVariables.set("admin", pm.environment.get("admin_phone"));`,
+      `if (pm.environment.get("admin_phone")) pm.collectionVariables.set("admin", pm.environment.get("admin_phone"));`,
     ])],
     item,
   };
@@ -62,7 +62,8 @@ function request(step, operation, description) {
   }
   const success = Object.keys(operation.responses).find((status) => status.startsWith("2"));
   const statuses = [step.status ?? Number(success)].flat();
-  for (const status of statuses) {
+  const refused = step.staff ? 403 : null;
+  for (const status of [...statuses, ...(refused ? [refused] : [])]) {
     if (!operation.responses[status]) throw new Error(`${step.operation} does not answer ${status}`);
   }
   const [answer] = statuses.map((status) => Object.entries(operation.responses[status].content ?? {})[0]);
@@ -73,11 +74,20 @@ function request(step, operation, description) {
     request: {
       method: operation.method,
       auth: token ? { type: "bearer", bearer: [{ key: "token", value: `{{${token}}}`, type: "string" }] } : { type: "noauth" },
-      header: isJson ? [{ key: "Accept", value: "application/json" }] : [],
+      header: [
+        ...(isJson ? [{ key: "Accept", value: "application/json" }] : []),
+        ...(step.picture ? [{ key: "Content-Type", value: step.picture.type }] : []),
+      ],
       url: url(path, query),
       ...body(step, operation, description),
     },
-    event: [script("test", [
+    event: [...(step.picture ? [script("prerequest", [`pm.collectionVariables.set("picture", atob("${step.picture.base64}"));`])] : []), script("test", [
+      ...(refused ? [
+        `if (pm.collectionVariables.get("admin_role") !== "admin") {`,
+        `  pm.test("answers ${refused} to somebody who is no admin", () => pm.expect(pm.response.code).to.equal(${refused}));`,
+        "  return;",
+        "}",
+      ] : []),
       `pm.test("answers ${statuses.join(" or ")}", () => pm.expect(pm.response.code, pm.response.text()).to.be.oneOf(${JSON.stringify(statuses)}));`,
       `pm.test("says which request it answers", () => pm.response.to.have.header("x-request-id"));`,
       ...(isJson ? ["const answer = pm.response.json();", ...holds(answer[1].schema, description)] : []),
@@ -89,7 +99,8 @@ function request(step, operation, description) {
 
 /** The example of the description, with the step's values; what the step does not name is left out. */
 function body(step, operation, description) {
-  if (step.file) return { body: { mode: "file", file: { src: step.file } } };
+  // A file would be one of whoever imports the collection.
+  if (step.picture) return { body: { mode: "raw", raw: "{{picture}}" } };
   const media = operation.requestBody?.content["application/json"];
   if (!media || !step.body) return {};
   const { properties } = resolved(media.schema, description);

@@ -46,7 +46,7 @@ pub struct Wanted {
     max_uses: Change<MaxUses>,
     #[serde(default)]
     /// When the code expires; null for never.
-    #[schemars(example = &"2026-12-31T23:59:59Z")]
+    #[schemars(example = &"2099-12-31T23:59:59Z")]
     expires_at: Change<Rfc3339>,
     /// Whether the code is revoked, so that nobody can enter it.
     revoked: Option<bool>,

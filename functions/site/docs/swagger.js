@@ -1,5 +1,30 @@
 import { solve } from "./proof.js";
 
+// As the system is, also when it changes.
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const follow = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
+dark.addEventListener("change", follow);
+follow();
+
+/**
+ * A lock is closed where a token goes along: not where one may be left out and is. And what is only
+ * for reading, Redoc shows.
+ */
+const shown = () => ({
+  statePlugins: {
+    auth: {
+      wrapSelectors: {
+        isAuthorized: (isAuthorized) => (_, ways) => isAuthorized(ways.filter((way) => way.size > 0)),
+      },
+    },
+    spec: {
+      wrapSelectors: {
+        taggedOperations: (taggedOperations) => () => taggedOperations().filter((tag) => tag.get("operations").size > 0),
+      },
+    },
+  },
+});
+
 // A token that is entered at "Authorize" stays in the page's memory.
 SwaggerUIBundle({
   url: new URL("openapi.json", location).pathname,
@@ -8,6 +33,7 @@ SwaggerUIBundle({
   deepLinking: !/^#[^/]/.test(location.hash),
   defaultModelsExpandDepth: 0,
   displayRequestDuration: true,
+  plugins: [shown],
   validatorUrl: null,
   requestInterceptor: (request) => Object.assign(request, { userFetch: proving }),
 });

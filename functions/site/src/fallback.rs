@@ -1,16 +1,21 @@
-//! `$default`: 405 where the path is one of ours, 404 elsewhere.
+//! `$default`: on to a page that was asked for with a slash behind it, 405 where the path is one
+//! of ours, 404 elsewhere.
 //!
 //! Tests: below, and local/tests/it/edge.rs.
 
-use std::convert::Infallible;
-
+use http::Method;
 use latchkey::endpoint::{Anyone, Endpoint, Request, Route};
 use latchkey::http::body::Nothing;
 use latchkey::http::problem::{Code, Problem};
+use latchkey::http::response::Moved;
 use schemars::JsonSchema;
 
 /// Each path of the deployment with its methods.
 const ROUTES: &[(&str, &[&str])] = include!(concat!(env!("OUT_DIR"), "/routes.rs"));
+
+/// Pages that people ask for with a slash behind them, and where each is from there.
+const PAGES: &[(&str, &str)] =
+    &[("/admin/", "../admin"), ("/docs/", "../docs"), ("/redoc/", "../redoc"), ("/swagger/", "../swagger")];
 
 /// All that no other route takes.
 #[derive(JsonSchema)]
@@ -24,11 +29,15 @@ impl Endpoint for Fallback {
     type Path = Nothing;
     type Query = Nothing;
     type Body = Nothing;
-    type Output = Infallible;
+    type Output = Moved;
     type Needs = ();
 
-    async fn call((): &(), request: Request<Self>) -> Result<Infallible, Problem> {
+    async fn call((): &(), request: Request<Self>) -> Result<Moved, Problem> {
         let path = &request.context.path;
+        let asks = [Method::GET, Method::HEAD].contains(&request.context.method);
+        if let Some((_, address)) = PAGES.iter().find(|(page, _)| asks && page == path) {
+            return Ok(Moved(address));
+        }
         let methods = methods_of(ROUTES, path);
         Err(if methods.is_empty() {
             let trimmed = path.trim_end_matches('/');

@@ -1,4 +1,4 @@
-//! What needs no data: health, the share link and the files that let apps open
+//! What needs no data: the first page, health, the share link and the files that let apps open
 //! it, the admin panel, the API described, and 404 and 405 for all that no other route takes.
 //!
 //! Tests: local/tests/it/story.rs, edge.rs, openapi.rs.
@@ -9,10 +9,12 @@ mod docs;
 mod fallback;
 mod files;
 mod health;
+mod home;
 mod share;
 
 latchkey::function!(
     health::Health,
+    home::Home,
     share::ShareLink,
     admin::Panel,
     admin::PanelFile,

@@ -86,10 +86,9 @@ pub struct Wanted {
     #[schemars(with = "()")]
     avatar_url: Change<NotSet>,
     /// Can only be what it is: `PUT /v1/users/me/phone` moves the account to another.
-    #[schemars(extend("format" = "phone"), example = &"+79000000001")]
+    #[schemars(extend("format" = "phone"))]
     phone: Option<String>,
     /// Can only be what it is: `PATCH /v1/users/{user_id}/invite` draws another.
-    #[schemars(example = &"K5J3RW")]
     invite_code: Option<String>,
     /// What the user may do to others; only an admin may change it.
     role: Option<Role>,

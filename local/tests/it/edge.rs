@@ -21,7 +21,7 @@ use crate::faults::Fault;
 async fn paths_that_are_not_there_are_404_and_methods_405() {
     let app = App::new().await;
     for path in [
-        "/",
+        "//",
         "/nothing",
         "/v1",
         "/v1/auth/code/",
@@ -256,6 +256,29 @@ async fn tables_of_another_version_stop_the_start() {
     assert!(words.starts_with("UsersTable has other indexes: ") && words.contains("--data-dir"), "{words}");
 }
 
+/// Each address on the first page answers, and what people type with a slash leads to its page.
+#[tokio::test]
+async fn the_first_page_says_what_is_where() {
+    let app = App::new().await;
+    let page = app.raw(Method::GET, "/", None, vec![]).await;
+    assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
+    let html = String::from_utf8(page.body).unwrap();
+    let places: Vec<_> = html.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    assert_eq!(places, ["local", "docs", "redoc", "openapi.json", "admin", "health"]);
+    // The inbox is the laptop's, and no route of the functions.
+    for place in &places[1..] {
+        let answer = app.raw(Method::GET, &format!("/{place}"), None, vec![]).await;
+        assert_eq!(answer.status, 200, "{place}");
+    }
+    for page in ["docs", "swagger", "redoc", "admin"] {
+        let moved = app.raw(Method::GET, &format!("/{page}/"), None, vec![]).await;
+        assert_eq!((moved.status, moved.header("location")), (308, &*format!("../{page}")));
+        app.raw(Method::GET, &format!("/{page}//"), None, vec![]).await.problem(404, "not_found");
+        let posted = app.raw(Method::POST, &format!("/{page}/"), None, vec![]).await;
+        posted.problem(404, "not_found");
+    }
+}
+
 /// Monitors and previews of links ask by HEAD, and are told what GET would tell.
 #[tokio::test]
 async fn what_anyone_may_get_is_answered_to_head() {
@@ -265,9 +288,11 @@ async fn what_anyone_may_get_is_answered_to_head() {
     let put = app.raw(Method::PUT, "/v1/users/me/avatar", Some(&alice.token), picture).await.ok(200);
     let avatar = put["avatar_url"].as_str().unwrap().replace("https://api.example.com", "");
     for path in [
+        "/",
         "/health",
         "/admin",
         "/docs",
+        "/docs/",
         "/openapi.json",
         "/i/K5J3RW",
         "/.well-known/jwks.json",
@@ -279,7 +304,7 @@ async fn what_anyone_may_get_is_answered_to_head() {
         let get = app.raw(Method::GET, path, None, vec![]).await;
         let head = app.raw(Method::HEAD, path, None, vec![]).await;
         assert_eq!((head.status, head.body.len()), (get.status, 0), "{path}");
-        for name in ["content-type", "cache-control", "content-security-policy"] {
+        for name in ["content-type", "cache-control", "content-security-policy", "location"] {
             assert_eq!(head.header(name), get.header(name), "{path} {name}");
         }
     }

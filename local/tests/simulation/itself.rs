@@ -52,6 +52,7 @@ const ROUTES: &[(&str, &str)] = &[
     ("GET /admin", "Fetch"),
     ("GET /admin/{version}/{file}", "Fetch"),
     ("GET /i/{invite_code}", "Fetch"),
+    ("GET /", "Fetch"),
 ];
 
 #[test]

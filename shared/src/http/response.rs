@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::header::{
-    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, VARY,
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, VARY,
 };
 use http::{HeaderValue, Response, StatusCode};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -84,6 +84,10 @@ pub struct Created<T>(pub T);
 /// 204, with nothing to say.
 #[derive(Debug)]
 pub struct NoContent;
+
+/// 308: it is at another address, which is read relative to the one that was asked for.
+#[derive(Debug)]
+pub struct Moved(pub &'static str);
 
 /// 200 with a page for people.
 #[derive(Debug)]
@@ -278,16 +282,18 @@ impl<T: Serialize + JsonSchema + Send> IntoResponse for HtmlOrJson<T> {
     }
 }
 
-/// An endpoint that has nothing but problems to answer, such as `$default`.
-impl IntoResponse for std::convert::Infallible {
-    const STATUS: StatusCode = StatusCode::NOT_FOUND;
+/// Only `$default` answers so, which is not described.
+impl IntoResponse for Moved {
+    const STATUS: StatusCode = StatusCode::PERMANENT_REDIRECT;
 
     fn schemas(_: &mut SchemaGenerator) -> Vec<(&'static str, Schema)> {
         Vec::new()
     }
 
     fn into_response(self) -> Response<Bytes> {
-        match self {}
+        let mut response = with_status(Self::STATUS, Bytes::new());
+        response.headers_mut().insert(LOCATION, HeaderValue::from_static(self.0));
+        response
     }
 }
 

@@ -34,6 +34,7 @@ pub(crate) const FETCHED: &[(&str, &str)] = &[
     ("GET /admin", "/admin"),
     ("GET /admin/{version}/{file}", "/admin/none/api.js"),
     ("GET /i/{invite_code}", "/i/K5J3RW"),
+    ("GET /", "/"),
 ];
 
 /// One step of a story.

@@ -2,7 +2,12 @@
 //!
 //! Checked in as `openapi.json`: `cargo run --example generate` writes it anew.
 
+mod chapters;
+mod order;
+mod samples;
+
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use http::StatusCode;
 use latchkey::domain::user::Role;
@@ -14,9 +19,10 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use crate::functions;
+pub use order::Document;
 
 /// When each problem is answered, in its last column.
-const ERRORS: &str = include_str!("../../docs/errors.md");
+const ERRORS: &str = include_str!("../../../docs/errors.md");
 
 /// What the whole is, for who reads it first.
 const ABOUT: &str = "\
@@ -31,23 +37,19 @@ numbers are E.164 in answers. `me` stands for the caller wherever a path has `{u
 A request that fails is answered with `application/problem+json` (RFC 9457) with a stable `code`, which apps \
 translate. A 429 and a 503 say in `Retry-After` and `retry_after` when to try again. No input gives a 500. The \
 gateway in front answers by itself a body over 10 MB (413), headers over 10 KB (431) and what its own throttle \
-refuses (429), as `{\"message\": \"…\"}`.";
+refuses (429), as `{\"message\": \"…\"}`.
 
-/// The first part of paths below `/v1`, and what is behind it.
-const TAGS: &[(&str, &str)] = &[
-    ("auth", "Signing in and out: codes and tokens."),
-    ("users", "Profiles, sessions and invites of users."),
-    ("avatars", "The pictures of users."),
-    ("stats", "Numbers per day: sign-ups, codes, referrals."),
-    ("guard", "Where texts are short or paused, and why."),
-    ("site", "Pages, keys for other backends, and files that phones fetch."),
-];
+`/redoc` has a quick start, samples for each call and all errors; `/docs` calls the API.";
+
+/// From nothing to a call, for who reads the description in Redoc.
+const QUICK_START: &str = include_str!("quick_start.md");
 
 /// The description of all functions.
 ///
 /// # Panics
-/// If two types go by one name, or a problem is not in `docs/errors.md`.
-pub fn document() -> Value {
+/// If two types go by one name, a problem is not in `docs/errors.md`, or no chapter names an
+/// operation.
+pub fn document() -> Document {
     let mut schemas = schemas();
     let mut operations = BTreeMap::<_, Map<String, Value>>::new();
     for function in functions::all::<Declaration>() {
@@ -80,7 +82,7 @@ pub fn document() -> Value {
             "license": { "name": "MIT or Apache-2.0", "identifier": "MIT OR Apache-2.0" },
         },
         "servers": [{ "url": "/", "description": "The host that serves this description." }],
-        "tags": TAGS.iter().map(|(name, about)| json!({ "name": name, "description": about })).collect::<Vec<_>>(),
+        "tags": chapters::tags(QUICK_START, &errors()),
         "paths": operations,
         "components": {
             "securitySchemes": {
@@ -98,8 +100,18 @@ pub fn document() -> Value {
     });
     tidy(&mut document);
     let schemas = document["components"]["schemas"].clone();
-    add_examples(&mut document["paths"], &schemas);
-    document
+    for (path, operations) in document["paths"].as_object_mut().into_iter().flatten() {
+        for (method, operation) in operations.as_object_mut().into_iter().flatten() {
+            if let Some(body) = operation.get_mut("requestBody") {
+                add_example(body, &schemas, Examples::ToSend);
+            }
+            for (_, answer) in operation["responses"].as_object_mut().into_iter().flatten() {
+                add_example(answer, &schemas, Examples::ToRead);
+            }
+            operation["x-codeSamples"] = samples::samples(method, path, operation);
+        }
+    }
+    Document::new(document)
 }
 
 /// Without any yet.
@@ -119,10 +131,12 @@ fn operation(declaration: &Declaration, described: Description) -> Value {
     let mut parameters = parameters("path", described.path);
     parameters.extend(self::parameters("query", described.query));
     parameters.extend(self::parameters("header", described.headers));
+    let id = described.name[..1].to_lowercase() + &described.name[1..];
     let mut operation = json!({
-        "operationId": described.name[..1].to_lowercase() + &described.name[1..],
-        "tags": [tag(path)],
-        "summary": unwrapped(summary).trim_end_matches('.'),
+        "operationId": id,
+        "tags": [chapters::tag(&id)],
+        // Swagger UI shows it as it stands.
+        "summary": unwrapped(summary).trim_end_matches('.').replace('`', ""),
         "responses": responses(declaration, described.answers),
     });
     if !text.is_empty() {
@@ -148,10 +162,6 @@ fn operation(declaration: &Declaration, described: Description) -> Value {
         operation["security"] = json!([{ "access_token": [] }, {}]);
     }
     operation
-}
-
-fn tag(path: &str) -> &str {
-    path.strip_prefix("/v1/").map_or("site", |path| path.split('/').next().unwrap_or_default())
 }
 
 /// Which roles may do it to others.
@@ -184,7 +194,8 @@ fn parameters(place: &str, object: Schema) -> Vec<Value> {
                 if let Some(text) = schema.remove("description") {
                     parameter["description"] = text;
                 }
-                if let Some(examples) = schema.remove("examples") {
+                // What may be left out is, by whoever sends the example as it stands.
+                if let Some(examples) = schema.remove("examples").filter(|_| place == "path") {
                     parameter["example"] = examples[0].clone();
                 }
             }
@@ -415,17 +426,38 @@ fn extras(code: Code) -> Vec<(&'static str, Value, Value)> {
     }
 }
 
+/// When a problem is answered, in the words of `docs/errors.md`.
+fn when(code: Code) -> &'static str {
+    let head = format!("| <a id=\"{}\">", code.as_str());
+    let row = ERRORS.lines().find(|line| line.starts_with(&head));
+    row.and_then(|row| row.trim_end_matches(" |").rsplit(" | ").next())
+        .unwrap_or_else(|| panic!("{} is not in docs/errors.md", code.as_str()))
+}
+
+/// The chapter about problems: each code, by its status.
+fn errors() -> String {
+    let mut text = "What fails is answered with `application/problem+json` (RFC 9457). Its `code` is stable: decide by \
+        it, and translate it. `detail` is English, for logs; quote `request_id` when you report a fault. The same \
+        request may be sent again after `retry_after` seconds, where there are such.\n"
+        .to_owned();
+    let mut codes = Code::ALL.to_vec();
+    codes.sort_by_key(|code| code.status());
+    let mut status = None;
+    for code in codes {
+        if status.replace(code.status()) != Some(code.status()) {
+            let _ = write!(text, "\n**{}**\n\n", code.status());
+        }
+        let _ = writeln!(text, "- `{}`: {}. {}", code.as_str(), code.title(), when(code));
+    }
+    text
+}
+
 /// An example of each problem, with the words of `docs/errors.md`.
 fn problem_examples() -> Value {
-    let rows: BTreeMap<_, _> = ERRORS
-        .lines()
-        .filter(|line| line.starts_with("| <a id="))
-        .filter_map(|line| Some((line.split('`').nth(1)?, line.trim_end_matches(" |").rsplit(" | ").next()?)))
-        .collect();
     let mut examples = Map::new();
     for code in Code::ALL {
         let name = code.as_str();
-        let when = rows.get(name).unwrap_or_else(|| panic!("{name} is not in docs/errors.md"));
+        let when = when(*code);
         let mut value = json!({
             "type": format!("https://api.example.com/docs#{name}"),
             "title": code.title(),
@@ -480,9 +512,12 @@ fn tidy(value: &mut Value) {
     }
 }
 
-/// A text whose paragraphs are one line each; items of lists stay lines.
+/// A text whose paragraphs are one line each; items of lists stay lines, and code as it is.
 fn unwrapped(text: &str) -> String {
     let paragraphs = text.split("\n\n").map(|paragraph| {
+        if paragraph.starts_with("```") {
+            return paragraph.to_owned();
+        }
         paragraph.lines().fold(String::new(), |text, line| match (text.is_empty(), line.starts_with("- ")) {
             (true, _) => line.to_owned(),
             (false, true) => format!("{text}\n{line}"),
@@ -492,42 +527,47 @@ fn unwrapped(text: &str) -> String {
     paragraphs.collect::<Vec<_>>().join("\n\n")
 }
 
-/// Puts together an example of each JSON body from those of its fields.
-fn add_examples(value: &mut Value, names: &Value) {
-    match value {
-        Value::Array(items) => items.iter_mut().for_each(|item| add_examples(item, names)),
-        Value::Object(members) => {
-            if let Some(media) = members.get_mut("application/json")
-                && let Some(example) = example(&media["schema"], names)
-            {
-                media["example"] = example;
-            }
-            members.values_mut().for_each(|member| add_examples(member, names));
-        }
-        _ => {}
+/// What an example is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Examples {
+    /// It is sent as it stands, by anybody: what may be left out is, since it is of one person
+    /// or one moment. Where all may be, all that has an example is sent.
+    ToSend,
+    /// It shows all that can be in an answer.
+    ToRead,
+}
+
+/// Puts together an example of a JSON body from those of its fields.
+fn add_example(body: &mut Value, names: &Value, of: Examples) {
+    if let Some(media) = body.get_mut("content").and_then(|content| content.get_mut("application/json"))
+        && let Some(example) = example(&media["schema"], names, of)
+    {
+        media["example"] = example;
     }
 }
 
 /// An example of a schema; none where nothing says what it could be.
-fn example(schema: &Value, names: &Value) -> Option<Value> {
+fn example(schema: &Value, names: &Value, of: Examples) -> Option<Value> {
     if let Some(example) = schema["examples"].get(0).or_else(|| schema.get("const")) {
         return Some(example.clone());
     }
     if let Some(name) = schema["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
-        return example(&names[name], names);
+        return example(&names[name], names, of);
     }
     if let Some(some) = list(&schema["anyOf"]).next() {
-        return example(some, names);
+        return example(some, names, of);
     }
     if let Some(properties) = schema["properties"].as_object() {
-        let members = properties.iter().filter_map(|(name, property)| {
-            let is_required = list(&schema["required"]).any(|required| required == name);
-            let value = example(property, names).or_else(|| is_required.then_some(Value::Null))?;
+        let required: Vec<_> = list(&schema["required"]).filter_map(Value::as_str).collect();
+        let is_shown = |name: &str| of == Examples::ToRead || required.is_empty() || required.contains(&name);
+        let members = properties.iter().filter(|(name, _)| is_shown(name)).filter_map(|(name, property)| {
+            let is_required = required.contains(&&**name);
+            let value = example(property, names, of).or_else(|| is_required.then_some(Value::Null))?;
             Some((name.clone(), value))
         });
         return Some(Value::Object(members.collect()));
     }
-    (schema["type"] == "array").then(|| example(&schema["items"], names).into_iter().collect())
+    (schema["type"] == "array").then(|| example(&schema["items"], names, of).into_iter().collect())
 }
 
 fn list(value: &Value) -> impl Iterator<Item = &Value> {

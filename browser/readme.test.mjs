@@ -1,0 +1,135 @@
+// README, read to the letter: each command typed in its order against a gateway
+// that nobody set up, with what the text says to put in the place of the examples.
+
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { readFileSync, readdirSync, statSync } from "node:fs";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { bare } from "./gateway.mjs";
+
+const README = readFileSync(fileURLToPath(new URL("../README.md", import.meta.url)), "utf8");
+
+/** The commands of a text. */
+const commands = (text) => [...text.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block]) => block.trim().split("\n"));
+
+/** The commands below a heading. */
+const below = (heading) => commands(README.split(`\n${heading}\n`)[1].split(/\n##+ /)[0]);
+
+/** Somebody who types commands, one after another. */
+function typist(gateway) {
+  const variables = {};
+  const kept = {};
+  return async (line) => {
+    const assigned = line.match(/^(\w+)=(.*)$/);
+    if (assigned) {
+      variables[assigned[1]] = assigned[1] === "LATCHKEY" ? gateway.url : kept.access_token;
+      return null;
+    }
+    let typed = line;
+    if (line.includes('"1234"')) {
+      const [, phone] = line.match(/"phone": "([^"]*)"/);
+      typed = line.replace("1234", (await gateway.lastText(phone)).match(/\d{4}/)[0]);
+    }
+    typed = typed.replace("K5J3RW", kept.alice?.user.invite_code).replace("lkr.…", kept.alice?.refresh_token);
+    const script = typed.replace("curl ", "curl -s -w '\\n%{http_code}' ");
+    const { stdout } = await promisify(execFile)("sh", ["-c", script], { env: { PATH: process.env.PATH, ...variables } });
+    const [, body, status] = stdout.match(/^([\s\S]*)\n(\d+)$/);
+    assert.ok(Number(status) < 300, `${typed}: ${stdout}`);
+    const answer = body === "" ? null : JSON.parse(body);
+    if (answer?.access_token) Object.assign(kept, { access_token: answer.access_token });
+    if (answer?.access_token && !kept.alice) kept.alice = answer;
+    return answer;
+  };
+}
+
+test("signing in with curl", async () => {
+  const gateway = await bare();
+  const type = typist(gateway);
+  try {
+    const lines = below("## Sign in with curl");
+    assert.ok(lines.length > 8);
+    const bobs = lines.findIndex((line) => line.includes("$BOB"));
+    const alices = lines.slice(0, bobs);
+    for (const line of alices) await type(line);
+    for (const line of alices.filter((line) => line.includes("/v1/auth/"))) {
+      await type(line.replace("8 900 000-00-01", "8 900 000-00-02").replace("+79000000001", "+79000000002"));
+    }
+    await type("BOB=eyJ0…");
+    const [entered, referrals] = [await type(lines[bobs]), await type(lines[bobs + 1])];
+    assert.equal(entered.referrer.phone, "+79000000001");
+    assert.deepEqual(referrals.items.map(({ phone }) => phone), ["+79000000002"]);
+    for (const line of lines.slice(bobs + 2)) await type(line);
+  } finally {
+    await gateway.stop();
+  }
+});
+
+test("the quick start of the description", async () => {
+  const gateway = await bare();
+  const type = typist(gateway);
+  try {
+    const { tags } = await gateway.ask("GET", "/openapi.json");
+    const lines = commands(tags.find(({ name }) => name === "Quick start").description);
+    assert.equal(lines.length, 6);
+    for (const line of lines) await type(line);
+  } finally {
+    await gateway.stop();
+  }
+});
+
+test("when a code does not come", async () => {
+  const [free, tester] = below("### When a code does not come").map((line) =>
+    Object.fromEntries([...line.matchAll(/(\w+)=(\S+)/g)].map(([, name, value]) => [name, value])),
+  );
+  const statuses = async (variables, phone) => {
+    const gateway = await bare(variables);
+    const all = [];
+    try {
+      for (let time = 0; time < 12; time += 1) {
+        const answer = await fetch(`${gateway.url}/v1/auth/code`, {
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify({ phone }),
+        });
+        all.push(answer.status);
+      }
+      return [...new Set(all)];
+    } finally {
+      await gateway.stop();
+    }
+  };
+  assert.deepEqual(await statuses({}, "+79000000001"), [202, 429]);
+  assert.deepEqual(await statuses({ RESEND_COOLDOWN: "0" }, "+79000000001"), [202, 429]);
+  assert.deepEqual(await statuses(free, "+79000000001"), [202]);
+  assert.deepEqual(await statuses(tester, "+79000000009"), [202]);
+});
+
+test("the sizes that it tells", async () => {
+  const gateway = await bare();
+  const near = (measured, told, by) => assert.ok(Math.abs(measured / 1000 - told) <= by, `${measured} is told as ${told} KB`);
+  const load = async (path) => {
+    const answer = await fetch(gateway.url + path);
+    const text = await answer.text();
+    return { text, wire: Number(answer.headers.get("content-length")) };
+  };
+  try {
+    const description = await load("/openapi.json");
+    const [, disk, wire] = README.match(/\((\d+) KB, (\d+) KB on the\s+wire\)/);
+    near(description.text.length, disk, 10);
+    near(description.wire, wire, 2);
+
+    const panel = fileURLToPath(new URL("../admin/", import.meta.url));
+    const files = readdirSync(panel).map((name) => ({ name, bytes: statSync(panel + name).size }));
+    const page = await load("/admin");
+    const [version] = page.text.match(/admin\/[0-9a-f]+\//);
+    const sent = await Promise.all(files.filter(({ name }) => name !== "index.html").map(({ name }) => load(`/${version}${name}`)));
+    const sum = (numbers) => numbers.reduce((all, number) => all + number, 0);
+    const [, onDisk, onTheWire] = README.match(/plain files, (\d+) KB on disk and (\d+) KB on the wire/);
+    near(sum(files.map(({ bytes }) => bytes)), onDisk, 10);
+    near(page.wire + sum(sent.map(({ wire }) => wire)), onTheWire, 4);
+  } finally {
+    await gateway.stop();
+  }
+});
