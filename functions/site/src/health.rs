@@ -21,6 +21,9 @@ pub(crate) struct Report {
     /// Always `ok`.
     #[schemars(extend("const" = "ok"))]
     status: &'static str,
+    /// The version that answers, as CHANGELOG.md counts them (semver.org).
+    #[schemars(example = &"0.2.0")]
+    version: &'static str,
 }
 
 impl Endpoint for Health {
@@ -35,6 +38,6 @@ impl Endpoint for Health {
     type Needs = ();
 
     async fn call((): &(), _: Request<Self>) -> Result<Json<Report>, Problem> {
-        Ok(Json(Report { status: "ok" }))
+        Ok(Json(Report { status: "ok", version: env!("CARGO_PKG_VERSION") }))
     }
 }

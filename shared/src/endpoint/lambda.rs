@@ -47,6 +47,7 @@ pub fn run(function: Function<Mount>) -> ExitCode {
 async fn serve(function: Function<Mount>, vars: Vars) -> Result<(), StartError> {
     let setup = Setup::new(vars, World::real()).answering_first();
     let service = service(Arc::new(function.build(&setup).await?));
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "started");
     let afterwards = setup.afterwards;
     let finish = ThenLayer::new(|answered| {
         let afterwards = Arc::clone(&afterwards);
