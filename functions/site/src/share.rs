@@ -51,7 +51,7 @@ impl Needs for App {
     }
 }
 
-/// An address with a place for the code: `{invite_code}` in it, else its end.
+/// An address, with `{invite_code}` where the code goes; an App Store's has no such place.
 fn link(vars: &Vars, parameter: &Parameter) -> Result<Option<String>, BadParameter> {
     let Some(text) = vars.optional(parameter) else { return Ok(None) };
     let scheme = text.split_once("://").map(|(scheme, _)| scheme).unwrap_or_default();
@@ -63,7 +63,7 @@ fn link(vars: &Vars, parameter: &Parameter) -> Result<Option<String>, BadParamet
         let problem = format!("must be an address such as https://example.com/i/{PLACE}, not {text:?}");
         return Err(BadParameter { name: parameter.name, problem });
     }
-    Ok(Some(if text.contains(PLACE) { text.to_owned() } else { format!("{text}{PLACE}") }))
+    Ok(Some(text.to_owned()))
 }
 
 const PLACE: &str = "{invite_code}";
@@ -173,10 +173,11 @@ mod tests {
     }
 
     #[test]
-    fn a_link_has_a_place_for_the_code() {
+    fn a_link_may_have_a_place_for_the_code() {
         assert_eq!(read(""), Ok(None));
-        assert_eq!(read("https://e.com/?c=").unwrap().unwrap(), "https://e.com/?c={invite_code}");
-        assert_eq!(read("app://i/{invite_code}/go").unwrap().unwrap(), "app://i/{invite_code}/go");
+        for good in ["https://apps.apple.com/app/id123", "https://e.com/?c=", "app://i/{invite_code}/go"] {
+            assert_eq!(read(good), Ok(Some(good.to_owned())));
+        }
         for bad in ["e.com", "https://e.com/ x", "javascript://%0aalert(1)", "://x", "ключ://x"] {
             assert!(read(bad).unwrap_err().to_string().starts_with("APP_LINK_WEB: "), "{bad}");
         }
