@@ -9,6 +9,8 @@ use latchkey::http::body::Nothing;
 use latchkey::http::problem::{Code, Problem};
 use schemars::JsonSchema;
 
+use crate::share::App;
+
 /// Each path of the deployment with its methods.
 const ROUTES: &[(&str, &[&str])] = include!(concat!(env!("OUT_DIR"), "/routes.rs"));
 
@@ -25,12 +27,12 @@ impl Endpoint for Fallback {
     type Query = Nothing;
     type Body = Nothing;
     type Output = Infallible;
-    type Needs = ();
+    type Needs = App;
 
-    async fn call((): &(), request: Request<Self>) -> Result<Infallible, Problem> {
+    async fn call(app: &App, request: Request<Self>) -> Result<Infallible, Problem> {
         let path = &request.context.path;
         let methods = methods_of(ROUTES, path);
-        Err(if methods.is_empty() {
+        let problem = if methods.is_empty() {
             let trimmed = path.trim_end_matches('/');
             let is_slash = trimmed.len() < path.len() && !methods_of(ROUTES, trimmed).is_empty();
             Problem::from(Code::NotFound).detail(if is_slash {
@@ -40,7 +42,9 @@ impl Endpoint for Fallback {
             })
         } else {
             Problem::method_not_allowed(&methods)
-        })
+        };
+        let is_share_link = methods.is_empty() && path.starts_with("/i/");
+        Err(if is_share_link { app.told(problem, &request.context) } else { problem })
     }
 }
 
