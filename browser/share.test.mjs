@@ -40,8 +40,8 @@ function share(name, options, run) {
 }
 
 const SAYS = {
-  en: { title: "You are invited to Latchkey", copy: "Copy the code", copied: "Copied", broken: "This link is not whole" },
-  ru: { title: "Вас приглашают в Latchkey", copy: "Скопировать код", copied: "Скопировано", broken: "Ссылка неполная" },
+  en: { title: "You are invited to Latchkey", copy: "Copy the code", copied: "Copied", broken: "There is a mistake in this link" },
+  ru: { title: "Вас приглашают в Latchkey", copy: "Скопировать код", copied: "Скопировано", broken: "В ссылке ошибка" },
 };
 
 for (const locale of ["en", "ru"]) {
