@@ -19,6 +19,7 @@ struct Language {
     countries: Vec<String>,
     code: String,
     phone_changed: String,
+    share: BTreeMap<String, String>,
 }
 
 /// A `PhoneMetadataCollection`, its entries unread.
@@ -71,13 +72,18 @@ fn languages() -> Result<String, Box<dyn Error>> {
     for file in files {
         let path = file.path();
         let tag = path.file_stem().and_then(|tag| tag.to_str()).ok_or("a file without a name")?;
-        let Language { countries, code: text, phone_changed } =
+        let Language { countries, code: text, phone_changed, share } =
             serde_json::from_slice(&std::fs::read(&path)?)
                 .map_err(|error| format!("{}: {error}", path.display()))?;
         writeln!(
             code,
-            "Language {{ tag: {tag:?}, countries: &{countries:?}, code: {text:?}, phone_changed: {phone_changed:?} }},"
+            "Language {{ tag: {tag:?}, countries: &{countries:?}, code: {text:?}, \
+             phone_changed: {phone_changed:?}, share: Share {{"
         )?;
+        for (name, text) in share {
+            writeln!(code, "{name}: {text:?},")?;
+        }
+        code.push_str("} },");
     }
     code.push(']');
     Ok(code)

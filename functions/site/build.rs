@@ -1,7 +1,7 @@
 //! Writes down which methods each path of the deployment has, as
 //! `template.yaml` defines them, so that a 405 can name them without this
-//! package knowing any other function; and packs the files of `admin/` and of
-//! the pages of documentation.
+//! package knowing any other function; packs the files of `admin/` and of the
+//! pages of documentation; and makes the policy of the page behind share links.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -10,6 +10,8 @@ use std::fs;
 use std::io::{Cursor, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use latchkey_template::Template;
@@ -23,6 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     routes(&out)?;
     admin(&out)?;
     docs(&out)?;
+    share(&out)?;
     println!("cargo::rerun-if-changed=build.rs");
     Ok(())
 }
@@ -75,6 +78,27 @@ fn docs(out: &Path) -> Result<(), Box<dyn Error>> {
     let packed = out.join("openapi.json.gz");
     fs::write(&packed, gzip(&openapi)?)?;
     pack(out, "docs", files)
+}
+
+/// The style and the script that stand in the page behind share links, and the policy that
+/// lets in these alone, by their hashes (Content Security Policy Level 3, section 8.4).
+fn share(out: &Path) -> Result<(), Box<dyn Error>> {
+    let mut code = String::new();
+    let mut hash = |constant: &str, name: &str| -> Result<String, Box<dyn Error>> {
+        let path = format!("share/{name}");
+        println!("cargo::rerun-if-changed={path}");
+        let text = fs::read_to_string(path)?;
+        writeln!(code, "const {constant}: &str = {text:?};")?;
+        Ok(format!("'sha256-{}'", STANDARD.encode(Sha256::digest(&text))))
+    };
+    let (style, script) = (hash("STYLE", "page.css")?, hash("SCRIPT", "copy.js")?);
+    let policy = format!(
+        "default-src 'none'; style-src {style}; script-src {script}; base-uri 'none'; form-action 'none'; \
+         frame-ancestors 'none'"
+    );
+    writeln!(code, "const POLICY: &str = {policy:?};")?;
+    fs::write(out.join("share.rs"), code)?;
+    Ok(())
 }
 
 /// Each problem under its code, which is where the `type` of an answer leads.

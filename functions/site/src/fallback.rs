@@ -10,6 +10,8 @@ use latchkey::http::problem::{Code, Problem};
 use latchkey::http::response::Moved;
 use schemars::JsonSchema;
 
+use crate::share::App;
+
 /// Each path of the deployment with its methods.
 const ROUTES: &[(&str, &[&str])] = include!(concat!(env!("OUT_DIR"), "/routes.rs"));
 
@@ -30,16 +32,16 @@ impl Endpoint for Fallback {
     type Query = Nothing;
     type Body = Nothing;
     type Output = Moved;
-    type Needs = ();
+    type Needs = App;
 
-    async fn call((): &(), request: Request<Self>) -> Result<Moved, Problem> {
+    async fn call(app: &App, request: Request<Self>) -> Result<Moved, Problem> {
         let path = &request.context.path;
         let asks = [Method::GET, Method::HEAD].contains(&request.context.method);
         if let Some((_, address)) = PAGES.iter().find(|(page, _)| asks && page == path) {
             return Ok(Moved(address));
         }
         let methods = methods_of(ROUTES, path);
-        Err(if methods.is_empty() {
+        let problem = if methods.is_empty() {
             let trimmed = path.trim_end_matches('/');
             let is_slash = trimmed.len() < path.len() && !methods_of(ROUTES, trimmed).is_empty();
             Problem::from(Code::NotFound).detail(if is_slash {
@@ -49,7 +51,9 @@ impl Endpoint for Fallback {
             })
         } else {
             Problem::method_not_allowed(&methods)
-        })
+        };
+        let is_share_link = methods.is_empty() && path.starts_with("/i/");
+        Err(if is_share_link { app.told(problem, &request.context) } else { problem })
     }
 }
 

@@ -237,6 +237,9 @@ fn without_null(mut schema: Value) -> Value {
 
 fn responses(declaration: &Declaration, answers: Vec<(&'static str, Schema)>) -> Value {
     let mut responses = Map::new();
+    let page = answers.iter().find(|(media_type, _)| *media_type == "text/html");
+    // Whoever is answered with a page or with JSON meets a problem as either, too.
+    let page = page.filter(|_| answers.len() > 1).map(|(_, schema)| json!({ "schema": schema }));
     let content: Map<_, _> = answers
         .into_iter()
         .map(|(media_type, schema)| (media_type.to_owned(), json!({ "schema": schema })))
@@ -258,7 +261,11 @@ fn responses(declaration: &Declaration, answers: Vec<(&'static str, Schema)>) ->
         by_status.entry(code.status()).or_default().push(*code);
     }
     for (status, codes) in by_status {
-        responses.insert(status.as_str().to_owned(), problems(status, &codes));
+        let mut problems = problems(status, &codes);
+        if let Some(page) = &page {
+            problems["content"]["text/html"] = page.clone();
+        }
+        responses.insert(status.as_str().to_owned(), problems);
     }
     responses.into()
 }

@@ -46,6 +46,7 @@ mod rotation;
 mod scale;
 mod secrets;
 mod sessions;
+mod share;
 mod stats;
 mod story;
 mod template;

@@ -277,7 +277,9 @@ async fn the_21st_session_ends_the_oldest() {
 
 #[tokio::test]
 async fn the_share_link_never_says_whether_the_code_exists() {
-    let app = App::sequential(&[("APP_LINK_IOS", "https://e.com/ios?c="), ("APP_NAME", "A<b>&co")]).await;
+    let app =
+        App::sequential(&[("APP_LINK_IOS", "https://e.com/ios?c={invite_code}"), ("APP_NAME", "A<b>&co")])
+            .await;
     let alice = app.sign_in(&phone(1)).await;
     for code in [alice.invite_code.to_lowercase(), "zzzzzz".to_owned()] {
         let upper = code.to_uppercase();

@@ -65,9 +65,9 @@ parameters! {
     ISSUER = "", "The iss of access tokens; empty: PUBLIC_URL.";
     AUDIENCE = "latchkey", "The aud of access tokens.";
     APP_NAME = "Latchkey", "The app's name in texts and on the share page.";
-    APP_LINK_IOS = "", "Where the share page sends iPhones; {invite_code} stands for the code.";
-    APP_LINK_ANDROID = "", "Where the share page sends Android phones; {invite_code} stands for the code.";
-    APP_LINK_WEB = "", "Where the share page sends all others; {invite_code} stands for the code.";
+    APP_LINK_IOS = "", "Where the share page sends iPhones; {invite_code} in it stands for the code, and without it the address stays as it is.";
+    APP_LINK_ANDROID = "", "Where the share page sends Android phones; {invite_code} in it stands for the code, and without it the address stays as it is.";
+    APP_LINK_WEB = "", "Where the share page sends all others; {invite_code} in it stands for the code, and without it the address stays as it is.";
     IOS_APP_IDS = "", "Apps that open share links, fill in codes and use passkeys on iPhones: ABCDE12345.com.example.app, separated by commas.";
     ANDROID_APPS = "", "Apps that open share links and use passkeys on Android: com.example.app=<SHA-256 of its certificate as AA:BB:…>, separated by commas.";
     PASSKEY_RP_ID = "", "The domain that passkeys are bound to, for good: example.com; empty: the host of PUBLIC_URL.";

@@ -55,6 +55,12 @@ impl Context {
         self.header(ACCEPT.as_str()).is_some_and(|accept| accept.contains("application/json"))
     }
 
+    /// Whether the caller is a browser that goes to a page: `Accept` names pages, and not JSON.
+    pub fn wants_page(&self) -> bool {
+        self.header(ACCEPT.as_str()).is_some_and(|accept| accept.contains("text/html"))
+            && !self.prefers_json()
+    }
+
     /// Whether the caller unpacks gzip: `Accept-Encoding` names it, and not to
     /// refuse it.
     pub fn takes_gzip(&self) -> bool {

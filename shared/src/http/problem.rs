@@ -6,7 +6,7 @@ use std::error::Error;
 
 use altcha::Challenge;
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -22,6 +22,7 @@ use crate::domain::limits::{LimitMet, LimitOf};
 use crate::domain::passkey::NotAccepted;
 use crate::domain::phone::PhoneError;
 use crate::http::context::Context;
+use crate::http::response::{IntoResponse as _, Tailored};
 use crate::sms::refusal::{NotSent, Why};
 
 macro_rules! catalogue {
@@ -142,6 +143,7 @@ pub struct Problem {
     extras: Map<String, Value>,
     retry_after: Option<u64>,
     allow: Option<String>,
+    page: Option<Tailored>,
     cause: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -155,6 +157,7 @@ impl From<Code> for Problem {
             retry_after: (code.status() == StatusCode::SERVICE_UNAVAILABLE)
                 .then_some(RETRY_UNAVAILABLE_AFTER),
             allow: None,
+            page: None,
             cause: None,
         }
     }
@@ -245,6 +248,13 @@ impl Problem {
         self
     }
 
+    /// With a page in the place of JSON, for people.
+    #[must_use]
+    pub fn page(mut self, page: Tailored) -> Self {
+        self.page = Some(page);
+        self
+    }
+
     fn extra(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.extras.insert(name.to_owned(), value.into());
         self
@@ -317,6 +327,12 @@ impl Problem {
             tracing::warn!(code = self.code.as_str(), cause = %Chain(&**cause), "a problem inside");
         }
         let status = self.code.status();
+        if let Some(page) = self.page {
+            let mut response = page.into_response();
+            *response.status_mut() = status;
+            response.headers_mut().remove(CACHE_CONTROL);
+            return response;
+        }
         let body = Wire {
             kind: format!("{}/docs#{}", context.public_url, self.code.as_str()),
             title: self.code.title(),

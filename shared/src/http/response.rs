@@ -73,6 +73,10 @@ pub const ALL_OUR_OWN: &str = "default-src 'none'; script-src 'self'; style-src 
                                connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
                                require-trusted-types-for 'script'; trusted-types 'none'";
 
+/// What a page that is made for whoever asks is made by: whether it is a page at all, its
+/// language, and the phone that it is shown on.
+const TAILORED_BY: &str = "accept, accept-language, user-agent";
+
 /// 202 with JSON: what was asked for is under way.
 #[derive(Debug)]
 pub struct Accepted<T>(pub T);
@@ -93,11 +97,21 @@ pub struct Moved(pub &'static str);
 #[derive(Debug)]
 pub struct Html(pub String);
 
+/// 200 with a page for people that is made for whoever asks: in their language, for their
+/// phone.
+#[derive(Debug)]
+pub struct Tailored {
+    /// The page.
+    pub html: String,
+    /// Its Content-Security-Policy.
+    pub policy: &'static str,
+}
+
 /// 200 with a page or with JSON, whichever the caller prefers.
 #[derive(Debug)]
 pub enum HtmlOrJson<T> {
     /// For people.
-    Html(Html),
+    Html(Tailored),
     /// For programs.
     Json(Json<T>),
 }
@@ -265,11 +279,30 @@ impl IntoResponse for Html {
     }
 }
 
+impl IntoResponse for Tailored {
+    const STATUS: StatusCode = StatusCode::OK;
+
+    fn schemas(_: &mut SchemaGenerator) -> Vec<(&'static str, Schema)> {
+        vec![("text/html", text())]
+    }
+
+    fn into_response(self) -> Response<Bytes> {
+        let mut response = with_status(Self::STATUS, self.html.into());
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        headers.insert(VARY, HeaderValue::from_static(TAILORED_BY));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(self.policy));
+        response
+    }
+}
+
 impl<T: Serialize + JsonSchema + Send> IntoResponse for HtmlOrJson<T> {
     const STATUS: StatusCode = StatusCode::OK;
 
     fn schemas(generator: &mut SchemaGenerator) -> Vec<(&'static str, Schema)> {
-        [Json::<T>::schemas(generator), Html::schemas(generator)].concat()
+        [Json::<T>::schemas(generator), Tailored::schemas(generator)].concat()
     }
 
     fn into_response(self) -> Response<Bytes> {
@@ -277,7 +310,7 @@ impl<T: Serialize + JsonSchema + Send> IntoResponse for HtmlOrJson<T> {
             Self::Html(html) => html.into_response(),
             Self::Json(json) => json.into_response(),
         };
-        response.headers_mut().insert(VARY, HeaderValue::from_static("accept"));
+        response.headers_mut().insert(VARY, HeaderValue::from_static(TAILORED_BY));
         response
     }
 }

@@ -3,6 +3,7 @@
 pub mod carrier;
 mod https;
 pub mod inbox;
+pub mod languages;
 pub mod refusal;
 pub mod sender;
 pub mod smsaero;

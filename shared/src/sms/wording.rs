@@ -3,23 +3,7 @@
 use crate::base::config::{self, BadParameter, Parameter, Vars};
 use crate::domain::code::OneTimeCode;
 use crate::domain::phone::Phone;
-
-/// One language: a file of `languages/`.
-struct Language {
-    tag: &'static str,
-    /// The countries whose numbers are texted in it when nobody says otherwise.
-    countries: &'static [&'static str],
-    /// `{code}` comes first, where a lock screen shows it.
-    code: &'static str,
-    /// What the old number is told when an account leaves it.
-    phone_changed: &'static str,
-}
-
-/// All languages, by tag.
-const LANGUAGES: &[Language] = include!(concat!(env!("OUT_DIR"), "/languages.rs"));
-
-/// The language of last resort.
-const ENGLISH: &str = "en";
+use crate::sms::languages::{LANGUAGES, Language};
 
 /// How long a text with an app's hash may be, in bytes (Google, "Perform SMS
 /// verification on a server").
@@ -157,36 +141,10 @@ fn is_hash(text: &str) -> bool {
 /// The language of a text: what the app says, else what its system prefers,
 /// else that of the number's country.
 fn language(to: &Phone, wish: Wish<'_>) -> &'static Language {
-    let by_tag = |tag: &str| {
-        let primary = tag.split(['-', '_']).next().unwrap_or_default();
-        LANGUAGES.iter().find(|language| language.tag.eq_ignore_ascii_case(primary))
-    };
-    wish.locale
-        .and_then(by_tag)
-        .or_else(|| preferences(wish.accept_language.unwrap_or_default()).into_iter().find_map(by_tag))
-        .or_else(|| {
-            let country = to.country()?.to_string();
-            LANGUAGES.iter().find(|language| language.countries.contains(&country.as_str()))
-        })
-        .or_else(|| by_tag(ENGLISH))
-        .unwrap_or(&LANGUAGES[0])
-}
-
-/// The tags of an `Accept-Language`, the preferred first (RFC 9110, section
-/// 12.5.4).
-fn preferences(header: &str) -> Vec<&str> {
-    let mut all: Vec<(&str, f32)> = header
-        .split(',')
-        .filter_map(|item| {
-            let mut parts = item.split(';').map(str::trim);
-            let tag = parts.next().filter(|tag| !tag.is_empty())?;
-            let weight =
-                parts.find_map(|part| part.strip_prefix("q=")).map_or(Some(1.0), |q| q.parse().ok())?;
-            (weight > 0.0).then_some((tag, weight))
-        })
-        .collect();
-    all.sort_by(|(_, one), (_, other)| other.total_cmp(one));
-    all.into_iter().map(|(tag, _)| tag).collect()
+    wish.locale.and_then(Language::by_tag).unwrap_or_else(|| {
+        let country = to.country().map(|country| country.to_string());
+        Language::of(wish.accept_language, country.as_deref())
+    })
 }
 
 /// The characters of the GSM 7-bit default alphabet (3GPP TS 23.038, 6.2.1).

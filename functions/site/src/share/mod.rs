@@ -1,7 +1,9 @@
 //! `GET /i/{invite_code}`: shows an invite code and sends on to the app. It
 //! never says whether the code exists.
 //!
-//! Tests: below, and local/tests/it/story.rs.
+//! Tests: below, local/tests/it/share.rs and browser/share.test.mjs.
+
+mod page;
 
 use latchkey::base::config::{self, BadParameter, Parameter, Vars};
 use latchkey::base::error::StartError;
@@ -10,16 +12,20 @@ use latchkey::domain::invite_code::InviteCode;
 use latchkey::endpoint::needs::Needs;
 use latchkey::endpoint::{Anyone, Endpoint, Request, Route};
 use latchkey::http::body::Nothing;
+use latchkey::http::context::Context;
 use latchkey::http::problem::{Code, Problem};
-use latchkey::http::response::{Html, HtmlOrJson, Json};
+use latchkey::http::response::{HtmlOrJson, Json};
+use latchkey::settings;
+use latchkey::sms::languages::Language;
 use latchkey::sms::wording::Wording;
-use maud::{DOCTYPE, Markup, html};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Shows an invite code and sends on to the app.
 ///
-/// Answers with a page, or with JSON if `Accept` asks for it. It never says whether the code exists.
+/// Answers with a page, or with JSON if `Accept` asks for it. The page is in the language that
+/// `Accept-Language` prefers, with the link for the phone that `User-Agent` names. It never says whether the code
+/// exists.
 #[derive(JsonSchema)]
 #[schemars(rename = "OpenInvite")]
 pub(crate) struct ShareLink;
@@ -27,6 +33,7 @@ pub(crate) struct ShareLink;
 /// The app's name, and where its people are sent.
 pub(crate) struct App {
     name: String,
+    country: String,
     ios: Option<String>,
     android: Option<String>,
     web: Option<String>,
@@ -36,14 +43,16 @@ impl Needs for App {
     const PROBLEMS: &'static [Code] = &[];
 
     fn parameters() -> Vec<&'static Parameter> {
-        let links = [config::APP_LINK_IOS, config::APP_LINK_ANDROID, config::APP_LINK_WEB];
-        [Wording::PARAMETERS, &links].concat()
+        let own =
+            [config::APP_LINK_IOS, config::APP_LINK_ANDROID, config::APP_LINK_WEB, config::DEFAULT_REGION];
+        [Wording::PARAMETERS, &own].concat()
     }
 
     async fn build(setup: &Setup) -> Result<Self, StartError> {
         let vars = &setup.vars;
         Ok(Self {
             name: Wording::read(vars)?.app().to_owned(),
+            country: settings::region(vars)?.to_string(),
             ios: link(vars, config::APP_LINK_IOS)?,
             android: link(vars, config::APP_LINK_ANDROID)?,
             web: link(vars, config::APP_LINK_WEB)?,
@@ -51,7 +60,38 @@ impl Needs for App {
     }
 }
 
-/// An address with a place for the code: `{invite_code}` in it, else its end.
+impl App {
+    /// The language of whoever asks; what fetches a preview for a messenger often says none,
+    /// and is answered in that of the deployment's region.
+    fn language(&self, context: &Context) -> &'static Language {
+        Language::of(context.header("accept-language"), Some(&self.country))
+    }
+
+    /// Where to go with a code.
+    fn links(&self, code: &InviteCode) -> Links {
+        let to = |link: &Option<String>| Some(link.as_ref()?.replace(PLACE, code.as_str()));
+        Links { ios: to(&self.ios), android: to(&self.android), web: to(&self.web) }
+    }
+
+    /// A problem with the path of a share link, for people as a page: with the code, if it can
+    /// be read all the same.
+    pub(crate) fn told(&self, problem: Problem, context: &Context) -> Problem {
+        if !context.wants_page() {
+            return problem;
+        }
+        problem.page(match InviteCode::parse(&context.path) {
+            Some(code) => page::invitation(self, &code, &self.links(&code), context),
+            None => page::broken(self, context),
+        })
+    }
+
+    /// Words with the app's name and a code filled in.
+    fn fill(&self, words: &str, code: &str) -> String {
+        words.replace("{code}", code).replace("{app}", &self.name)
+    }
+}
+
+/// An address, with `{invite_code}` where the code goes; an App Store's has no such place.
 fn link(vars: &Vars, parameter: &Parameter) -> Result<Option<String>, BadParameter> {
     let Some(text) = vars.optional(parameter) else { return Ok(None) };
     let scheme = text.split_once("://").map(|(scheme, _)| scheme).unwrap_or_default();
@@ -63,7 +103,7 @@ fn link(vars: &Vars, parameter: &Parameter) -> Result<Option<String>, BadParamet
         let problem = format!("must be an address such as https://example.com/i/{PLACE}, not {text:?}");
         return Err(BadParameter { name: parameter.name, problem });
     }
-    Ok(Some(if text.contains(PLACE) { text.to_owned() } else { format!("{text}{PLACE}") }))
+    Ok(Some(text.to_owned()))
 }
 
 const PLACE: &str = "{invite_code}";
@@ -111,58 +151,18 @@ impl Endpoint for ShareLink {
     type Needs = App;
 
     async fn call(app: &App, request: Request<Self>) -> Result<HtmlOrJson<Share>, Problem> {
-        let invite_code = InviteCode::parse(&request.path.invite_code).ok_or(Code::InviteCodeNotFound)?;
-        let to = |link: &Option<String>| Some(link.as_ref()?.replace(PLACE, invite_code.as_str()));
-        let links = Links { ios: to(&app.ios), android: to(&app.android), web: to(&app.web) };
-        Ok(if request.context.prefers_json() {
+        let context = &request.context;
+        let Some(invite_code) = InviteCode::parse(&request.path.invite_code) else {
+            return Err(app.told(Code::InviteCodeNotFound.into(), context));
+        };
+        let links = app.links(&invite_code);
+        Ok(if context.prefers_json() {
             HtmlOrJson::Json(Json(Share { invite_code, links }))
         } else {
-            HtmlOrJson::Html(Html(page(&app.name, &invite_code, &links).into_string()))
+            HtmlOrJson::Html(page::invitation(app, &invite_code, &links, context))
         })
     }
 }
-
-fn page(app: &str, code: &InviteCode, links: &Links) -> Markup {
-    let choices = [
-        ("Open on iPhone", &links.ios),
-        ("Open on Android", &links.android),
-        ("Open in the browser", &links.web),
-    ];
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="robots" content="noindex";
-                title { "An invitation to " (app) }
-                style { (STYLE) }
-            }
-            body {
-                main {
-                    p { "You are invited to " strong { (app) } ". Your friend’s code:" }
-                    p.code { (code) }
-                    @for (name, link) in choices {
-                        @if let Some(link) = link {
-                            a href=(link) { (name) }
-                        }
-                    }
-                    @if choices.iter().all(|(_, link)| link.is_none()) {
-                        p { "Enter it in the app." }
-                    }
-                }
-            }
-        }
-    }
-}
-
-const STYLE: &str = "\
-body{margin:0;min-height:100vh;display:grid;place-items:center;font:1.1rem/1.5 system-ui,sans-serif;\
-color:#1b1b1f;background:#f4f4f7}\
-main{box-sizing:border-box;width:min(26rem,100%);padding:2rem;text-align:center}\
-.code{font:700 2.6rem/1.2 ui-monospace,monospace;letter-spacing:.15em;user-select:all}\
-a{display:block;margin:.75rem 0;padding:.8rem;border-radius:.75rem;background:#2b4fd8;color:#fff;text-decoration:none}\
-@media(prefers-color-scheme:dark){body{color:#ececf1;background:#17171a}}";
 
 #[cfg(test)]
 mod tests {
@@ -173,10 +173,11 @@ mod tests {
     }
 
     #[test]
-    fn a_link_has_a_place_for_the_code() {
+    fn a_link_may_have_a_place_for_the_code() {
         assert_eq!(read(""), Ok(None));
-        assert_eq!(read("https://e.com/?c=").unwrap().unwrap(), "https://e.com/?c={invite_code}");
-        assert_eq!(read("app://i/{invite_code}/go").unwrap().unwrap(), "app://i/{invite_code}/go");
+        for good in ["https://apps.apple.com/app/id123", "https://e.com/?c=", "app://i/{invite_code}/go"] {
+            assert_eq!(read(good), Ok(Some(good.to_owned())));
+        }
         for bad in ["e.com", "https://e.com/ x", "javascript://%0aalert(1)", "://x", "ключ://x"] {
             assert!(read(bad).unwrap_err().to_string().starts_with("APP_LINK_WEB: "), "{bad}");
         }
