@@ -316,6 +316,9 @@ impl Problem {
         if let Some(cause) = &self.cause {
             tracing::warn!(code = self.code.as_str(), cause = %Chain(&**cause), "a problem inside");
         }
+        if matches!(self.code, Code::TextsPaused | Code::TextNotSent) {
+            metrics::count(Metric::TextsUnsent);
+        }
         let status = self.code.status();
         let body = Wire {
             kind: format!("{}/docs#{}", context.public_url, self.code.as_str()),
