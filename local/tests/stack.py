@@ -247,7 +247,7 @@ def check(account, made, there, values):
             properties = resolved(of["Properties"], {**values, **name, "Api": "api"}, conditions)
             properties["Threshold"] = float(properties["Threshold"])
             alarms.put_metric_alarm(AlarmName=logical, **properties)
-    assert len(alarms.describe_alarms()["MetricAlarms"]) == 11
+    assert len(alarms.describe_alarms()["MetricAlarms"]) == 14
     watched = {
         dimension["Value"]
         for metric in made["Resources"]["IndexThrottlesAlarm"]["Properties"]["Metrics"]
