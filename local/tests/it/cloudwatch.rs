@@ -225,7 +225,7 @@ impl Math<'_> {
         match word {
             "IF" => {
                 let [condition, then, otherwise] = self.arguments();
-                if condition? != 0.0 { then } else { otherwise }
+                if condition? == 0.0 { otherwise } else { then }
             }
             "FILL" => {
                 let [value, filling] = self.arguments();
@@ -244,12 +244,11 @@ impl Math<'_> {
 
     fn arguments<const N: usize>(&mut self) -> [Option<f64>; N] {
         self.expect("(");
-        let arguments = std::array::from_fn(|n| {
+        std::array::from_fn(|n| {
             let value = self.operators(0);
             self.expect(if n + 1 < N { "," } else { ")" });
             value
-        });
-        arguments
+        })
     }
 
     fn eat(&mut self, token: &str) -> bool {
