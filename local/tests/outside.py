@@ -3,7 +3,7 @@
 usage: outside.py <latchkey binary> [<address of a moto server>]
 
 Checks another backend's view of our tokens with both examples of docs/examples (PyJWT, and jose in Node, which
-`npm ci --prefix docs/examples` installs) and `latchkey promote`; where a moto server is given, also promoting in a
+`npm ci --prefix docs/examples` installs), its canary, and `latchkey promote`; where a moto server is given, also promoting in a
 stack, and that its SNS receives our texts.
 """
 
@@ -240,12 +240,40 @@ def sns(binary, moto):
         print("  moto's SNS was asked to send:", expected)
 
 
+def canary(binary):
+    """docs/examples/canary.py, where all is well, where the code is wrong, where it is slow, and where nobody listens."""
+    phone, code = "+447700900123", "73019264"
+
+    def run(url, typed=code, limit="60000"):
+        variables = {"CANARY_URL": url, "CANARY_PHONE": phone, "CANARY_CODE": typed, "CANARY_MS": limit}
+        command = [sys.executable, EXAMPLES / "canary.py"]
+        done = subprocess.run(
+            command, env={**NOTHING_ELSE, **variables}, capture_output=True, text=True, timeout=60
+        )
+        return done.returncode, json.loads(done.stdout)
+
+    with Gateway(binary, TEST_PHONES=f"{phone}={code}@2099-12-31", REQUIRE_CHALLENGE="true") as gateway:
+        for _ in range(25):
+            # More often than there are places for sessions.
+            status, told = run(gateway.url)
+            assert status == 0 and list(told["took"]) == ["code", "token", "profile", "sign_out"], told
+        status, told = run(gateway.url, typed="00000000")
+        assert status == 1 and "request_id" in told["answer"] and list(told["took"]) == ["code", "token"], told
+        status, told = run(gateway.url, limit="0")
+        assert status == 1 and not told["ok"], told
+    status, told = run(gateway.url)
+    assert status == 1 and "refused" in told["failure"], told
+    print("  the canary signs in again and again, and tells what fails and what is slow")
+
+
 if __name__ == "__main__":
     binary, moto = sys.argv[1], sys.argv[2:3]
     print("another backend checks our tokens")
     another_backend(binary)
     print("promoting here")
     promote_here(binary)
+    print("a canary signs in")
+    canary(binary)
     if moto:
         print("promoting in a stack")
         promote_in_stack(binary, moto[0])

@@ -32,6 +32,7 @@ PASSED_OVER = {
     "AWS::ApiGatewayV2::Api",
     "AWS::ApiGatewayV2::Stage",
     "AWS::CloudWatch::Alarm",
+    "AWS::Logs::QueryDefinition",
     "AWS::SecretsManager::Secret",
 }
 REFUSED = [
@@ -247,7 +248,18 @@ def check(account, made, there, values):
             properties = resolved(of["Properties"], {**values, **name, "Api": "api"}, conditions)
             properties["Threshold"] = float(properties["Threshold"])
             alarms.put_metric_alarm(AlarmName=logical, **properties)
-    assert len(alarms.describe_alarms()["MetricAlarms"]) == 11
+    assert len(alarms.describe_alarms()["MetricAlarms"]) == 14
+    dashboard = alarms.get_dashboard(DashboardName=name["Dashboard"])["DashboardBody"]
+    lines = [line for widget in json.loads(dashboard)["widgets"] for line in widget["properties"].get("metrics", [])]
+    shown = {word for line in lines for word in line if isinstance(word, str)}
+    assert {name["RequestCodeFunction"], name["UsersTable"], name["FunctionLogs"]} <= shown, shown
+    # The API, which moto does not create.
+    assert set(re.findall(r"\$\{.*?\}", dashboard)) == {"${Api}"}, dashboard
+    queries = [of["Properties"] for of in made["Resources"].values() if of["Type"] == "AWS::Logs::QueryDefinition"]
+    assert len(queries) == 6
+    for query in queries:
+        asked = resolved(query, {**values, **name, "AWS::StackName": "stack"}, conditions)
+        assert set(asked["LogGroupNames"]) <= kept.keys() and asked["Name"].startswith("stack/"), asked
     watched = {
         dimension["Value"]
         for metric in made["Resources"]["IndexThrottlesAlarm"]["Properties"]["Metrics"]

@@ -223,6 +223,11 @@ impl Template {
             .collect()
     }
 
+    /// The resources of a kind, by name, with their properties as they are written.
+    pub fn resources_of(&self, kind: &'static str) -> impl Iterator<Item = (&str, &Value)> {
+        self.resources(kind).map(|(name, resource)| (name.as_str(), &resource["Properties"]))
+    }
+
     /// The properties of a function.
     fn properties(&self, function: &str) -> impl Iterator<Item = &Value> {
         self.resources("AWS::Serverless::Function")

@@ -9,12 +9,14 @@ mod log;
 mod solver;
 mod trials;
 
+mod alarms;
 mod ambiguity;
 mod as_sent;
 #[path = "../authenticator/mod.rs"]
 mod authenticator;
 mod avatars;
 mod cli;
+mod cloudwatch;
 mod coming_from;
 mod cors;
 mod crash;

@@ -52,7 +52,7 @@ pub(crate) fn addition(options: &Options, credential: &Credential) -> Value {
     json!({ "challenge_id": options.challenge_id, "credential": made, "name": "Phone" })
 }
 
-async fn add_with(app: &App, token: &str, credential: &Credential) -> Answer {
+pub(crate) async fn add_with(app: &App, token: &str, credential: &Credential) -> Answer {
     let options = options(&add_options(app, token).await);
     app.json(Method::POST, LIST, token, &addition(&options, credential)).await
 }

@@ -7,10 +7,13 @@ use latchkey::endpoint::declaration::Declaration;
 use latchkey_local::functions;
 use latchkey_template::{Allowed, Route, TEMPLATE, Template, logical_id};
 use regex::Regex;
+use serde_json::Value;
 
 use crate::app::App;
 
 const METRICS: &str = include_str!("../../../shared/src/base/metrics.rs");
+const REASONS: &str = include_str!("../../../shared/src/sms/refusal.rs");
+const LIMITS: &str = include_str!("../../../shared/src/domain/limits.rs");
 
 #[test]
 fn routes_in_code_and_template_are_equal() {
@@ -376,4 +379,34 @@ fn alarms_watch_metrics_that_are_written() {
         }
     }
     assert!(watched >= 5);
+}
+
+/// What the dashboard shows is written, by dimensions that it has: none of its lines is empty
+/// for ever.
+#[test]
+fn the_dashboard_shows_metrics_that_are_written() {
+    let template = Template::of_checkout();
+    let (_, dashboard) = template.resources_of("AWS::CloudWatch::Dashboard").next().unwrap();
+    let body = dashboard["DashboardBody"].as_str().unwrap();
+    let references = Regex::new(r"\$\{([A-Za-z:]+)\}").unwrap();
+    let body: Value = serde_json::from_str(&references.replace_all(body, "$1")).unwrap();
+    let functions: Vec<_> =
+        template.functions().iter().map(|function| logical_id(function) + "Function").collect();
+    let mut shown = 0;
+    for widget in body["widgets"].as_array().unwrap() {
+        for metric in widget["properties"]["metrics"].as_array().into_iter().flatten() {
+            let words: Vec<_> = metric.as_array().unwrap().iter().filter_map(Value::as_str).collect();
+            let ["Latchkey", name, "FunctionName", function, by @ ..] = &words[..] else { continue };
+            assert!(METRICS.contains(&format!("=> \"{name}\"")), "{name}");
+            assert!(functions.contains(&(*function).to_owned()), "{function}");
+            match by {
+                [] => {}
+                ["Reason", reason] => assert!(REASONS.contains(&format!("=> \"{reason}\"")), "{reason}"),
+                ["Limit", limit] => assert!(LIMITS.contains(&format!("=> \"{limit}\"")), "{limit}"),
+                other => panic!("{other:?} is no dimension"),
+            }
+            shown += 1;
+        }
+    }
+    assert!(shown > 30, "{shown}");
 }

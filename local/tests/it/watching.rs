@@ -101,6 +101,7 @@ async fn what_happens_is_counted_in_the_embedded_format() {
     app.request_code("+12015550123").await.ok(202);
     app.exchange("+12015550123", "1234").await.ok(200);
     let mut counts = std::collections::BTreeMap::<String, u64>::new();
+    let mut texts_of_day = Vec::new();
     for line in log::kept().iter().filter(|line| line.get("_aws").is_some()) {
         let aws = &line["_aws"];
         assert!(aws["Timestamp"].as_i64().unwrap() > 1_700_000_000_000, "milliseconds");
@@ -108,7 +109,13 @@ async fn what_happens_is_counted_in_the_embedded_format() {
         assert_eq!(directive["Namespace"], "Latchkey");
         let metric = directive["Metrics"][0]["Name"].as_str().unwrap();
         assert_eq!(directive["Metrics"][0]["Unit"], "Count");
+        if metric == "TextsOfDay" {
+            texts_of_day.push(line[metric].as_u64().unwrap());
+            continue;
+        }
         assert_eq!(line[metric], 1, "the value stands at the root");
+        let is_texted = ["CodesTexted", "CodesEntered"].contains(&metric);
+        assert_eq!(line["Country"].as_str(), is_texted.then_some("RU"), "{line}");
         for dimension in
             directive["Dimensions"].as_array().unwrap().iter().flat_map(|set| set.as_array().unwrap())
         {
@@ -130,4 +137,38 @@ async fn what_happens_is_counted_in_the_embedded_format() {
         ("SignUps", 3),
     ];
     assert_eq!(counts, expected.map(|(name, count)| (name.to_owned(), count)).into());
+    // What the counter says: the second text was asked for too soon, and is given back.
+    assert_eq!(texts_of_day, [1, 2, 2, 3, 4]);
+}
+
+/// By reason as a metric, by carrier and country in the log; whether or not a second carrier
+/// took the text.
+#[tokio::test]
+async fn a_refused_text_is_counted_by_its_reason() {
+    let of_sns = |lines: Vec<Value>| -> Vec<Value> {
+        lines.into_iter().filter(|line| line.get("TextsRefused").is_some()).collect()
+    };
+    let app =
+        App::with(&[("SMS_PROVIDER", "sns"), ("SMS_FALLBACK", "inbox"), ("RESEND_COOLDOWN", "0")]).await;
+    for (code, words, reason, status) in [
+        ("InvalidParameter", "Invalid parameter: PhoneNumber Reason: not valid", "bad_number", 202),
+        ("OptedOut", "no", "opted_out", 422),
+        ("Throttled", "Rate exceeded", "throttled", 202),
+        ("LimitExceeded", "the monthly spend limit is reached", "over_budget", 202),
+        ("AuthorizationError", "no", "refused", 202),
+    ] {
+        log::keep();
+        app.faults.carrier(Carrier::Refuses(code, words));
+        app.request_code(&phone(1)).await.ok(status);
+        let [line] = &of_sns(log::kept())[..] else { panic!("one refusal") };
+        let sets = &line["_aws"]["CloudWatchMetrics"][0]["Dimensions"];
+        assert_eq!(*sets, json!([["FunctionName"], ["FunctionName", "Reason"]]));
+        let told = [&line["TextsRefused"], &line["Reason"], &line["Carrier"], &line["Country"]];
+        assert_eq!(told, [&json!(1), &json!(reason), &json!("sns"), &json!("RU")]);
+    }
+    // What is asked and sent is none.
+    log::keep();
+    app.faults.carrier(Carrier::Silent);
+    app.request_code(&phone(1)).await.ok(202);
+    assert!(of_sns(log::kept()).is_empty());
 }

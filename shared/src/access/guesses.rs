@@ -8,8 +8,7 @@ use crate::access::limits::{AddressAllowance, GuessAllowance, KeyClaim, Limit, L
 use crate::base::config::Parameter;
 use crate::base::error::StartError;
 use crate::base::hidden::Hidden;
-use crate::base::metrics;
-use crate::base::metrics::Metric;
+use crate::base::metrics::{self, About, Metric};
 use crate::base::world::World;
 use crate::cloud::setup::Setup;
 use crate::cloud::writes::Write;
@@ -177,7 +176,9 @@ impl Guesses {
         if self.testers.find(&proof.phone, self.world.now()).is_some() {
             return;
         }
-        metrics::count(Metric::CodesEntered);
+        let country = proof.phone.country().map(|country| country.to_string());
+        let about = About { country: country.as_deref(), ..About::default() };
+        metrics::count_text(Metric::CodesEntered, about);
         let credit = async {
             if let Some(means) = proof.means {
                 self.guard.entered(&proof.phone, means).await;

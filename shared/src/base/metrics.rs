@@ -11,6 +11,13 @@ pub enum Metric {
     CodesAsked,
     /// A text with a code left.
     CodesTexted,
+    /// A carrier refused a text; why.
+    TextsRefused(&'static str),
+    /// An answer said that no text could be sent: carriers refused it, or the day or a place
+    /// has none left.
+    TextsUnsent,
+    /// How many texts the deployment's day counts so far.
+    TextsOfDay(u32),
     /// A code that was texted was entered.
     CodesEntered,
     /// A code was wrong.
@@ -44,6 +51,9 @@ impl Metric {
         match self {
             Self::CodesAsked => "CodesAsked",
             Self::CodesTexted => "CodesTexted",
+            Self::TextsRefused(_) => "TextsRefused",
+            Self::TextsUnsent => "TextsUnsent",
+            Self::TextsOfDay(_) => "TextsOfDay",
             Self::CodesEntered => "CodesEntered",
             Self::CodesWrong => "CodesWrong",
             Self::Limited(_) => "Limited",
@@ -59,10 +69,40 @@ impl Metric {
             Self::ProofsTaken => "ProofsTaken",
         }
     }
+
+    /// By what it is told apart, beside the function.
+    const fn dimension(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Limited(limit) => Some(("Limit", limit)),
+            Self::TextsRefused(reason) => Some(("Reason", reason)),
+            _ => None,
+        }
+    }
+
+    const fn value(self) -> u32 {
+        if let Self::TextsOfDay(texts) = self { texts } else { 1 }
+    }
+}
+
+/// What the log says of a text that is counted. As dimensions they would be a metric for
+/// each country, each at its price.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct About<'a> {
+    /// Whom it was for, by two letters of ISO 3166.
+    pub country: Option<&'a str>,
+    /// Who was asked to bring it.
+    pub carrier: Option<&'a str>,
 }
 
 /// Counts one.
 pub fn count(metric: Metric) {
-    let limit = if let Metric::Limited(limit) = metric { Some(limit) } else { None };
-    tracing::info!(target: TARGET, metric = metric.name(), limit, "counted");
+    count_text(metric, About::default());
+}
+
+/// Counts one, with more for the log.
+pub fn count_text(metric: Metric, about: About<'_>) {
+    let (dimension, of) = metric.dimension().unzip();
+    let About { country, carrier } = about;
+    let (metric, value) = (metric.name(), metric.value());
+    tracing::info!(target: TARGET, metric, value, dimension, of, country, carrier, "counted");
 }

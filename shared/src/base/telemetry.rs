@@ -60,10 +60,10 @@ where
         event.record(&mut count);
         let mut dimensions = serde_json::Map::new();
         dimensions.extend(self.function.clone().map(|name| ("FunctionName".to_owned(), name.into())));
-        let without_limit: Vec<_> = dimensions.keys().cloned().collect();
-        dimensions.extend(count.limit.map(|limit| ("Limit".to_owned(), limit.into())));
-        let with_limit: Vec<_> = dimensions.keys().cloned().collect();
-        let mut sets = vec![without_limit, with_limit];
+        let of_all: Vec<_> = dimensions.keys().cloned().collect();
+        dimensions.extend(count.dimension.zip(count.of).map(|(name, of)| (name, of.into())));
+        let of_one: Vec<_> = dimensions.keys().cloned().collect();
+        let mut sets = vec![of_all, of_one];
         sets.dedup();
         let mut line = json!({
             "_aws": {
@@ -75,9 +75,14 @@ where
                 }],
             },
         });
-        line[&count.metric] = 1.into();
+        line[&count.metric] = count.value.into();
         for (name, value) in dimensions {
             line[name] = value;
+        }
+        for (name, value) in [("Country", count.country), ("Carrier", count.carrier)] {
+            if let Some(value) = value {
+                line[name] = value.into();
+            }
         }
         writeln!(writer, "{line}")
     }
@@ -86,16 +91,27 @@ where
 #[derive(Default)]
 struct Count {
     metric: String,
-    limit: Option<String>,
+    value: u64,
+    dimension: Option<String>,
+    of: Option<String>,
+    country: Option<String>,
+    carrier: Option<String>,
 }
 
 impl Visit for Count {
     fn record_str(&mut self, field: &Field, value: &str) {
         match field.name() {
             "metric" => value.clone_into(&mut self.metric),
-            "limit" => self.limit = Some(value.to_owned()),
+            "dimension" => self.dimension = Some(value.to_owned()),
+            "of" => self.of = Some(value.to_owned()),
+            "country" => self.country = Some(value.to_owned()),
+            "carrier" => self.carrier = Some(value.to_owned()),
             _ => {}
         }
+    }
+
+    fn record_u64(&mut self, _: &Field, value: u64) {
+        self.value = value;
     }
 
     fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}

@@ -326,6 +326,9 @@ impl Problem {
         if let Some(cause) = &self.cause {
             tracing::warn!(code = self.code.as_str(), cause = %Chain(&**cause), "a problem inside");
         }
+        if matches!(self.code, Code::TextsPaused | Code::TextNotSent) {
+            metrics::count(Metric::TextsUnsent);
+        }
         let status = self.code.status();
         if let Some(page) = self.page {
             let mut response = page.into_response();

@@ -28,6 +28,19 @@ pub enum Why {
     Refused,
 }
 
+impl Why {
+    /// Its name in metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::BadNumber => "bad_number",
+            Self::OptedOut => "opted_out",
+            Self::Throttled => "throttled",
+            Self::OverBudget => "over_budget",
+            Self::Refused => "refused",
+        }
+    }
+}
+
 /// Whether a request never reached whom it was for: no connection was made, so
 /// that nothing can have been sent.
 pub fn is_unreached(error: &(dyn Error + 'static)) -> bool {

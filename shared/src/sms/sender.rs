@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::base::config::{self, BadParameter, Parameter};
 use crate::base::error::{Chain, StartError};
+use crate::base::metrics::{About, Metric, count_text};
 use crate::base::world::World;
 use crate::cloud::setup::Setup;
 use crate::domain::code::OneTimeCode;
@@ -19,9 +20,28 @@ use crate::sms::wording::{Wish, Wording, Words};
 /// Who sends the texts, and what they say.
 pub struct Sender {
     wording: Wording,
-    carrier: Box<dyn Carrier>,
-    fallback: Option<Box<dyn Carrier>>,
+    first: Named,
+    fallback: Option<Named>,
     world: Arc<World>,
+}
+
+/// A carrier, by the name that parameters have for it.
+struct Named {
+    name: String,
+    carrier: Box<dyn Carrier>,
+}
+
+impl Named {
+    /// Sends a text; a refusal is counted.
+    async fn send(&self, text: &Text) -> Result<(), NotSent> {
+        let sent = self.carrier.send(text).await;
+        if let Err(refused) = &sent {
+            let country = text.to.country().map(|country| country.to_string());
+            let about = About { country: country.as_deref(), carrier: Some(&self.name) };
+            count_text(Metric::TextsRefused(refused.why.name()), about);
+        }
+        sent
+    }
 }
 
 impl Sender {
@@ -50,7 +70,7 @@ impl Sender {
             Some(second) => Some(self::carrier(config::SMS_FALLBACK, second, setup).await?),
             None => None,
         };
-        Ok(Self { wording, carrier, fallback, world: Arc::clone(&setup.world) })
+        Ok(Self { wording, first: carrier, fallback, world: Arc::clone(&setup.world) })
     }
 
     /// Texts a code.
@@ -74,7 +94,7 @@ impl Sender {
     async fn send(&self, to: &Phone, kind: Kind, words: Words) -> Result<(), NotSent> {
         let id = self.world.new_id();
         let text = Text { id, to: to.clone(), body: words.body, locale: words.language, kind };
-        match (self.carrier.send(&text).await, &self.fallback) {
+        match (self.first.send(&text).await, &self.fallback) {
             (Err(refused), Some(fallback)) if refused.why != Why::OptedOut => {
                 tracing::warn!(cause = %Chain(&refused), "the first carrier refused a text, the second is asked");
                 fallback.send(&text).await
@@ -85,9 +105,9 @@ impl Sender {
 }
 
 /// The carrier that a parameter names.
-async fn carrier(parameter: &Parameter, name: &str, setup: &Setup) -> Result<Box<dyn Carrier>, StartError> {
+async fn carrier(parameter: &Parameter, name: &str, setup: &Setup) -> Result<Named, StartError> {
     let bad = |problem: String| BadParameter { name: parameter.name, problem };
-    Ok(match name {
+    let carrier: Box<dyn Carrier> = match name {
         "inbox" if setup.vars.is_deployed() => {
             let problem = "inbox sends nothing, and a deployed function has people to text";
             return Err(bad(problem.to_owned()).into());
@@ -97,5 +117,6 @@ async fn carrier(parameter: &Parameter, name: &str, setup: &Setup) -> Result<Box
         "sns" => Box::new(Sns::new(setup)?),
         "webhook" => Box::new(Webhook::build(setup).await?),
         other => return Err(bad(format!("must be sns, smsaero, webhook or inbox, not {other:?}")).into()),
-    })
+    };
+    Ok(Named { name: name.to_owned(), carrier })
 }

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::base::config::{BadParameter, Parameter};
 use crate::base::lately::Lately;
+use crate::base::metrics::{self, Metric};
 use crate::base::world::Timestamp;
 use crate::cloud::error::StoreError;
 use crate::cloud::items::{Item, read_number};
@@ -133,7 +134,9 @@ impl DayTexts {
     }
 
     fn saw(&self, item: &Item) {
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = texts(item);
+        let seen = texts(item);
+        metrics::count(Metric::TextsOfDay(seen.all));
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = seen;
     }
 
     fn parts(&self, share: Share, kind: Kind) -> Vec<Part> {
