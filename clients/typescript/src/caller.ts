@@ -4,7 +4,9 @@ import type { Session } from "./session.js";
 import type { Asked, Transport } from "./transport.js";
 import { sleep, type World } from "./world.js";
 
+// In milliseconds. Nobody waits longer before a button: the app is told, and may ask again.
 const PAUSES = [300, 1_000, 3_000];
+const LONGEST = 10_000;
 
 /** Asks by the session: with its token, and once more with the next one where that was refused. */
 export class Caller {
@@ -45,14 +47,14 @@ export class Caller {
 
   /** Asks again while it is not known whether it was done: for what is safe to repeat. */
   async insist<T>(ask: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const began = this.#world.ticks();
     for (const pause of PAUSES) {
       try {
         return await ask();
       } catch (problem) {
         if (!(problem instanceof Problem) || !problem.isPassing) throw problem;
         const asked = (problem.retryAfter ?? 0) * 1_000;
-        // Nobody waits that long before a button: the app is told, and counts down.
-        if (asked > 10_000) throw problem;
+        if (this.#world.ticks() - began + asked > LONGEST) throw problem;
         await sleep(this.#world, Math.max(pause, asked) * (1 + this.#world.random() / 4), signal);
       }
     }

@@ -9,6 +9,8 @@ export type Listener = (change: { signedIn: boolean; problem: Problem | null }) 
 // In milliseconds. A refresh is given up sooner than other requests, as it is safe to ask again.
 const PATIENCE = 8_000;
 const PAUSES = [300, 1_000, 3_000, 10_000, 30_000, 60_000];
+// Somebody waits: then no pause is longer than this.
+const HURRIED = 3_000;
 // So long is asked again while nobody calls: the server's REFRESH_RETRY, after which it makes no difference any more.
 const INSIST = 3_600_000;
 
@@ -18,8 +20,13 @@ export class Session {
   #known: Stored | null = null;
   /** When `#known` came to this process, if it came from the server; by the clock that nobody sets. */
   #came: number | null = null;
+  /** Whether `#known` is known at all: what is read first is no change. */
+  #isRead = false;
   #refreshing: Promise<Stored> | null = null;
-  #hurry: () => void = () => {};
+  /** Ends the pause before asking again, once it has lasted so many milliseconds. */
+  #hurry: (least: number) => void = () => {};
+  /** Calls off the request that is under way. */
+  #trading: AbortController | null = null;
   readonly #listeners = new Set<Listener>();
   readonly #world: World;
 
@@ -45,7 +52,7 @@ export class Session {
 
   /** Reads the store again, and asks at once what waits to be asked again: when the app comes back, or the network. */
   async wake(): Promise<void> {
-    this.#hurry();
+    this.#hurry(0);
     await this.#read();
   }
 
@@ -58,6 +65,7 @@ export class Session {
     if (isGood && left > early(held)) return held.access;
     const next = this.refresh(held);
     if (isGood) return held.access;
+    this.#hurry(HURRIED);
     return (await this.#waiting(next, signal)).access;
   }
 
@@ -80,8 +88,9 @@ export class Session {
     });
   }
 
-  /** Forgets the session; answers what it was. */
+  /** Forgets the session, and what a refresh under way will answer; tells what the session was. */
   async end(): Promise<Stored | null> {
+    this.#trading?.abort();
     return this.vault.exclusively(async () => {
       const before = await this.vault.session();
       await this.#forget();
@@ -123,13 +132,16 @@ export class Session {
       throw new Problem("not_signed_in");
     }
     if (sent.refresh !== held.refresh && this.#left(sent) > early(sent)) return this.#learn(sent) as Stored;
+    const trading = (this.#trading = new AbortController());
     let tokens;
     try {
       tokens = await this.transport.send("POST", "/v1/auth/refresh", {
         body: { refresh_token: sent.refresh },
         patience: PATIENCE,
+        signal: trading.signal,
       });
     } catch (problem) {
+      if (trading.signal.aborted) throw new Problem("not_signed_in");
       if (!(problem instanceof Problem) || !problem.endsSession) throw problem;
       const newer = await this.#over(problem, { refresh: sent.refresh });
       if (newer) return newer;
@@ -156,6 +168,7 @@ export class Session {
     await this.vault.keepSession(session);
     this.#known = session;
     this.#came = came;
+    this.#isRead = true;
     const token = tokens.device_token;
     await this.vault.changeDevice((device) => (device.token === token ? null : { ...device, token })).catch(() => {});
     return session;
@@ -164,6 +177,7 @@ export class Session {
   async #forget(problem: Problem | null = null): Promise<void> {
     await this.vault.forgetSession();
     this.#known = this.#came = null;
+    this.#isRead = true;
     this.#tell(false, problem);
   }
 
@@ -173,11 +187,12 @@ export class Session {
 
   /** What the store has, which another process may have changed. */
   #learn(stored: Stored | null): Stored | null {
-    const before = this.#known;
+    const [before, isChange] = [this.#known, this.#isRead];
+    this.#isRead = true;
     if (before?.refresh === stored?.refresh && before?.access === stored?.access) return before;
     this.#known = stored;
     this.#came = null;
-    if (Boolean(before) !== Boolean(stored)) this.#tell(stored !== null);
+    if (isChange && Boolean(before) !== Boolean(stored)) this.#tell(stored !== null);
     return stored;
   }
 
@@ -194,13 +209,15 @@ export class Session {
 
   #pause(tried: number, retryAfter: number | null): Promise<void> {
     const pause = Math.max(PAUSES[Math.min(tried, PAUSES.length - 1)] ?? 0, (retryAfter ?? 0) * 1_000);
+    const began = this.#world.ticks();
     return new Promise((resolve) => {
-      const cancel = this.#world.after(pause * (1 + this.#world.random() / 4), resolve);
-      this.#hurry = () => {
+      const end = began + pause * (1 + this.#world.random() / 4);
+      let cancel = this.#world.after(end - began, resolve);
+      this.#hurry = (least) => {
         // A pause that the server asked for is kept.
         if (retryAfter !== null) return;
         cancel();
-        resolve();
+        cancel = this.#world.after(Math.max(0, Math.min(end, began + least) - this.#world.ticks()), resolve);
       };
     });
   }
