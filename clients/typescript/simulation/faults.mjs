@@ -33,13 +33,14 @@ export function plan(dice, clock) {
 
 /** `fetch` of a process: to `server(request)`, through what `faults()` says of now. */
 export function network({ process, clock, dice, faults, server, tally }) {
-  const seconds = () => 20 + dice.below(80);
+  // Few different times, so that what comes at the same moment is one step of the clock.
+  const travelling = () => 20 * (1 + dice.below(4));
   return (url, init = {}) => {
     const request = { url, method: init.method ?? "GET", headers: init.headers ?? {}, body: init.body, isRefresh: server.isRefresh(url) };
     const travel = async () => {
       const now = faults();
       if (request.isRefresh) process.reaches("asking");
-      await clock.sleep(seconds());
+      await clock.sleep(travelling());
       const isOut = clock.now < now.outage;
       const isLost = isOut || (request.isRefresh && now.lost > 0);
       // Lost on the way there, or on the way back.
@@ -59,7 +60,7 @@ export function network({ process, clock, dice, faults, server, tally }) {
         if (now.slow) await clock.sleep(now.slow * dice.random());
       }
       if (isLost) return lose(now, isOut);
-      await clock.sleep(seconds());
+      await clock.sleep(travelling());
       if (request.isRefresh && now.halves > 0) {
         now.halves -= 1;
         tally.halves += 1;
