@@ -1,0 +1,12 @@
+export { Auth, type CodeEntry, type CodeRequest, type CodeTexted, type Passkey, type SignedIn } from "./auth.js";
+export { createClient, type Client, type Options } from "./client.js";
+export { type Observable } from "./countdown.js";
+export { Me } from "./me.js";
+export { codeField, codeFromText } from "./one-time-code.js";
+export { type components, type paths } from "./openapi.js";
+export { browserPasskeys, type Passkeys } from "./passkeys.js";
+export { Problem, type LocalCode } from "./problem.js";
+export { solve, type Challenge, type Solver } from "./proof.js";
+export { memoryStorage, type Lock, type Storage } from "./storage.js";
+export { localStorageStorage } from "./storage/browser.js";
+export { type World } from "./world.js";

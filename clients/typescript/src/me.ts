@@ -1,0 +1,87 @@
+import type { Caller } from "./caller.js";
+import type { components } from "./openapi.js";
+import { Problem } from "./problem.js";
+
+type Schemas = components["schemas"];
+type Answer<Name extends keyof Schemas> = Promise<Schemas[Name]>;
+
+const ME = "/v1/users/me";
+
+/** Whoever is signed in, and what is theirs. */
+export class Me {
+  constructor(readonly caller: Caller) {}
+
+  get(signal?: AbortSignal): Answer<"User"> {
+    return this.#ask("GET", ME, undefined, signal);
+  }
+
+  update(change: Schemas["UserUpdate"]): Answer<"User"> {
+    return this.#ask("PATCH", ME, change);
+  }
+
+  /** Takes one image of at most 256 KiB: JPEG, PNG or WebP. */
+  setAvatar(image: Blob | Uint8Array, type = "type" in image ? image.type : "image/jpeg"): Answer<"StoredAvatar"> {
+    const asked = { bytes: image, headers: { "content-type": type } };
+    return this.caller.insist(() => this.caller.call("PUT", `${ME}/avatar`, asked)) as Answer<"StoredAvatar">;
+  }
+
+  removeAvatar(): Answer<"User"> {
+    return this.update({ avatar_url: null });
+  }
+
+  /** Moves the account to another number, by the code that `requestCode` with `purpose: "change_phone"` texted. */
+  changePhone(change: Schemas["PhoneChange"]): Answer<"MovedProfile"> {
+    return this.#ask("PUT", `${ME}/phone`, change);
+  }
+
+  /** Enters a friend's invite code. */
+  setReferrer(invite_code: string): Answer<"ActivatedInvite"> {
+    return this.#ask("PUT", `${ME}/referrer`, { invite_code });
+  }
+
+  referrals(page: { cursor?: string; limit?: number } = {}): Answer<"PageOfReferral"> {
+    const set = Object.entries(page).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
+    return this.#ask("GET", `${ME}/referrals${set.length > 0 ? "?" : ""}${set.join("&")}`);
+  }
+
+  sessions(): Answer<"PageOfSession"> {
+    return this.#ask("GET", `${ME}/sessions`);
+  }
+
+  endSession(id: string): Promise<void> {
+    return unlessGone("session_not_found", this.#ask("DELETE", `${ME}/sessions/${encodeURIComponent(id)}`));
+  }
+
+  passkeys(): Answer<"PageOfPasskey"> {
+    return this.#ask("GET", `${ME}/passkeys`);
+  }
+
+  renamePasskey(id: string, name: string): Answer<"Passkey"> {
+    return this.#ask("PATCH", `${ME}/passkeys/${encodeURIComponent(id)}`, { name });
+  }
+
+  removePasskey(id: string): Promise<void> {
+    return unlessGone("passkey_not_found", this.#ask("DELETE", `${ME}/passkeys/${encodeURIComponent(id)}`));
+  }
+
+  /** Removes the account, and forgets the session. */
+  async delete(): Promise<void> {
+    await this.#ask("DELETE", ME);
+    await this.caller.session.end();
+  }
+
+  #ask<T>(method: string, path: string, body?: object, signal?: AbortSignal): Promise<T> {
+    const ask = () => this.caller.call(method, path, { body, signal });
+    // Not a guess, which may have been counted though its answer was lost.
+    return (path.endsWith("/phone") ? ask() : this.caller.insist(ask, signal)) as Promise<T>;
+  }
+}
+
+/** That it is gone already is as good. */
+async function unlessGone(code: string, removal: Promise<unknown>): Promise<void> {
+  try {
+    await removal;
+  } catch (problem) {
+    if (!(problem instanceof Problem) || problem.code !== code) throw problem;
+  }
+}

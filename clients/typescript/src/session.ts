@@ -1,0 +1,254 @@
+import { Problem } from "./problem.js";
+import { isRecord, type Transport } from "./transport.js";
+import type { Stored, Tokens, Vault } from "./vault.js";
+import { reasonOf, type World } from "./world.js";
+
+/** Who is told when somebody signed in or out; `problem` is why, where it was the server that ended it. */
+export type Listener = (change: { signedIn: boolean; problem: Problem | null }) => void;
+
+// In milliseconds. A refresh is given up sooner than other requests, as it is safe to ask again.
+const PATIENCE = 8_000;
+const PAUSES = [300, 1_000, 3_000, 10_000, 30_000, 60_000];
+// Somebody waits: then no pause is longer than this.
+const HURRIED = 3_000;
+// So long is asked again while nobody calls: the server's REFRESH_RETRY, after which it makes no difference any more.
+const INSIST = 3_600_000;
+
+/** Who is signed in, and the access token that says so. */
+export class Session {
+  /** What was last read or stored: what is here has been stored. */
+  #known: Stored | null = null;
+  /** When `#known` came to this process, if it came from the server; by the clock that nobody sets. */
+  #came: number | null = null;
+  /** Whether `#known` is known at all: what is read first is no change. */
+  #isRead = false;
+  #refreshing: Promise<Stored> | null = null;
+  /** Ends the pause before asking again, once it has lasted so many milliseconds. */
+  #hurry: (least: number) => void = () => {};
+  /** Calls off the request that is under way. */
+  #trading: AbortController | null = null;
+  readonly #listeners = new Set<Listener>();
+  readonly #world: World;
+
+  /** `patience` is how long a caller waits for a refresh, which goes on without them. */
+  constructor(
+    readonly transport: Transport,
+    readonly vault: Vault,
+    readonly patience: number,
+  ) {
+    this.#world = transport.world;
+    vault.watch(() => void this.wake().catch(() => {}));
+  }
+
+  onChange(listener: Listener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Whether somebody is signed in, as the store says. */
+  async isOn(): Promise<boolean> {
+    return (await this.#read()) !== null;
+  }
+
+  /** Reads the store again, and asks at once what waits to be asked again: when the app comes back, or the network. */
+  async wake(): Promise<void> {
+    this.#hurry(0);
+    await this.#read();
+  }
+
+  /** The access token to send; the one that follows `refused`, where a server refused one. */
+  async token(refused?: string, signal?: AbortSignal): Promise<string> {
+    const held = this.#known ?? (await this.#read());
+    if (!held) throw new Problem("not_signed_in");
+    const left = this.#left(held);
+    const isGood = held.access !== refused && left > 0;
+    if (isGood && left > early(held)) return held.access;
+    const next = this.refresh(held);
+    if (isGood) return held.access;
+    this.#hurry(HURRIED);
+    return (await this.#waiting(next, signal)).access;
+  }
+
+  /** What follows `held`: one request, however many wait for it, which is repeated until it is answered. */
+  refresh(held: Stored): Promise<Stored> {
+    if (!this.#refreshing) {
+      this.#refreshing = this.#insist(held).finally(() => (this.#refreshing = null));
+      this.#refreshing.catch(() => {});
+    }
+    return this.#refreshing;
+  }
+
+  /** Stores the tokens of a sign-in; answers the session that they take the place of. */
+  async begin(tokens: Tokens): Promise<Stored | null> {
+    return this.vault.exclusively(async () => {
+      const before = await this.vault.session();
+      await this.#keep(tokens);
+      this.#tell(true);
+      return before;
+    });
+  }
+
+  /** Forgets the session, and what a refresh under way will answer; tells what the session was. */
+  async end(): Promise<Stored | null> {
+    this.#trading?.abort();
+    return this.vault.exclusively(async () => {
+      const before = await this.vault.session();
+      await this.#forget();
+      return before;
+    });
+  }
+
+  /** Signs out, if it is `used` that the server says is over, and nobody has signed in anew or refreshed since. */
+  async over(problem: Problem, used: Pick<Stored, "access"> | Pick<Stored, "refresh">): Promise<void> {
+    await this.vault.exclusively(() => this.#over(problem, used));
+  }
+
+  async #over(problem: Problem, used: Partial<Stored>): Promise<Stored | null> {
+    const stored = await this.vault.session();
+    const isSame = stored && (stored.refresh === used.refresh || stored.access === used.access);
+    if (!isSame) return this.#learn(stored);
+    await this.#forget(problem);
+    return null;
+  }
+
+  async #insist(held: Stored): Promise<Stored> {
+    const began = this.#world.ticks();
+    for (let tried = 0; ; tried += 1) {
+      try {
+        return await this.vault.exclusively(() => this.#trade(held));
+      } catch (problem) {
+        const passes = problem instanceof Problem && problem.isPassing;
+        if (!passes || this.#world.ticks() - began > INSIST) throw problem;
+        await this.#pause(tried, problem.retryAfter);
+      }
+    }
+  }
+
+  /** Trades the stored refresh token once, unless another process went on from `held` already. */
+  async #trade(held: Stored): Promise<Stored> {
+    const sent = await this.vault.session();
+    if (!sent) {
+      this.#learn(null);
+      throw new Problem("not_signed_in");
+    }
+    if (sent.refresh !== held.refresh && this.#left(sent) > early(sent)) return this.#learn(sent) as Stored;
+    const trading = (this.#trading = new AbortController());
+    let tokens;
+    try {
+      tokens = await this.transport.send("POST", "/v1/auth/refresh", {
+        body: { refresh_token: sent.refresh },
+        patience: PATIENCE,
+        signal: trading.signal,
+      });
+    } catch (problem) {
+      if (trading.signal.aborted) throw new Problem("not_signed_in");
+      if (!(problem instanceof Problem) || !problem.endsSession) throw problem;
+      const newer = await this.#over(problem, { refresh: sent.refresh });
+      if (newer) return newer;
+      throw problem;
+    }
+    if (!isTokens(tokens)) throw new Problem("unreadable");
+    const stored = await this.vault.session();
+    if (stored?.refresh === sent.refresh) return this.#keep(tokens);
+    // Signed out meanwhile, or another process traded it, too, and what it has is newer.
+    this.#learn(stored);
+    if (!stored) throw new Problem("not_signed_in");
+    return stored;
+  }
+
+  /** Stored first, used second. */
+  async #keep(tokens: Tokens): Promise<Stored> {
+    const session = {
+      access: tokens.access_token,
+      refresh: tokens.refresh_token,
+      lifetime: tokens.expires_in,
+      at: this.#world.now(),
+    };
+    const came = this.#world.ticks();
+    await this.vault.keepSession(session);
+    this.#known = session;
+    this.#came = came;
+    this.#isRead = true;
+    const token = tokens.device_token;
+    await this.vault.changeDevice((device) => (device.token === token ? null : { ...device, token })).catch(() => {});
+    return session;
+  }
+
+  async #forget(problem: Problem | null = null): Promise<void> {
+    await this.vault.forgetSession();
+    this.#known = this.#came = null;
+    this.#isRead = true;
+    this.#tell(false, problem);
+  }
+
+  async #read(): Promise<Stored | null> {
+    return this.#learn(await this.vault.session());
+  }
+
+  /** What the store has, which another process may have changed. */
+  #learn(stored: Stored | null): Stored | null {
+    const [before, isChange] = [this.#known, this.#isRead];
+    this.#isRead = true;
+    if (before?.refresh === stored?.refresh && before?.access === stored?.access) return before;
+    this.#known = stored;
+    this.#came = null;
+    if (isChange && Boolean(before) !== Boolean(stored)) this.#tell(stored !== null);
+    return stored;
+  }
+
+  /**
+   * For how many milliseconds the access token is still good, by this device's own count since it came: never by the
+   * server's clock. Where the two clocks disagree the longer count holds; a clock that was set back says nothing.
+   */
+  #left({ access, lifetime, at }: Stored): number {
+    const byClock = this.#world.now() - at;
+    const counted = this.#known?.access === access && this.#came !== null ? this.#world.ticks() - this.#came : null;
+    if (counted === null && byClock < 0) return 0;
+    return lifetime * 1_000 - Math.max(byClock, counted ?? 0);
+  }
+
+  #pause(tried: number, retryAfter: number | null): Promise<void> {
+    const pause = Math.max(PAUSES[Math.min(tried, PAUSES.length - 1)] ?? 0, (retryAfter ?? 0) * 1_000);
+    const began = this.#world.ticks();
+    return new Promise((resolve) => {
+      const end = began + pause * (1 + this.#world.random() / 4);
+      let cancel = this.#world.after(end - began, resolve);
+      this.#hurry = (least) => {
+        // A pause that the server asked for is kept.
+        if (retryAfter !== null) return;
+        cancel();
+        cancel = this.#world.after(Math.max(0, Math.min(end, began + least) - this.#world.ticks()), resolve);
+      };
+    });
+  }
+
+  /** A caller's own end of waiting. */
+  #waiting<T>(work: Promise<T>, signal?: AbortSignal): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const abort = () => reject(signal && reasonOf(signal));
+      const cancel = this.#world.after(this.patience, () => reject(new Problem("offline")));
+      signal?.addEventListener("abort", abort, { once: true });
+      work.then(resolve, reject).finally(() => {
+        cancel();
+        signal?.removeEventListener("abort", abort);
+      });
+    });
+  }
+
+  #tell(signedIn: boolean, problem: Problem | null = null): void {
+    for (const listener of this.#listeners) listener({ signedIn, problem });
+  }
+}
+
+/** So long before its end, in milliseconds, a token is refreshed; it is used meanwhile. */
+function early({ lifetime }: Stored): number {
+  return Math.min(60_000, lifetime * 100);
+}
+
+export function isTokens(value: unknown): value is Tokens {
+  return (
+    isRecord(value) &&
+    ["access_token", "refresh_token", "device_token"].every((key) => typeof value[key] === "string" && value[key]) &&
+    typeof value["expires_in"] === "number"
+  );
+}
