@@ -43,7 +43,8 @@ export function users({ me, query, signal, go }) {
   };
   const looked = Object.values(wanted).some(Boolean);
   const key = query.toString();
-  const list = h("ul", { class: "people" });
+  const list = h("ul", {});
+  const people = h("div", { class: "people" }, heads(), list);
   const foot = h("div", { class: "foot" });
   const before = seen?.key === key ? seen : null;
   seen = before ?? { key, items: [], cursor: null, scroll: 0, begun: false };
@@ -107,7 +108,7 @@ export function users({ me, query, signal, go }) {
       { class: "stack" },
       h("div", { class: "bar" }, h("h1", { tabindex: "-1" }, t("users")), choice, again),
       cards,
-      h("section", { class: "stack tight", "aria-label": t("users") }, search(wanted, looked, go), list, foot),
+      h("section", { class: "stack tight", "aria-label": t("users") }, search(wanted, looked, go), people, foot),
     ),
     leave: () => (state.scroll = scrollY),
     scroll: before?.scroll ?? 0,
@@ -175,6 +176,18 @@ function empty(looked) {
   );
 }
 
+/** What stands in which column. Each row says it by itself to whoever hears it. */
+function heads() {
+  return h(
+    "div",
+    { class: "heads row", "aria-hidden": "true" },
+    h("span", { class: "who" }, t("phone")),
+    h("span", { class: "code" }, t("invite")),
+    h("span", { class: "badges" }, t("role_and_status")),
+    h("span", { class: "when" }, t("signed_up")),
+  );
+}
+
 function row(user, me) {
   const about = [user.email, user.city].filter(Boolean).join(" · ");
   return h(
@@ -188,9 +201,9 @@ function row(user, me) {
         "span",
         { class: "who" },
         h("span", { class: "phone" }, user.phone),
-        about && h("span", { class: "muted" }, about),
+        about && h("span", { class: "muted about" }, about),
       ),
-      h("span", { class: "mono" }, h("span", { class: "unseen" }, `${t("invite_code_is")} `), user.invite_code),
+      h("span", { class: "mono code" }, h("span", { class: "unseen" }, `${t("invite_code_is")} `), user.invite_code),
       h("span", { class: "badges" }, badges(user, me)),
       h(
         "span",
@@ -214,9 +227,9 @@ export function badges(user, me) {
 /** The picture, or a place where one would be. */
 export function portrait(user) {
   const address = api.avatar(user.avatar_url);
-  const digits = h("span", { class: "portrait", "aria-hidden": "true" }, user.phone.slice(-2));
-  if (!address) return digits;
+  const nobody = h("span", { class: "portrait" }, icon("M12 11.5a3.75 3.75 0 1 0 0-7.5 3.75 3.75 0 0 0 0 7.5M5 20c.6-3.5 3.4-5.25 7-5.25s6.4 1.75 7 5.25"));
+  if (!address) return nobody;
   const picture = h("img", { class: "portrait", src: address, alt: "", loading: "lazy" });
-  picture.addEventListener("error", () => picture.replaceWith(digits));
+  picture.addEventListener("error", () => picture.replaceWith(nobody));
   return picture;
 }

@@ -18,6 +18,26 @@ function hold() {
   return { over, end };
 }
 
+/** What of the rows is cut, or lies on something else of its row. */
+function overlapping(page) {
+  return page.evaluate(() => {
+    const found = [];
+    for (const row of document.querySelectorAll("a.row")) {
+      const parts = [...row.querySelectorAll(".phone, .code, .about, .badge, .when")];
+      const boxes = parts.map((part) => [part.textContent, part.getBoundingClientRect(), part]);
+      for (const [at, [text, box, part]] of boxes.entries()) {
+        const cut = part.matches(".phone, .code") && (part.scrollWidth > Math.ceil(box.width) || getComputedStyle(part).overflow !== "visible");
+        if (cut || box.right > row.getBoundingClientRect().right) found.push(`${text} is cut`);
+        for (const [other, next] of boxes.slice(at + 1)) {
+          const apart = box.right <= next.left || next.right <= box.left || box.bottom <= next.top || next.bottom <= box.top;
+          if (!apart) found.push(`${text} lies on ${other}`);
+        }
+      }
+    }
+    return found;
+  });
+}
+
 /** `count` people, the first of whom invited the others. */
 async function people(gateway, count, more = {}) {
   const all = [await gateway.signIn(phone(1), more)];
@@ -90,6 +110,51 @@ describe("the admin panel", { concurrency: 3 }, () => {
       });
     }
   });
+
+  for (const [width, size] of [
+    ["phone", { width: 390, height: 844 }],
+    ["phone", { width: 320, height: 640 }],
+    ["desktop", { width: 1280, height: 800 }],
+  ]) {
+    panel(`rows are told apart and columns have heads in Russian, ${size.width} wide`, { width, viewport: size, locale: "ru" }, async (page, gateway) => {
+      const say = WORDS.ru;
+      const [, bob] = await people(gateway, 3);
+      const admin = await gateway.signIn(ADMIN);
+      const { access_token: token } = admin;
+      await gateway.ask("PATCH", `/v1/users/${bob.user.id}`, {
+        token,
+        body: { status: "banned", role: "moderator", email: `${"long".repeat(12)}@example.com` },
+      });
+      // Times that take the most room.
+      await page.route("**/v1/users?*", async (route) => {
+        const answer = await route.fetch();
+        const { items, cursor } = await answer.json();
+        items.forEach((user, index) => {
+          user.created_at = new Date(Date.now() - (index % 2 ? 33 * 60_000 : 40 * 86_400_000)).toISOString();
+        });
+        await route.fulfill({ response: answer, json: { items, cursor } });
+      });
+      await enter(page, gateway);
+      await page.locator("a.row").nth(3).waitFor();
+      const numbers = page.locator("a.row .phone");
+      assert.equal((await numbers.allInnerTexts()).filter((number) => /^\+7\d{10}$/.test(number)).length, 4);
+      assert.deepEqual(await overlapping(page), [], "nothing is cut, and nothing lies on another");
+      for (const head of [say.phone, say.invite]) assert.ok(await page.locator(".heads").getByText(head, { exact: true }).isVisible());
+      for (const head of [say.role_and_status, say.signed_up]) {
+        assert.equal(await page.locator(".heads").getByText(head, { exact: true }).isVisible(), width === "desktop");
+      }
+      if (width === "desktop") {
+        const left = (place) => place.evaluate((element) => element.getBoundingClientRect().left);
+        for (const column of ["code", "badges"]) {
+          assert.equal(await left(page.locator(`.heads .${column}`)), await left(page.locator(`a.row .${column}`).first()), column);
+        }
+      }
+      const circles = page.locator("a.row .portrait");
+      assert.deepEqual(new Set(await circles.allInnerTexts()), new Set([""]), "a circle counts nothing");
+      assert.equal(await circles.locator("svg").count(), 4);
+      await accessible(page, "users");
+    });
+  }
 
   panel("by keyboard alone: sign in, find, ban", {}, async (page, gateway) => {
     const [alice] = await people(gateway, 2);
