@@ -4,257 +4,6 @@
  */
 
 export interface paths {
-    "/.well-known/apple-app-site-association": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Lets apps for iPhones open share links, fill in codes and use passkeys
-         * @description The file that Apple describes under "Supporting associated domains".
-         */
-        get: operations["getAppleAssociation"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/.well-known/assetlinks.json": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Lets apps for Android open share links and use passkeys
-         * @description The file that Google describes under "Digital Asset Links".
-         */
-        get: operations["getAndroidAssociation"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/.well-known/jwks.json": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Gives the public keys with which other backends check access tokens (RFC 7517)
-         * @description They may be cached for five minutes; fetch them again when a token names a `kid` that is not among them.
-         */
-        get: operations["getKeys"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/.well-known/openid-configuration": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Tells who issues access tokens, and where the keys are
-         * @description The part of OpenID Connect Discovery that libraries need to check access tokens; this is no OpenID provider.
-         */
-        get: operations["getIssuer"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/admin": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Shows the admin panel
-         * @description The page itself holds no data: it asks this API, with the access token of whoever signed in to it.
-         */
-        get: operations["showAdminPanel"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/admin/{version}/{file}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Serves a file of the admin panel
-         * @description Always compressed with gzip. The file under an address never changes, so it may be cached for ever.
-         */
-        get: operations["getAdminPanelFile"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/docs": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Shows this description in Swagger UI
-         * @description The page can also call the API: give "Authorize" an access token. `/docs#` and the code of a problem leads to its explanation.
-         */
-        get: operations["showDocs"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/docs/{version}/{file}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Serves a file of the documentation's pages
-         * @description Always compressed with gzip. The file under an address never changes, so it may be cached for ever.
-         */
-        get: operations["getDocsFile"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/health": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Says that the API is up */
-        get: operations["getHealth"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/i/{invite_code}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Shows an invite code and sends on to the app
-         * @description Answers with a page, or with JSON if `Accept` asks for it. It never says whether the code exists.
-         */
-        get: operations["openInvite"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/openapi.json": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Gives this description of the API
-         * @description OpenAPI 3.1, as JSON; compressed with gzip if `Accept-Encoding` names it. It may be cached for five minutes.
-         */
-        get: operations["getDescription"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/redoc": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Shows this description in Redoc, for reading */
-        get: operations["showRedoc"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/swagger": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Shows this description in Swagger UI, as `/docs` does */
-        get: operations["showSwagger"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/v1/auth/code": {
         parameters: {
             query?: never;
@@ -273,90 +22,6 @@ export interface paths {
          *     Limits, unless the deployment sets others: one text a minute, 5 an hour and 10 a day to one phone; 60 an hour from one IPv4 address or IPv6 /64; 10,000 a day in all. Where few codes of a country or a range of numbers are entered, a proof of work is asked for (`proof_required`): the same request with `proof` goes on.
          */
         post: operations["requestCode"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/auth/logout": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Ends this session, the user's other sessions, or all
-         * @description The session is that of the access token, or of the `refresh_token` in the body. Access tokens of an ended session stop working at once. It may be repeated.
-         */
-        post: operations["signOut"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/auth/passkey": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Trades what a device answered for tokens, as `/v1/auth/token` does; it never makes an account
-         * @description `credential` is what the device answered to the options, as it is: WebAuthn's `AuthenticationResponseJSON`. Whatever is wrong with it, and where the passkey is unknown or removed, the answer is `passkey_not_accepted`; ask for options anew, or for a code.
-         *
-         *     Limits, unless the deployment sets others: 60 guesses an hour from one IPv4 address or IPv6 /64; 20 sessions a user, of which the oldest gives way.
-         */
-        post: operations["passkeySignIn"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/auth/passkey/options": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Gives a device what it needs to sign in with a passkey
-         * @description `public_key` goes to the platform as it is: to `navigator.credentials.get`, by way of `PublicKeyCredential.parseRequestOptionsFromJSON`, or to what an app has for it. It names nobody: the device offers the passkeys that it has. What it answers goes to `/v1/auth/passkey` within five minutes.
-         *
-         *     Limits, unless the deployment sets others: 60 an hour from one IPv4 address or IPv6 /64, guesses included.
-         */
-        post: operations["passkeySignInOptions"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/auth/refresh": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Trades a refresh token for the next pair of tokens
-         * @description Store the new refresh token, then use what came with it. If the answer was lost, ask again with the same one: for an hour, unless the deployment sets another time, it gets the same new one, until the new ones are used. Once they are, the old one ends the session, since somebody else may have it.
-         */
-        post: operations["refreshTokens"];
         delete?: never;
         options?: never;
         head?: never;
@@ -385,6 +50,78 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/auth/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Trades a refresh token for the next pair of tokens
+         * @description Store the new refresh token, then use what came with it. If the answer was lost, ask again with the same one: for an hour, unless the deployment sets another time, it gets the same new one, until the new ones are used. Once they are, the old one ends the session, since somebody else may have it.
+         */
+        post: operations["refreshTokens"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Gets a profile, with the first page of referrals
+         * @description Of other users than oneself: role `moderator` or `admin`.
+         */
+        get: operations["getUser"];
+        put?: never;
+        post?: never;
+        /**
+         * Removes an account and everything personal
+         * @description All at once, and for good, in a session that began with a sign-in of the last ten minutes; of the last two hours where an admin removes another's. The number can sign in anew, as a different user; the invite code is never given to anybody else.
+         *
+         *     Of other users than oneself: role `admin`.
+         */
+        delete: operations["deleteUser"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes a user's profile
+         * @description A merge patch (RFC 7396): what is absent stays, null clears. Only an admin changes `role` and `status`, in a session that began with a sign-in of the last two hours; a ban ends all sessions at once.
+         *
+         *     Of other users than oneself: role `admin`.
+         */
+        patch: operations["updateUser"];
+        trace?: never;
+    };
+    "/v1/users/me/avatar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Sets the caller's avatar; the body is the image
+         * @description A JPEG, PNG or WebP by its content, whatever its type says, of at most 256 KiB and 4,096 by 4,096 pixels. It is stored upright, cut to 512 pixels, and without anything else that the file held, such as where it was taken.
+         */
+        put: operations["uploadAvatar"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/avatars/{avatar_id}": {
         parameters: {
             query?: never;
@@ -397,6 +134,332 @@ export interface paths {
          * @description The image under an address never changes, so it may be cached for ever.
          */
         get: operations["getAvatar"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/me/phone": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Moves the account to a new number
+         * @description The code is one that `/v1/auth/code` texted to the new number with `purpose` `change_phone` and this account's access token, whose session began with a sign-in of the last ten minutes. A text tells the old number.
+         *
+         *     Limits on guesses are those of `/v1/auth/token`.
+         */
+        put: operations["changePhone"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/me/referrer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Enters a friend's invite code, once
+         * @description The same code again gets the same answer. Two people cannot invite each other.
+         *
+         *     Limits, unless the deployment sets others: 20 wrong codes a day for one user.
+         */
+        put: operations["activateInvite"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/{user_id}/referrals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists who entered a user's invite code
+         * @description Newest first, in pages. An entry may take a second to appear.
+         *
+         *     Of other users than oneself: role `moderator` or `admin`.
+         */
+        get: operations["listReferrals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/i/{invite_code}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Shows an invite code and sends on to the app
+         * @description Answers with a page, or with JSON if `Accept` asks for it. The page is in the language that `Accept-Language` prefers, with the link for the phone that `User-Agent` names. It never says whether the code exists.
+         */
+        get: operations["openInvite"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/me/passkeys/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Gives a device what it needs to make a passkey
+         * @description `public_key` goes to the platform as it is: to `navigator.credentials.create`, by way of `PublicKeyCredential.parseCreationOptionsFromJSON`, or to what an app has for it. What the device then answers goes to `/v1/users/me/passkeys` within five minutes. The session must have begun with a sign-in of the last ten minutes; on an account that has passkeys, a session that a text began also on a device that has been known for three days.
+         */
+        post: operations["addPasskeyOptions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/me/passkeys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Adds a passkey, which signs its owner in from then on
+         * @description `credential` is what the device answered to the options, as it is: WebAuthn's `RegistrationResponseJSON`. Whatever is wrong with it, the answer is `passkey_not_accepted`; ask for options anew. The same request may be repeated. At most ten passkeys an account.
+         */
+        post: operations["addPasskey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/{user_id}/passkeys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the passkeys of a user
+         * @description Newest first, ten at most, on one page.
+         *
+         *     Of other users than oneself: role `admin`.
+         */
+        get: operations["listPasskeys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/{user_id}/passkeys/{passkey_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Removes a passkey, and ends the sessions that it began
+         * @description In a session that began with a sign-in of the last ten minutes, and, where a text began it, on a device that has been known for three days or added all of the account's passkeys; in one of the last two hours where an admin removes another's. The device keeps its part, which is of no use then.
+         *
+         *     Of other users than oneself: role `admin`.
+         */
+        delete: operations["removePasskey"];
+        options?: never;
+        head?: never;
+        /**
+         * Gives a passkey another name
+         * @description One's own alone.
+         */
+        patch: operations["renamePasskey"];
+        trace?: never;
+    };
+    "/v1/auth/passkey/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Gives a device what it needs to sign in with a passkey
+         * @description `public_key` goes to the platform as it is: to `navigator.credentials.get`, by way of `PublicKeyCredential.parseRequestOptionsFromJSON`, or to what an app has for it. It names nobody: the device offers the passkeys that it has. What it answers goes to `/v1/auth/passkey` within five minutes.
+         *
+         *     Limits, unless the deployment sets others: 60 an hour from one IPv4 address or IPv6 /64, guesses included.
+         */
+        post: operations["passkeySignInOptions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/auth/passkey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Trades what a device answered for tokens, as /v1/auth/token does; it never makes an account
+         * @description `credential` is what the device answered to the options, as it is: WebAuthn's `AuthenticationResponseJSON`. Whatever is wrong with it, and where the passkey is unknown or removed, the answer is `passkey_not_accepted`; ask for options anew, or for a code.
+         *
+         *     Limits, unless the deployment sets others: 60 guesses an hour from one IPv4 address or IPv6 /64; 20 sessions a user, of which the oldest gives way.
+         */
+        post: operations["passkeySignIn"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/{user_id}/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the devices that a user is signed in on
+         * @description Newest first, 20 at most, on one page.
+         *
+         *     Of other users than oneself: role `admin`.
+         */
+        get: operations["listSessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/{user_id}/sessions/{session_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Signs a device out
+         * @description The session ends, and its access tokens stop working at once; the device is not known any more.
+         *
+         *     Of other users than oneself: role `admin`.
+         */
+        delete: operations["revokeSession"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/auth/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ends this session, the user's other sessions, or all
+         * @description The session is that of the access token, or of the `refresh_token` in the body. Access tokens of an ended session stop working at once. It may be repeated.
+         */
+        post: operations["signOut"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists all users, or those that a query finds
+         * @description Newest first, in pages. A new user may take a second to appear, but `phone` and `invite_code`, which find one user at most, find them at once.
+         *
+         *     Role `moderator` or `admin`.
+         */
+        get: operations["listUsers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Counts sign-ups, codes and referrals per day
+         * @description One item for each of the last days, today included, newest first. Days are those of UTC.
+         *
+         *     Role `moderator` or `admin`.
+         */
+        get: operations["getStats"];
         put?: never;
         post?: never;
         delete?: never;
@@ -449,186 +512,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/stats": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Counts sign-ups, codes and referrals per day
-         * @description One item for each of the last days, today included, newest first. Days are those of UTC.
-         *
-         *     Role `moderator` or `admin`.
-         */
-        get: operations["getStats"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/users": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Lists all users, or those that a query finds
-         * @description Newest first, in pages. A new user may take a second to appear, but `phone` and `invite_code`, which find one user at most, find them at once.
-         *
-         *     Role `moderator` or `admin`.
-         */
-        get: operations["listUsers"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/users/me/avatar": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        /**
-         * Sets the caller's avatar; the body is the image
-         * @description A JPEG, PNG or WebP by its content, whatever its type says, of at most 256 KiB and 4,096 by 4,096 pixels. It is stored upright, cut to 512 pixels, and without anything else that the file held, such as where it was taken.
-         */
-        put: operations["uploadAvatar"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/users/me/passkeys": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Adds a passkey, which signs its owner in from then on
-         * @description `credential` is what the device answered to the options, as it is: WebAuthn's `RegistrationResponseJSON`. Whatever is wrong with it, the answer is `passkey_not_accepted`; ask for options anew. The same request may be repeated. At most ten passkeys an account.
-         */
-        post: operations["addPasskey"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/users/me/passkeys/options": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Gives a device what it needs to make a passkey
-         * @description `public_key` goes to the platform as it is: to `navigator.credentials.create`, by way of `PublicKeyCredential.parseCreationOptionsFromJSON`, or to what an app has for it. What the device then answers goes to `/v1/users/me/passkeys` within five minutes. The session must have begun with a sign-in of the last ten minutes; on an account that has passkeys, a session that a text began also on a device that has been known for three days.
-         */
-        post: operations["addPasskeyOptions"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/users/me/phone": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        /**
-         * Moves the account to a new number
-         * @description The code is one that `/v1/auth/code` texted to the new number with `purpose` `change_phone` and this account's access token, whose session began with a sign-in of the last ten minutes. A text tells the old number.
-         *
-         *     Limits on guesses are those of `/v1/auth/token`.
-         */
-        put: operations["changePhone"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/users/me/referrer": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        /**
-         * Enters a friend's invite code, once
-         * @description The same code again gets the same answer. Two people cannot invite each other.
-         *
-         *     Limits, unless the deployment sets others: 20 wrong codes a day for one user.
-         */
-        put: operations["activateInvite"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/users/{user_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Gets a profile, with the first page of referrals
-         * @description Of other users than oneself: role `moderator` or `admin`.
-         */
-        get: operations["getUser"];
-        put?: never;
-        post?: never;
-        /**
-         * Removes an account and everything personal
-         * @description All at once, and for good, in a session that began with a sign-in of the last ten minutes; of the last two hours where an admin removes another's. The number can sign in anew, as a different user; the invite code is never given to anybody else.
-         *
-         *     Of other users than oneself: role `admin`.
-         */
-        delete: operations["deleteUser"];
-        options?: never;
-        head?: never;
-        /**
-         * Changes a user's profile
-         * @description A merge patch (RFC 7396): what is absent stays, null clears. Only an admin changes `role` and `status`, in a session that began with a sign-in of the last two hours; a ban ends all sessions at once.
-         *
-         *     Of other users than oneself: role `admin`.
-         */
-        patch: operations["updateUser"];
-        trace?: never;
-    };
     "/v1/users/{user_id}/invite": {
         parameters: {
             query?: never;
@@ -651,7 +534,7 @@ export interface paths {
         patch: operations["manageInvite"];
         trace?: never;
     };
-    "/v1/users/{user_id}/passkeys": {
+    "/.well-known/jwks.json": {
         parameters: {
             query?: never;
             header?: never;
@@ -659,12 +542,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Lists the passkeys of a user
-         * @description Newest first, ten at most, on one page.
-         *
-         *     Of other users than oneself: role `admin`.
+         * Gives the public keys with which other backends check access tokens (RFC 7517)
+         * @description They may be cached for five minutes; fetch them again when a token names a `kid` that is not among them.
          */
-        get: operations["listPasskeys"];
+        get: operations["getKeys"];
         put?: never;
         post?: never;
         delete?: never;
@@ -673,33 +554,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/users/{user_id}/passkeys/{passkey_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /**
-         * Removes a passkey, and ends the sessions that it began
-         * @description In a session that began with a sign-in of the last ten minutes, and, where a text began it, on a device that has been known for three days or added all of the account's passkeys; in one of the last two hours where an admin removes another's. The device keeps its part, which is of no use then.
-         *
-         *     Of other users than oneself: role `admin`.
-         */
-        delete: operations["removePasskey"];
-        options?: never;
-        head?: never;
-        /**
-         * Gives a passkey another name
-         * @description One's own alone.
-         */
-        patch: operations["renamePasskey"];
-        trace?: never;
-    };
-    "/v1/users/{user_id}/referrals": {
+    "/.well-known/openid-configuration": {
         parameters: {
             query?: never;
             header?: never;
@@ -707,12 +562,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Lists who entered a user's invite code
-         * @description Newest first, in pages. An entry may take a second to appear.
-         *
-         *     Of other users than oneself: role `moderator` or `admin`.
+         * Tells who issues access tokens, and where the keys are
+         * @description The part of OpenID Connect Discovery that libraries need to check access tokens; this is no OpenID provider.
          */
-        get: operations["listReferrals"];
+        get: operations["getIssuer"];
         put?: never;
         post?: never;
         delete?: never;
@@ -721,20 +574,15 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/users/{user_id}/sessions": {
+    "/": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /**
-         * Lists the devices that a user is signed in on
-         * @description Newest first, 20 at most, on one page.
-         *
-         *     Of other users than oneself: role `admin`.
-         */
-        get: operations["listSessions"];
+        /** Shows what is where */
+        get: operations["showHome"];
         put?: never;
         post?: never;
         delete?: never;
@@ -743,23 +591,192 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/users/{user_id}/sessions/{session_id}": {
+    "/docs": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Shows this description in Swagger UI
+         * @description The page can also call the API: give "Authorize" an access token. `/docs#` and the code of a problem leads to its explanation.
+         */
+        get: operations["showDocs"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/swagger": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows this description in Swagger UI, as /docs does */
+        get: operations["showSwagger"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/redoc": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows this description in Redoc, for reading */
+        get: operations["showRedoc"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/docs/{version}/{file}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
         /**
-         * Signs a device out
-         * @description The session ends, and its access tokens stop working at once; the device is not known any more.
-         *
-         *     Of other users than oneself: role `admin`.
+         * Serves a file of the documentation's pages
+         * @description Always compressed with gzip. The file under an address never changes, so it may be cached for ever.
          */
-        delete: operations["revokeSession"];
+        get: operations["getDocsFile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/openapi.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Gives this description of the API
+         * @description OpenAPI 3.1, as JSON; compressed with gzip if `Accept-Encoding` names it. It may be cached for five minutes.
+         */
+        get: operations["getDescription"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Shows the admin panel
+         * @description The page itself holds no data: it asks this API, with the access token of whoever signed in to it.
+         */
+        get: operations["showAdminPanel"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/{version}/{file}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Serves a file of the admin panel
+         * @description Always compressed with gzip. The file under an address never changes, so it may be cached for ever.
+         */
+        get: operations["getAdminPanelFile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/.well-known/apple-app-site-association": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lets apps for iPhones open share links, fill in codes and use passkeys
+         * @description The file that Apple describes under "Supporting associated domains".
+         */
+        get: operations["getAppleAssociation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/.well-known/assetlinks.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lets apps for Android open share links and use passkeys
+         * @description The file that Google describes under "Digital Asset Links".
+         */
+        get: operations["getAndroidAssociation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Says that the API is up */
+        get: operations["getHealth"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1101,6 +1118,11 @@ export interface components {
              * @constant
              */
             status: "ok";
+            /**
+             * @description The version that answers, as CHANGELOG.md counts them (semver.org).
+             * @example 0.2.0
+             */
+            version: string;
         };
         /** @description A user's invite code, its limits and its uses. */
         Invite: {
@@ -1146,7 +1168,7 @@ export interface components {
             /**
              * Format: date-time
              * @description When the code expires; null for never.
-             * @example 2026-12-31T23:59:59Z
+             * @example 2099-12-31T23:59:59Z
              */
             expires_at?: string | null;
             /**
@@ -2138,15 +2160,11 @@ export interface components {
              * @example alice@example.com
              */
             email?: string | null;
-            /**
-             * @description Can only be what it is: `PATCH /v1/users/{user_id}/invite` draws another.
-             * @example K5J3RW
-             */
+            /** @description Can only be what it is: `PATCH /v1/users/{user_id}/invite` draws another. */
             invite_code?: string | null;
             /**
              * Format: phone
              * @description Can only be what it is: `PUT /v1/users/me/phone` moves the account to another.
-             * @example +79000000001
              */
             phone?: string | null;
             /** @description What the user may do to others; only an admin may change it. */
@@ -2184,497 +2202,11 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    getAppleAssociation: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The request succeeded. */
-            200: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "applinks": {
-                     *         "details": [
-                     *           {
-                     *             "appIDs": [
-                     *               "ABCDE12345.com.example.app"
-                     *             ],
-                     *             "components": [
-                     *               {
-                     *                 "/": "/i/*"
-                     *               }
-                     *             ]
-                     *           }
-                     *         ]
-                     *       },
-                     *       "webcredentials": {
-                     *         "apps": [
-                     *           "ABCDE12345.com.example.app"
-                     *         ]
-                     *       }
-                     *     }
-                     */
-                    "application/json": components["schemas"]["AppleFile"];
-                };
-            };
-            /** @description - `not_found`: There is nothing here. */
-            404: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "not_found";
-                        /** @constant */
-                        status?: 404;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    getAndroidAssociation: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The request succeeded. */
-            200: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example [
-                     *       {
-                     *         "relation": [
-                     *           "delegate_permission/common.handle_all_urls",
-                     *           "delegate_permission/common.get_login_creds"
-                     *         ],
-                     *         "target": {
-                     *           "namespace": "android_app",
-                     *           "package_name": "com.example.app",
-                     *           "sha256_cert_fingerprints": [
-                     *             "14:6D:E9:83:C5:73:06:50:D8:EE:B9:95:2F:34:FC:64:16:A0:83:42:E6:1D:BE:A8:8A:04:96:B2:3F:CF:44:E5"
-                     *           ]
-                     *         }
-                     *       }
-                     *     ]
-                     */
-                    "application/json": components["schemas"]["AssetStatement"][];
-                };
-            };
-            /** @description - `not_found`: There is nothing here. */
-            404: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "not_found";
-                        /** @constant */
-                        status?: 404;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    getKeys: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The request succeeded. */
-            200: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "keys": [
-                     *         {
-                     *           "alg": "ES256",
-                     *           "crv": "P-256",
-                     *           "kid": "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
-                     *           "kty": "EC",
-                     *           "use": "sig",
-                     *           "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
-                     *           "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"
-                     *         }
-                     *       ]
-                     *     }
-                     */
-                    "application/json": components["schemas"]["KeySet"];
-                };
-            };
-            /**
-             * @description - `outcome_unknown`: It is not known whether it was done; it is safe to repeat.
-             *     - `unavailable`: The service cannot answer right now.
-             */
-            503: {
-                headers: {
-                    "Retry-After": components["headers"]["Retry-After"];
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "outcome_unknown" | "unavailable";
-                        /** @description In how many seconds to try again, as in the header `Retry-After`. */
-                        retry_after: number;
-                        /** @constant */
-                        status?: 503;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    getIssuer: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The request succeeded. */
-            200: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "issuer": "https://api.example.com",
-                     *       "jwks_uri": "https://api.example.com/.well-known/jwks.json"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["IssuerConfiguration"];
-                };
-            };
-        };
-    };
-    showAdminPanel: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The request succeeded. */
-            200: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-        };
-    };
-    getAdminPanelFile: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /**
-                 * @description The name of the file.
-                 * @example main.js
-                 */
-                file: string;
-                /**
-                 * @description The version of the page's files, as the page names it.
-                 * @example 0123456789ab
-                 */
-                version: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The request succeeded. */
-            200: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "image/svg+xml": string;
-                    "text/css": string;
-                    "text/javascript": string;
-                };
-            };
-            /** @description - `not_found`: There is nothing here. */
-            404: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "not_found";
-                        /** @constant */
-                        status?: 404;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    showDocs: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The request succeeded. */
-            200: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-        };
-    };
-    getDocsFile: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /**
-                 * @description The name of the file.
-                 * @example main.js
-                 */
-                file: string;
-                /**
-                 * @description The version of the page's files, as the page names it.
-                 * @example 0123456789ab
-                 */
-                version: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The request succeeded. */
-            200: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "image/svg+xml": string;
-                    "text/css": string;
-                    "text/javascript": string;
-                };
-            };
-            /** @description - `not_found`: There is nothing here. */
-            404: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "not_found";
-                        /** @constant */
-                        status?: 404;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    getHealth: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The request succeeded. */
-            200: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "status": "ok"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Health"];
-                };
-            };
-        };
-    };
-    openInvite: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /**
-                 * @description The invite code: six digits and letters. Case does not matter; I and L are read as 1, O as 0.
-                 * @example K5J3RW
-                 */
-                invite_code: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The request succeeded. */
-            200: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "invite_code": "K5J3RW",
-                     *       "links": {
-                     *         "android": "https://apps.example.com/android?invite=K5J3RW",
-                     *         "ios": "https://apps.example.com/ios?invite=K5J3RW",
-                     *         "web": "https://www.example.com/join?invite=K5J3RW"
-                     *       }
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Share"];
-                    "text/html": string;
-                };
-            };
-            /** @description - `invite_code_not_found`: There is no such invite code. */
-            404: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "invite_code_not_found";
-                        /** @constant */
-                        status?: 404;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    getDescription: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The request succeeded. */
-            200: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "openapi": "3.1.0"
-                     *     }
-                     */
-                    "application/json": Record<string, never>;
-                };
-            };
-        };
-    };
-    showRedoc: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The request succeeded. */
-            200: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-        };
-    };
-    showSwagger: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The request succeeded. */
-            200: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-        };
-    };
     requestCode: {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description Makes the request safe to repeat: it is done once for each key. Draw a new key for each request; send the same key and body again if the answer was lost. The same key with another body is refused.
-                 * @example 7f0c9a52-6f0e-4c52-9c53-0e4c2a4a6d11
-                 */
+                /** @description Makes the request safe to repeat: it is done once for each key. Draw a new key for each request; send the same key and body again if the answer was lost. The same key with another body is refused. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -2684,11 +2216,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "device_token": "lkd.01a1fbdf.4f1d2a9c6b3e58d7a1c0e9.1795224352.Ab3dEf7h.c2VjcmV0",
-                 *       "locale": "ru",
-                 *       "phone": "+79000000001",
-                 *       "proof": "eyJjaGFsbGVuZ2UiOnsicGFyYW1ldGVycyI6e319LCJzb2x1dGlvbiI6e319",
-                 *       "region": "RU"
+                 *       "phone": "+79000000001"
                  *     }
                  */
                 "application/json": components["schemas"]["CodeRequest"];
@@ -2884,163 +2412,11 @@ export interface operations {
             };
         };
     };
-    signOut: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: {
-            content: {
-                /** @example {} */
-                "application/json": components["schemas"]["SignOutRequest"];
-            };
-        };
-        responses: {
-            /** @description The request succeeded. The answer has no body. */
-            204: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description - `malformed_json`: The body is not JSON. */
-            400: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "malformed_json";
-                        /** @constant */
-                        status?: 400;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description - `missing_token`: An access token is needed.
-             *     - `invalid_token`: The access token is not valid.
-             *     - `session_ended`: The session has ended.
-             *     - `invalid_refresh_token`: The refresh token is not valid.
-             */
-            401: {
-                headers: {
-                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "missing_token" | "invalid_token" | "session_ended" | "invalid_refresh_token";
-                        /** @constant */
-                        status?: 401;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description - `forbidden`: This is not yours to do.
-             *     - `account_banned`: The account is banned.
-             */
-            403: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "forbidden" | "account_banned";
-                        /** @constant */
-                        status?: 403;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-            /** @description - `body_too_large`: The body is too large. */
-            413: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "body_too_large";
-                        /** @constant */
-                        status?: 413;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-            /** @description - `unsupported_media_type`: The body's type is not supported. */
-            415: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "unsupported_media_type";
-                        /** @constant */
-                        status?: 415;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-            /** @description - `invalid_request`: The request has invalid fields. */
-            422: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "invalid_request";
-                        /** @description With `invalid_request`: each invalid field by its name, and what is wrong with it. */
-                        errors?: {
-                            field: string;
-                            message: string;
-                        }[];
-                        /** @constant */
-                        status?: 422;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description - `outcome_unknown`: It is not known whether it was done; it is safe to repeat.
-             *     - `unavailable`: The service cannot answer right now.
-             */
-            503: {
-                headers: {
-                    "Retry-After": components["headers"]["Retry-After"];
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "outcome_unknown" | "unavailable";
-                        /** @description In how many seconds to try again, as in the header `Retry-After`. */
-                        retry_after: number;
-                        /** @constant */
-                        status?: 503;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    passkeySignIn: {
+    exchangeCode: {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description Makes the request safe to repeat: it is done once for each key. Draw a new key for each request; send the same key and body again if the answer was lost. The same key with another body is refused.
-                 * @example 7f0c9a52-6f0e-4c52-9c53-0e4c2a4a6d11
-                 */
+                /** @description Makes the request safe to repeat: it is done once for each key. Draw a new key for each request; send the same key and body again if the answer was lost. The same key with another body is refused. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -3050,24 +2426,11 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "challenge_id": "lkc.1795224352000.4f1d2a9c6b3e58d7a1c0e9f2b4d68357.Ab3dEf7h",
-                 *       "credential": {
-                 *         "id": "qVQ3vKZ1m0m4g5nM6e7yPq2bT9c",
-                 *         "rawId": "qVQ3vKZ1m0m4g5nM6e7yPq2bT9c",
-                 *         "response": {
-                 *           "authenticatorData": "SZYN5YgOjGh0NBcPZHZgW4_krrmihjLHmVzzuoMdl2MdAAAAAA",
-                 *           "clientDataJSON": "eyJ0eXBlIjoid2ViYXV0aG4uY3JlYXRlIiwi4oCm",
-                 *           "signature": "MEUCIQDbB0_XvBsfY7QyYF4w1k9zv2xJm0vXQw8xqg",
-                 *           "userHandle": "MDFhMWZiZGYtOThhMC03YzBiLWJjZTctNDgxNDg5NzljY2Fj"
-                 *         },
-                 *         "type": "public-key"
-                 *       },
-                 *       "device": "Alice's phone",
-                 *       "device_token": "lkd.01a1fbdf.4f1d2a9c6b3e58d7a1c0e9.1795224352.Ab3dEf7h.c2VjcmV0",
-                 *       "invite_code": "7Q2M4X"
+                 *       "code": "4071",
+                 *       "phone": "+79000000001"
                  *     }
                  */
-                "application/json": components["schemas"]["PasskeySignInRequest"];
+                "application/json": components["schemas"]["TokenRequest"];
             };
         };
         responses: {
@@ -3142,21 +2505,6 @@ export interface operations {
                     } & components["schemas"]["Problem"];
                 };
             };
-            /** @description - `passkeys_not_configured`: Passkeys need a domain that stays. */
-            409: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "passkeys_not_configured";
-                        /** @constant */
-                        status?: 409;
-                    } & components["schemas"]["Problem"];
-                };
-            };
             /** @description - `body_too_large`: The body is too large. */
             413: {
                 headers: {
@@ -3189,7 +2537,8 @@ export interface operations {
             };
             /**
              * @description - `invalid_request`: The request has invalid fields.
-             *     - `passkey_not_accepted`: The passkey was not accepted.
+             *     - `invalid_phone`: The phone number cannot be used.
+             *     - `invalid_code`: The code is not valid.
              *     - `idempotency_mismatch`: The idempotency key came with another body before.
              */
             422: {
@@ -3199,8 +2548,10 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": {
+                        /** @description With `invalid_code`: how many guesses are left; 0 if only a new code helps, null without a limit. */
+                        attempts_left?: number | null;
                         /** @enum {unknown} */
-                        code?: "invalid_request" | "passkey_not_accepted" | "idempotency_mismatch";
+                        code?: "invalid_request" | "invalid_phone" | "invalid_code" | "idempotency_mismatch";
                         /** @description With `invalid_request`: each invalid field by its name, and what is wrong with it. */
                         errors?: {
                             field: string;
@@ -3211,93 +2562,10 @@ export interface operations {
                     } & components["schemas"]["Problem"];
                 };
             };
-            /** @description - `too_many_requests`: Too many requests came from this address. */
-            429: {
-                headers: {
-                    "Retry-After": components["headers"]["Retry-After"];
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "too_many_requests";
-                        /** @description In how many seconds to try again, as in the header `Retry-After`. */
-                        retry_after: number;
-                        /** @constant */
-                        status?: 429;
-                    } & components["schemas"]["Problem"];
-                };
-            };
             /**
-             * @description - `outcome_unknown`: It is not known whether it was done; it is safe to repeat.
-             *     - `unavailable`: The service cannot answer right now.
+             * @description - `too_many_guesses`: Too many wrong codes were entered for this phone.
+             *     - `too_many_requests`: Too many requests came from this address.
              */
-            503: {
-                headers: {
-                    "Retry-After": components["headers"]["Retry-After"];
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "outcome_unknown" | "unavailable";
-                        /** @description In how many seconds to try again, as in the header `Retry-After`. */
-                        retry_after: number;
-                        /** @constant */
-                        status?: 503;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    passkeySignInOptions: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The request succeeded. */
-            200: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "challenge_id": "lkc.1795224352000.4f1d2a9c6b3e58d7a1c0e9f2b4d68357.Ab3dEf7h",
-                     *       "public_key": {
-                     *         "challenge": "r3bDvKZ1m0m4g5nM6e7yPq2bT9cxqVQ3J0d1e2f3a4b",
-                     *         "rpId": "example.com",
-                     *         "timeout": 300000,
-                     *         "userVerification": "required"
-                     *       }
-                     *     }
-                     */
-                    "application/json": components["schemas"]["PasskeySignInOptions"];
-                };
-            };
-            /** @description - `passkeys_not_configured`: Passkeys need a domain that stays. */
-            409: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "passkeys_not_configured";
-                        /** @constant */
-                        status?: 409;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-            /** @description - `too_many_requests`: Too many requests came from this address. */
             429: {
                 headers: {
                     "Retry-After": components["headers"]["Retry-After"];
@@ -3307,7 +2575,7 @@ export interface operations {
                 content: {
                     "application/problem+json": {
                         /** @enum {unknown} */
-                        code?: "too_many_requests";
+                        code?: "too_many_guesses" | "too_many_requests";
                         /** @description In how many seconds to try again, as in the header `Retry-After`. */
                         retry_after: number;
                         /** @constant */
@@ -3495,282 +2763,17 @@ export interface operations {
             };
         };
     };
-    exchangeCode: {
-        parameters: {
-            query?: never;
-            header?: {
-                /**
-                 * @description Makes the request safe to repeat: it is done once for each key. Draw a new key for each request; send the same key and body again if the answer was lost. The same key with another body is refused.
-                 * @example 7f0c9a52-6f0e-4c52-9c53-0e4c2a4a6d11
-                 */
-                "Idempotency-Key"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "challenge_id": "5f3e9b1c7a2d4e6f8091a2b3c4d5e6f7",
-                 *       "code": "4071",
-                 *       "device": "Alice's phone",
-                 *       "device_token": "lkd.01a1fbdf.4f1d2a9c6b3e58d7a1c0e9.1795224352.Ab3dEf7h.c2VjcmV0",
-                 *       "invite_code": "7Q2M4X",
-                 *       "phone": "+79000000001",
-                 *       "region": "RU"
-                 *     }
-                 */
-                "application/json": components["schemas"]["TokenRequest"];
-            };
-        };
-        responses: {
-            /** @description The request succeeded. */
-            200: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "access_token": "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFUzI1NiIsImtpZCI6Im5Ca2sifQ.eyJzdWIiOiIwMWExIn0.c2lnbmF0dXJl",
-                     *       "device_token": "lkd.01a1fbdf.4f1d2a9c6b3e58d7a1c0e9.1795224352.Ab3dEf7h.c2VjcmV0",
-                     *       "expires_in": 900,
-                     *       "is_new": true,
-                     *       "refresh_expires_in": 2592000,
-                     *       "refresh_token": "lkr.AZn72pigfAu850gUiXnMrA.Bw.AQ.c2VjcmV0",
-                     *       "token_type": "Bearer",
-                     *       "user": {
-                     *         "activated_invite_code": "7Q2M4X",
-                     *         "avatar_url": "https://api.example.com/v1/avatars/9c1185a5c5e9fc54612808977ee8f548",
-                     *         "city": "Omsk",
-                     *         "created_at": "2026-11-21T01:25:52Z",
-                     *         "email": "alice@example.com",
-                     *         "id": "01a1fbdf-98a0-7c0b-bce7-48148979ccac",
-                     *         "invite_code": "K5J3RW",
-                     *         "phone": "+79000000001",
-                     *         "referrer": {
-                     *           "id": "01a1fbc2-5d0e-7f8a-9b1c-2d3e4f5a6b7c",
-                     *           "phone": "+79000000009"
-                     *         },
-                     *         "role": "user",
-                     *         "status": "active",
-                     *         "telegram_id": "@alice"
-                     *       }
-                     *     }
-                     */
-                    "application/json": components["schemas"]["SignedIn"];
-                };
-            };
-            /** @description - `malformed_json`: The body is not JSON. */
-            400: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "malformed_json";
-                        /** @constant */
-                        status?: 400;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description - `forbidden`: This is not yours to do.
-             *     - `account_banned`: The account is banned.
-             */
-            403: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "forbidden" | "account_banned";
-                        /** @constant */
-                        status?: 403;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-            /** @description - `body_too_large`: The body is too large. */
-            413: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "body_too_large";
-                        /** @constant */
-                        status?: 413;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-            /** @description - `unsupported_media_type`: The body's type is not supported. */
-            415: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "unsupported_media_type";
-                        /** @constant */
-                        status?: 415;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description - `invalid_request`: The request has invalid fields.
-             *     - `invalid_phone`: The phone number cannot be used.
-             *     - `invalid_code`: The code is not valid.
-             *     - `idempotency_mismatch`: The idempotency key came with another body before.
-             */
-            422: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @description With `invalid_code`: how many guesses are left; 0 if only a new code helps, null without a limit. */
-                        attempts_left?: number | null;
-                        /** @enum {unknown} */
-                        code?: "invalid_request" | "invalid_phone" | "invalid_code" | "idempotency_mismatch";
-                        /** @description With `invalid_request`: each invalid field by its name, and what is wrong with it. */
-                        errors?: {
-                            field: string;
-                            message: string;
-                        }[];
-                        /** @constant */
-                        status?: 422;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description - `too_many_guesses`: Too many wrong codes were entered for this phone.
-             *     - `too_many_requests`: Too many requests came from this address.
-             */
-            429: {
-                headers: {
-                    "Retry-After": components["headers"]["Retry-After"];
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "too_many_guesses" | "too_many_requests";
-                        /** @description In how many seconds to try again, as in the header `Retry-After`. */
-                        retry_after: number;
-                        /** @constant */
-                        status?: 429;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description - `outcome_unknown`: It is not known whether it was done; it is safe to repeat.
-             *     - `unavailable`: The service cannot answer right now.
-             */
-            503: {
-                headers: {
-                    "Retry-After": components["headers"]["Retry-After"];
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "outcome_unknown" | "unavailable";
-                        /** @description In how many seconds to try again, as in the header `Retry-After`. */
-                        retry_after: number;
-                        /** @constant */
-                        status?: 503;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    getAvatar: {
+    getUser: {
         parameters: {
             query?: never;
             header?: never;
             path: {
                 /**
-                 * @description The avatar's identifier: 32 hexadecimal digits that cannot be guessed.
-                 * @example 9c1185a5c5e9fc54612808977ee8f548
+                 * @description The user: `me` for the caller, or an identifier.
+                 * @example me
                  */
-                avatar_id: string;
+                user_id: string;
             };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The request succeeded. */
-            200: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "image/jpeg": string;
-                    "image/png": string;
-                };
-            };
-            /** @description - `avatar_not_found`: There is no such avatar. */
-            404: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "avatar_not_found";
-                        /** @constant */
-                        status?: 404;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description - `outcome_unknown`: It is not known whether it was done; it is safe to repeat.
-             *     - `unavailable`: The service cannot answer right now.
-             */
-            503: {
-                headers: {
-                    "Retry-After": components["headers"]["Retry-After"];
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "outcome_unknown" | "unavailable";
-                        /** @description In how many seconds to try again, as in the header `Retry-After`. */
-                        retry_after: number;
-                        /** @constant */
-                        status?: 503;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    getGuard: {
-        parameters: {
-            query?: {
-                /** @description The `cursor` of the previous page; without it, the first page is given. */
-                cursor?: string;
-                /** @description The most items that a page may have. */
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -3784,32 +2787,30 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "cursor": null,
-                     *       "is_on": true,
-                     *       "items": [
-                     *         {
-                     *           "of": "+7900123",
-                     *           "opens_at": "2026-11-21T01:25:52Z",
-                     *           "place": "block-7900123",
-                     *           "proofs_left": 0,
-                     *           "reason": "spent",
-                     *           "state": "paused",
-                     *           "texts_left": 0,
-                     *           "texts_sent": 8,
-                     *           "width": "block"
-                     *         }
+                     *       "activated_invite_code": "7Q2M4X",
+                     *       "avatar_url": "https://api.example.com/v1/avatars/9c1185a5c5e9fc54612808977ee8f548",
+                     *       "city": "Omsk",
+                     *       "created_at": "2026-11-21T01:25:52Z",
+                     *       "email": "alice@example.com",
+                     *       "id": "01a1fbdf-98a0-7c0b-bce7-48148979ccac",
+                     *       "invite_code": "K5J3RW",
+                     *       "phone": "+79000000001",
+                     *       "referrals": [
+                     *         "+79000000002",
+                     *         "+79000000003"
                      *       ],
-                     *       "texts": {
-                     *         "by_proof": 4,
-                     *         "most": 10000,
-                     *         "most_by_proof": 4000,
-                     *         "most_to_strangers": 8000,
-                     *         "sent": 412,
-                     *         "to_strangers": 310
-                     *       }
+                     *       "referrals_count": 2,
+                     *       "referrals_cursor": null,
+                     *       "referrer": {
+                     *         "id": "01a1fbc2-5d0e-7f8a-9b1c-2d3e4f5a6b7c",
+                     *         "phone": "+79000000009"
+                     *       },
+                     *       "role": "user",
+                     *       "status": "active",
+                     *       "telegram_id": "@alice"
                      *     }
                      */
-                    "application/json": components["schemas"]["GuardState"];
+                    "application/json": components["schemas"]["User"];
                 };
             };
             /**
@@ -3850,11 +2851,8 @@ export interface operations {
                     } & components["schemas"]["Problem"];
                 };
             };
-            /**
-             * @description - `invalid_request`: The request has invalid fields.
-             *     - `invalid_cursor`: The cursor does not belong to this list.
-             */
-            422: {
+            /** @description - `user_not_found`: There is no such user. */
+            404: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];
                     [name: string]: unknown;
@@ -3862,14 +2860,9 @@ export interface operations {
                 content: {
                     "application/problem+json": {
                         /** @enum {unknown} */
-                        code?: "invalid_request" | "invalid_cursor";
-                        /** @description With `invalid_request`: each invalid field by its name, and what is wrong with it. */
-                        errors?: {
-                            field: string;
-                            message: string;
-                        }[];
+                        code?: "user_not_found";
                         /** @constant */
-                        status?: 422;
+                        status?: 404;
                     } & components["schemas"]["Problem"];
                 };
             };
@@ -3896,16 +2889,16 @@ export interface operations {
             };
         };
     };
-    openPlace: {
+    deleteUser: {
         parameters: {
             query?: never;
             header?: never;
             path: {
                 /**
-                 * @description The place, as the list of short places calls it.
-                 * @example block-7900123
+                 * @description The user: `me` for the caller, or an identifier.
+                 * @example me
                  */
-                place: string;
+                user_id: string;
             };
             cookie?: never;
         };
@@ -3942,6 +2935,7 @@ export interface operations {
             /**
              * @description - `forbidden`: This is not yours to do.
              *     - `account_banned`: The account is banned.
+             *     - `recent_sign_in_required`: A recent sign-in is needed.
              */
             403: {
                 headers: {
@@ -3951,13 +2945,13 @@ export interface operations {
                 content: {
                     "application/problem+json": {
                         /** @enum {unknown} */
-                        code?: "forbidden" | "account_banned";
+                        code?: "forbidden" | "account_banned" | "recent_sign_in_required";
                         /** @constant */
                         status?: 403;
                     } & components["schemas"]["Problem"];
                 };
             };
-            /** @description - `not_found`: There is nothing here. */
+            /** @description - `user_not_found`: There is no such user. */
             404: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];
@@ -3966,7 +2960,7 @@ export interface operations {
                 content: {
                     "application/problem+json": {
                         /** @enum {unknown} */
-                        code?: "not_found";
+                        code?: "user_not_found";
                         /** @constant */
                         status?: 404;
                     } & components["schemas"]["Problem"];
@@ -3995,17 +2989,31 @@ export interface operations {
             };
         };
     };
-    getStats: {
+    updateUser: {
         parameters: {
-            query?: {
-                /** @description How many days to give, today included. */
-                days?: number;
-            };
+            query?: never;
             header?: never;
-            path?: never;
+            path: {
+                /**
+                 * @description The user: `me` for the caller, or an identifier.
+                 * @example me
+                 */
+                user_id: string;
+            };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "city": "Omsk",
+                 *       "email": "alice@example.com",
+                 *       "telegram_id": "@alice"
+                 *     }
+                 */
+                "application/json": components["schemas"]["UserUpdate"];
+            };
+        };
         responses: {
             /** @description The request succeeded. */
             200: {
@@ -4016,19 +3024,45 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "cursor": null,
-                     *       "items": [
-                     *         {
-                     *           "codes_entered": 29,
-                     *           "codes_texted": 31,
-                     *           "date": "2026-11-21",
-                     *           "referrals": 4,
-                     *           "sign_ups": 12
-                     *         }
-                     *       ]
+                     *       "activated_invite_code": "7Q2M4X",
+                     *       "avatar_url": "https://api.example.com/v1/avatars/9c1185a5c5e9fc54612808977ee8f548",
+                     *       "city": "Omsk",
+                     *       "created_at": "2026-11-21T01:25:52Z",
+                     *       "email": "alice@example.com",
+                     *       "id": "01a1fbdf-98a0-7c0b-bce7-48148979ccac",
+                     *       "invite_code": "K5J3RW",
+                     *       "phone": "+79000000001",
+                     *       "referrals": [
+                     *         "+79000000002",
+                     *         "+79000000003"
+                     *       ],
+                     *       "referrals_count": 2,
+                     *       "referrals_cursor": null,
+                     *       "referrer": {
+                     *         "id": "01a1fbc2-5d0e-7f8a-9b1c-2d3e4f5a6b7c",
+                     *         "phone": "+79000000009"
+                     *       },
+                     *       "role": "user",
+                     *       "status": "active",
+                     *       "telegram_id": "@alice"
                      *     }
                      */
-                    "application/json": components["schemas"]["PageOfDayOfNumbers"];
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description - `malformed_json`: The body is not JSON. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "malformed_json";
+                        /** @constant */
+                        status?: 400;
+                    } & components["schemas"]["Problem"];
                 };
             };
             /**
@@ -4054,6 +3088,7 @@ export interface operations {
             /**
              * @description - `forbidden`: This is not yours to do.
              *     - `account_banned`: The account is banned.
+             *     - `recent_sign_in_required`: A recent sign-in is needed.
              */
             403: {
                 headers: {
@@ -4063,9 +3098,54 @@ export interface operations {
                 content: {
                     "application/problem+json": {
                         /** @enum {unknown} */
-                        code?: "forbidden" | "account_banned";
+                        code?: "forbidden" | "account_banned" | "recent_sign_in_required";
                         /** @constant */
                         status?: 403;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `user_not_found`: There is no such user. */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "user_not_found";
+                        /** @constant */
+                        status?: 404;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "body_too_large";
+                        /** @constant */
+                        status?: 413;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unsupported_media_type`: The body's type is not supported. */
+            415: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "unsupported_media_type";
+                        /** @constant */
+                        status?: 415;
                     } & components["schemas"]["Problem"];
                 };
             };
@@ -4079,143 +3159,6 @@ export interface operations {
                     "application/problem+json": {
                         /** @enum {unknown} */
                         code?: "invalid_request";
-                        /** @description With `invalid_request`: each invalid field by its name, and what is wrong with it. */
-                        errors?: {
-                            field: string;
-                            message: string;
-                        }[];
-                        /** @constant */
-                        status?: 422;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description - `outcome_unknown`: It is not known whether it was done; it is safe to repeat.
-             *     - `unavailable`: The service cannot answer right now.
-             */
-            503: {
-                headers: {
-                    "Retry-After": components["headers"]["Retry-After"];
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "outcome_unknown" | "unavailable";
-                        /** @description In how many seconds to try again, as in the header `Retry-After`. */
-                        retry_after: number;
-                        /** @constant */
-                        status?: 503;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    listUsers: {
-        parameters: {
-            query?: {
-                /** @description The `cursor` of the previous page; without it, the first page is given. */
-                cursor?: string;
-                /** @description Finds the user who owns this invite code. */
-                invite_code?: string;
-                /** @description The most items that a page may have. */
-                limit?: number;
-                /** @description Finds the user with this phone number, in E.164 or as a person types it. */
-                phone?: string;
-                /** @description Finds users with this role. */
-                role?: components["schemas"]["Role"];
-                /** @description Finds users with this status. */
-                status?: components["schemas"]["Status"];
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The request succeeded. */
-            200: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "cursor": null,
-                     *       "items": [
-                     *         {
-                     *           "activated_invite_code": "7Q2M4X",
-                     *           "avatar_url": "https://api.example.com/v1/avatars/9c1185a5c5e9fc54612808977ee8f548",
-                     *           "city": "Omsk",
-                     *           "created_at": "2026-11-21T01:25:52Z",
-                     *           "email": "alice@example.com",
-                     *           "id": "01a1fbdf-98a0-7c0b-bce7-48148979ccac",
-                     *           "invite_code": "K5J3RW",
-                     *           "phone": "+79000000001",
-                     *           "role": "user",
-                     *           "status": "active",
-                     *           "telegram_id": "@alice"
-                     *         }
-                     *       ]
-                     *     }
-                     */
-                    "application/json": components["schemas"]["PageOfListedUser"];
-                };
-            };
-            /**
-             * @description - `missing_token`: An access token is needed.
-             *     - `invalid_token`: The access token is not valid.
-             *     - `session_ended`: The session has ended.
-             */
-            401: {
-                headers: {
-                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "missing_token" | "invalid_token" | "session_ended";
-                        /** @constant */
-                        status?: 401;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description - `forbidden`: This is not yours to do.
-             *     - `account_banned`: The account is banned.
-             */
-            403: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "forbidden" | "account_banned";
-                        /** @constant */
-                        status?: 403;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description - `invalid_request`: The request has invalid fields.
-             *     - `invalid_phone`: The phone number cannot be used.
-             *     - `invalid_cursor`: The cursor does not belong to this list.
-             */
-            422: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "invalid_request" | "invalid_phone" | "invalid_cursor";
                         /** @description With `invalid_request`: each invalid field by its name, and what is wrong with it. */
                         errors?: {
                             field: string;
@@ -4370,206 +3313,17 @@ export interface operations {
             };
         };
     };
-    addPasskey: {
+    getAvatar: {
         parameters: {
             query?: never;
             header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
+            path: {
                 /**
-                 * @example {
-                 *       "challenge_id": "lkc.1795224352000.4f1d2a9c6b3e58d7a1c0e9f2b4d68357.Ab3dEf7h",
-                 *       "credential": {
-                 *         "id": "qVQ3vKZ1m0m4g5nM6e7yPq2bT9c",
-                 *         "rawId": "qVQ3vKZ1m0m4g5nM6e7yPq2bT9c",
-                 *         "response": {
-                 *           "attestationObject": "o2NmbXRkbm9uZWdhdHRTdG10oGhhdXRoRGF0YViU",
-                 *           "clientDataJSON": "eyJ0eXBlIjoid2ViYXV0aG4uY3JlYXRlIiwi4oCm"
-                 *         },
-                 *         "type": "public-key"
-                 *       },
-                 *       "name": "iPhone"
-                 *     }
+                 * @description The avatar's identifier: 32 hexadecimal digits that cannot be guessed.
+                 * @example 9c1185a5c5e9fc54612808977ee8f548
                  */
-                "application/json": components["schemas"]["AddPasskeyRequest"];
+                avatar_id: string;
             };
-        };
-        responses: {
-            /** @description The request succeeded. */
-            201: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "created_at": "2026-11-21T01:25:52Z",
-                     *       "id": "mV0Jx3YkQ2e1yq0TgH5b7A",
-                     *       "last_used_at": "2026-11-21T01:25:52Z",
-                     *       "name": "iPhone",
-                     *       "synced": true
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Passkey"];
-                };
-            };
-            /** @description - `malformed_json`: The body is not JSON. */
-            400: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "malformed_json";
-                        /** @constant */
-                        status?: 400;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description - `missing_token`: An access token is needed.
-             *     - `invalid_token`: The access token is not valid.
-             *     - `session_ended`: The session has ended.
-             */
-            401: {
-                headers: {
-                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "missing_token" | "invalid_token" | "session_ended";
-                        /** @constant */
-                        status?: 401;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description - `forbidden`: This is not yours to do.
-             *     - `account_banned`: The account is banned.
-             *     - `recent_sign_in_required`: A recent sign-in is needed.
-             */
-            403: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "forbidden" | "account_banned" | "recent_sign_in_required";
-                        /** @constant */
-                        status?: 403;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description - `too_many_passkeys`: The account has as many passkeys as it can have.
-             *     - `passkeys_not_configured`: Passkeys need a domain that stays.
-             */
-            409: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "too_many_passkeys" | "passkeys_not_configured";
-                        /** @constant */
-                        status?: 409;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-            /** @description - `body_too_large`: The body is too large. */
-            413: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "body_too_large";
-                        /** @constant */
-                        status?: 413;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-            /** @description - `unsupported_media_type`: The body's type is not supported. */
-            415: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "unsupported_media_type";
-                        /** @constant */
-                        status?: 415;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description - `invalid_request`: The request has invalid fields.
-             *     - `passkey_not_accepted`: The passkey was not accepted.
-             */
-            422: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "invalid_request" | "passkey_not_accepted";
-                        /** @description With `invalid_request`: each invalid field by its name, and what is wrong with it. */
-                        errors?: {
-                            field: string;
-                            message: string;
-                        }[];
-                        /** @constant */
-                        status?: 422;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description - `outcome_unknown`: It is not known whether it was done; it is safe to repeat.
-             *     - `unavailable`: The service cannot answer right now.
-             */
-            503: {
-                headers: {
-                    "Retry-After": components["headers"]["Retry-After"];
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "outcome_unknown" | "unavailable";
-                        /** @description In how many seconds to try again, as in the header `Retry-After`. */
-                        retry_after: number;
-                        /** @constant */
-                        status?: 503;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    addPasskeyOptions: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -4581,71 +3335,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "challenge_id": "lkc.1795224352000.4f1d2a9c6b3e58d7a1c0e9f2b4d68357.Ab3dEf7h",
-                     *       "public_key": {
-                     *         "attestation": "none",
-                     *         "authenticatorSelection": {
-                     *           "requireResidentKey": true,
-                     *           "residentKey": "required",
-                     *           "userVerification": "required"
-                     *         },
-                     *         "challenge": "r3bDvKZ1m0m4g5nM6e7yPq2bT9cxqVQ3J0d1e2f3a4b",
-                     *         "excludeCredentials": [
-                     *           {
-                     *             "id": "qVQ3vKZ1m0m4g5nM6e7yPq2bT9c",
-                     *             "type": "public-key"
-                     *           }
-                     *         ],
-                     *         "pubKeyCredParams": [
-                     *           {
-                     *             "alg": -7,
-                     *             "type": "public-key"
-                     *           }
-                     *         ],
-                     *         "rp": {
-                     *           "id": "example.com",
-                     *           "name": "Latchkey"
-                     *         },
-                     *         "timeout": 300000,
-                     *         "user": {
-                     *           "displayName": "+79000000001",
-                     *           "id": "MDFhMWZiZGYtOThhMC03YzBiLWJjZTctNDgxNDg5NzljY2Fj",
-                     *           "name": "+79000000001"
-                     *         }
-                     *       }
-                     *     }
-                     */
-                    "application/json": components["schemas"]["AddPasskeyOptions"];
+                    "image/jpeg": string;
+                    "image/png": string;
                 };
             };
-            /**
-             * @description - `missing_token`: An access token is needed.
-             *     - `invalid_token`: The access token is not valid.
-             *     - `session_ended`: The session has ended.
-             */
-            401: {
-                headers: {
-                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "missing_token" | "invalid_token" | "session_ended";
-                        /** @constant */
-                        status?: 401;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description - `forbidden`: This is not yours to do.
-             *     - `account_banned`: The account is banned.
-             *     - `recent_sign_in_required`: A recent sign-in is needed.
-             */
-            403: {
+            /** @description - `avatar_not_found`: There is no such avatar. */
+            404: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];
                     [name: string]: unknown;
@@ -4653,27 +3348,9 @@ export interface operations {
                 content: {
                     "application/problem+json": {
                         /** @enum {unknown} */
-                        code?: "forbidden" | "account_banned" | "recent_sign_in_required";
+                        code?: "avatar_not_found";
                         /** @constant */
-                        status?: 403;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description - `too_many_passkeys`: The account has as many passkeys as it can have.
-             *     - `passkeys_not_configured`: Passkeys need a domain that stays.
-             */
-            409: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "too_many_passkeys" | "passkeys_not_configured";
-                        /** @constant */
-                        status?: 409;
+                        status?: 404;
                     } & components["schemas"]["Problem"];
                 };
             };
@@ -4711,10 +3388,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "challenge_id": "5f3e9b1c7a2d4e6f8091a2b3c4d5e6f7",
                  *       "code": "4071",
-                 *       "phone": "+79000000005",
-                 *       "region": "RU"
+                 *       "phone": "+79000000005"
                  *     }
                  */
                 "application/json": components["schemas"]["PhoneChange"];
@@ -5145,9 +3820,14 @@ export interface operations {
             };
         };
     };
-    getUser: {
+    listReferrals: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The `cursor` of the previous page; without it, the first page is given. */
+                cursor?: string;
+                /** @description The most items that a page may have. */
+                limit?: number;
+            };
             header?: never;
             path: {
                 /**
@@ -5169,30 +3849,17 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "activated_invite_code": "7Q2M4X",
-                     *       "avatar_url": "https://api.example.com/v1/avatars/9c1185a5c5e9fc54612808977ee8f548",
-                     *       "city": "Omsk",
-                     *       "created_at": "2026-11-21T01:25:52Z",
-                     *       "email": "alice@example.com",
-                     *       "id": "01a1fbdf-98a0-7c0b-bce7-48148979ccac",
-                     *       "invite_code": "K5J3RW",
-                     *       "phone": "+79000000001",
-                     *       "referrals": [
-                     *         "+79000000002",
-                     *         "+79000000003"
-                     *       ],
-                     *       "referrals_count": 2,
-                     *       "referrals_cursor": null,
-                     *       "referrer": {
-                     *         "id": "01a1fbc2-5d0e-7f8a-9b1c-2d3e4f5a6b7c",
-                     *         "phone": "+79000000009"
-                     *       },
-                     *       "role": "user",
-                     *       "status": "active",
-                     *       "telegram_id": "@alice"
+                     *       "cursor": null,
+                     *       "items": [
+                     *         {
+                     *           "activated_at": "2026-11-21T01:25:52Z",
+                     *           "id": "01a1fc07-1c2d-7e3f-8a4b-5c6d7e8f9a0b",
+                     *           "phone": "+79000000002"
+                     *         }
+                     *       ]
                      *     }
                      */
-                    "application/json": components["schemas"]["User"];
+                    "application/json": components["schemas"]["PageOfReferral"];
                 };
             };
             /**
@@ -5249,291 +3916,9 @@ export interface operations {
                 };
             };
             /**
-             * @description - `outcome_unknown`: It is not known whether it was done; it is safe to repeat.
-             *     - `unavailable`: The service cannot answer right now.
+             * @description - `invalid_request`: The request has invalid fields.
+             *     - `invalid_cursor`: The cursor does not belong to this list.
              */
-            503: {
-                headers: {
-                    "Retry-After": components["headers"]["Retry-After"];
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "outcome_unknown" | "unavailable";
-                        /** @description In how many seconds to try again, as in the header `Retry-After`. */
-                        retry_after: number;
-                        /** @constant */
-                        status?: 503;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    deleteUser: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /**
-                 * @description The user: `me` for the caller, or an identifier.
-                 * @example me
-                 */
-                user_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The request succeeded. The answer has no body. */
-            204: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /**
-             * @description - `missing_token`: An access token is needed.
-             *     - `invalid_token`: The access token is not valid.
-             *     - `session_ended`: The session has ended.
-             */
-            401: {
-                headers: {
-                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "missing_token" | "invalid_token" | "session_ended";
-                        /** @constant */
-                        status?: 401;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description - `forbidden`: This is not yours to do.
-             *     - `account_banned`: The account is banned.
-             *     - `recent_sign_in_required`: A recent sign-in is needed.
-             */
-            403: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "forbidden" | "account_banned" | "recent_sign_in_required";
-                        /** @constant */
-                        status?: 403;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-            /** @description - `user_not_found`: There is no such user. */
-            404: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "user_not_found";
-                        /** @constant */
-                        status?: 404;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description - `outcome_unknown`: It is not known whether it was done; it is safe to repeat.
-             *     - `unavailable`: The service cannot answer right now.
-             */
-            503: {
-                headers: {
-                    "Retry-After": components["headers"]["Retry-After"];
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "outcome_unknown" | "unavailable";
-                        /** @description In how many seconds to try again, as in the header `Retry-After`. */
-                        retry_after: number;
-                        /** @constant */
-                        status?: 503;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    updateUser: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /**
-                 * @description The user: `me` for the caller, or an identifier.
-                 * @example me
-                 */
-                user_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "city": "Omsk",
-                 *       "email": "alice@example.com",
-                 *       "invite_code": "K5J3RW",
-                 *       "phone": "+79000000001",
-                 *       "telegram_id": "@alice"
-                 *     }
-                 */
-                "application/json": components["schemas"]["UserUpdate"];
-            };
-        };
-        responses: {
-            /** @description The request succeeded. */
-            200: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "activated_invite_code": "7Q2M4X",
-                     *       "avatar_url": "https://api.example.com/v1/avatars/9c1185a5c5e9fc54612808977ee8f548",
-                     *       "city": "Omsk",
-                     *       "created_at": "2026-11-21T01:25:52Z",
-                     *       "email": "alice@example.com",
-                     *       "id": "01a1fbdf-98a0-7c0b-bce7-48148979ccac",
-                     *       "invite_code": "K5J3RW",
-                     *       "phone": "+79000000001",
-                     *       "referrals": [
-                     *         "+79000000002",
-                     *         "+79000000003"
-                     *       ],
-                     *       "referrals_count": 2,
-                     *       "referrals_cursor": null,
-                     *       "referrer": {
-                     *         "id": "01a1fbc2-5d0e-7f8a-9b1c-2d3e4f5a6b7c",
-                     *         "phone": "+79000000009"
-                     *       },
-                     *       "role": "user",
-                     *       "status": "active",
-                     *       "telegram_id": "@alice"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["User"];
-                };
-            };
-            /** @description - `malformed_json`: The body is not JSON. */
-            400: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "malformed_json";
-                        /** @constant */
-                        status?: 400;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description - `missing_token`: An access token is needed.
-             *     - `invalid_token`: The access token is not valid.
-             *     - `session_ended`: The session has ended.
-             */
-            401: {
-                headers: {
-                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "missing_token" | "invalid_token" | "session_ended";
-                        /** @constant */
-                        status?: 401;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description - `forbidden`: This is not yours to do.
-             *     - `account_banned`: The account is banned.
-             *     - `recent_sign_in_required`: A recent sign-in is needed.
-             */
-            403: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "forbidden" | "account_banned" | "recent_sign_in_required";
-                        /** @constant */
-                        status?: 403;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-            /** @description - `user_not_found`: There is no such user. */
-            404: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "user_not_found";
-                        /** @constant */
-                        status?: 404;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-            /** @description - `body_too_large`: The body is too large. */
-            413: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "body_too_large";
-                        /** @constant */
-                        status?: 413;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-            /** @description - `unsupported_media_type`: The body's type is not supported. */
-            415: {
-                headers: {
-                    "x-request-id": components["headers"]["x-request-id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": {
-                        /** @enum {unknown} */
-                        code?: "unsupported_media_type";
-                        /** @constant */
-                        status?: 415;
-                    } & components["schemas"]["Problem"];
-                };
-            };
-            /** @description - `invalid_request`: The request has invalid fields. */
             422: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];
@@ -5542,7 +3927,7 @@ export interface operations {
                 content: {
                     "application/problem+json": {
                         /** @enum {unknown} */
-                        code?: "invalid_request";
+                        code?: "invalid_request" | "invalid_cursor";
                         /** @description With `invalid_request`: each invalid field by its name, and what is wrong with it. */
                         errors?: {
                             field: string;
@@ -5576,30 +3961,20 @@ export interface operations {
             };
         };
     };
-    manageInvite: {
+    openInvite: {
         parameters: {
             query?: never;
             header?: never;
             path: {
                 /**
-                 * @description The user: `me` for the caller, or an identifier.
-                 * @example me
+                 * @description The invite code: six digits and letters. Case does not matter; I and L are read as 1, O as 0.
+                 * @example K5J3RW
                  */
-                user_id: string;
+                invite_code: string;
             };
             cookie?: never;
         };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "expires_at": "2026-12-31T23:59:59Z",
-                 *       "max_uses": 100
-                 *     }
-                 */
-                "application/json": components["schemas"]["InviteUpdate"];
-            };
-        };
+        requestBody?: never;
         responses: {
             /** @description The request succeeded. */
             200: {
@@ -5610,14 +3985,215 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "expires_at": "2026-12-31T23:59:59Z",
                      *       "invite_code": "K5J3RW",
-                     *       "max_uses": 100,
-                     *       "revoked": false,
-                     *       "uses": 2
+                     *       "links": {
+                     *         "android": "https://apps.example.com/android?invite=K5J3RW",
+                     *         "ios": "https://apps.example.com/ios?invite=K5J3RW",
+                     *         "web": "https://www.example.com/join?invite=K5J3RW"
+                     *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["Invite"];
+                    "application/json": components["schemas"]["Share"];
+                    "text/html": string;
+                };
+            };
+            /** @description - `invite_code_not_found`: There is no such invite code. */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "invite_code_not_found";
+                        /** @constant */
+                        status?: 404;
+                    } & components["schemas"]["Problem"];
+                    "text/html": string;
+                };
+            };
+        };
+    };
+    addPasskeyOptions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request succeeded. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "challenge_id": "lkc.1795224352000.4f1d2a9c6b3e58d7a1c0e9f2b4d68357.Ab3dEf7h",
+                     *       "public_key": {
+                     *         "attestation": "none",
+                     *         "authenticatorSelection": {
+                     *           "requireResidentKey": true,
+                     *           "residentKey": "required",
+                     *           "userVerification": "required"
+                     *         },
+                     *         "challenge": "r3bDvKZ1m0m4g5nM6e7yPq2bT9cxqVQ3J0d1e2f3a4b",
+                     *         "excludeCredentials": [
+                     *           {
+                     *             "id": "qVQ3vKZ1m0m4g5nM6e7yPq2bT9c",
+                     *             "type": "public-key"
+                     *           }
+                     *         ],
+                     *         "pubKeyCredParams": [
+                     *           {
+                     *             "alg": -7,
+                     *             "type": "public-key"
+                     *           }
+                     *         ],
+                     *         "rp": {
+                     *           "id": "example.com",
+                     *           "name": "Latchkey"
+                     *         },
+                     *         "timeout": 300000,
+                     *         "user": {
+                     *           "displayName": "+79000000001",
+                     *           "id": "MDFhMWZiZGYtOThhMC03YzBiLWJjZTctNDgxNDg5NzljY2Fj",
+                     *           "name": "+79000000001"
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AddPasskeyOptions"];
+                };
+            };
+            /**
+             * @description - `missing_token`: An access token is needed.
+             *     - `invalid_token`: The access token is not valid.
+             *     - `session_ended`: The session has ended.
+             */
+            401: {
+                headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "missing_token" | "invalid_token" | "session_ended";
+                        /** @constant */
+                        status?: 401;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `forbidden`: This is not yours to do.
+             *     - `account_banned`: The account is banned.
+             *     - `recent_sign_in_required`: A recent sign-in is needed.
+             */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "account_banned" | "recent_sign_in_required";
+                        /** @constant */
+                        status?: 403;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `too_many_passkeys`: The account has as many passkeys as it can have.
+             *     - `passkeys_not_configured`: Passkeys need a domain that stays.
+             */
+            409: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "too_many_passkeys" | "passkeys_not_configured";
+                        /** @constant */
+                        status?: 409;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `outcome_unknown`: It is not known whether it was done; it is safe to repeat.
+             *     - `unavailable`: The service cannot answer right now.
+             */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "outcome_unknown" | "unavailable";
+                        /** @description In how many seconds to try again, as in the header `Retry-After`. */
+                        retry_after: number;
+                        /** @constant */
+                        status?: 503;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addPasskey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "challenge_id": "lkc.1795224352000.4f1d2a9c6b3e58d7a1c0e9f2b4d68357.Ab3dEf7h",
+                 *       "credential": {
+                 *         "id": "qVQ3vKZ1m0m4g5nM6e7yPq2bT9c",
+                 *         "rawId": "qVQ3vKZ1m0m4g5nM6e7yPq2bT9c",
+                 *         "response": {
+                 *           "attestationObject": "o2NmbXRkbm9uZWdhdHRTdG10oGhhdXRoRGF0YViU",
+                 *           "clientDataJSON": "eyJ0eXBlIjoid2ViYXV0aG4uY3JlYXRlIiwi4oCm"
+                 *         },
+                 *         "type": "public-key"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["AddPasskeyRequest"];
+            };
+        };
+        responses: {
+            /** @description The request succeeded. */
+            201: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-11-21T01:25:52Z",
+                     *       "id": "mV0Jx3YkQ2e1yq0TgH5b7A",
+                     *       "last_used_at": "2026-11-21T01:25:52Z",
+                     *       "name": "iPhone",
+                     *       "synced": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Passkey"];
                 };
             };
             /** @description - `malformed_json`: The body is not JSON. */
@@ -5658,6 +4234,7 @@ export interface operations {
             /**
              * @description - `forbidden`: This is not yours to do.
              *     - `account_banned`: The account is banned.
+             *     - `recent_sign_in_required`: A recent sign-in is needed.
              */
             403: {
                 headers: {
@@ -5667,14 +4244,17 @@ export interface operations {
                 content: {
                     "application/problem+json": {
                         /** @enum {unknown} */
-                        code?: "forbidden" | "account_banned";
+                        code?: "forbidden" | "account_banned" | "recent_sign_in_required";
                         /** @constant */
                         status?: 403;
                     } & components["schemas"]["Problem"];
                 };
             };
-            /** @description - `user_not_found`: There is no such user. */
-            404: {
+            /**
+             * @description - `too_many_passkeys`: The account has as many passkeys as it can have.
+             *     - `passkeys_not_configured`: Passkeys need a domain that stays.
+             */
+            409: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];
                     [name: string]: unknown;
@@ -5682,9 +4262,9 @@ export interface operations {
                 content: {
                     "application/problem+json": {
                         /** @enum {unknown} */
-                        code?: "user_not_found";
+                        code?: "too_many_passkeys" | "passkeys_not_configured";
                         /** @constant */
-                        status?: 404;
+                        status?: 409;
                     } & components["schemas"]["Problem"];
                 };
             };
@@ -5718,7 +4298,10 @@ export interface operations {
                     } & components["schemas"]["Problem"];
                 };
             };
-            /** @description - `invalid_request`: The request has invalid fields. */
+            /**
+             * @description - `invalid_request`: The request has invalid fields.
+             *     - `passkey_not_accepted`: The passkey was not accepted.
+             */
             422: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];
@@ -5727,7 +4310,7 @@ export interface operations {
                 content: {
                     "application/problem+json": {
                         /** @enum {unknown} */
-                        code?: "invalid_request";
+                        code?: "invalid_request" | "passkey_not_accepted";
                         /** @description With `invalid_request`: each invalid field by its name, and what is wrong with it. */
                         errors?: {
                             field: string;
@@ -6173,22 +4756,11 @@ export interface operations {
             };
         };
     };
-    listReferrals: {
+    passkeySignInOptions: {
         parameters: {
-            query?: {
-                /** @description The `cursor` of the previous page; without it, the first page is given. */
-                cursor?: string;
-                /** @description The most items that a page may have. */
-                limit?: number;
-            };
+            query?: never;
             header?: never;
-            path: {
-                /**
-                 * @description The user: `me` for the caller, or an identifier.
-                 * @example me
-                 */
-                user_id: string;
-            };
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -6202,36 +4774,155 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "cursor": null,
-                     *       "items": [
-                     *         {
-                     *           "activated_at": "2026-11-21T01:25:52Z",
-                     *           "id": "01a1fc07-1c2d-7e3f-8a4b-5c6d7e8f9a0b",
-                     *           "phone": "+79000000002"
-                     *         }
-                     *       ]
+                     *       "challenge_id": "lkc.1795224352000.4f1d2a9c6b3e58d7a1c0e9f2b4d68357.Ab3dEf7h",
+                     *       "public_key": {
+                     *         "challenge": "r3bDvKZ1m0m4g5nM6e7yPq2bT9cxqVQ3J0d1e2f3a4b",
+                     *         "rpId": "example.com",
+                     *         "timeout": 300000,
+                     *         "userVerification": "required"
+                     *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["PageOfReferral"];
+                    "application/json": components["schemas"]["PasskeySignInOptions"];
                 };
             };
-            /**
-             * @description - `missing_token`: An access token is needed.
-             *     - `invalid_token`: The access token is not valid.
-             *     - `session_ended`: The session has ended.
-             */
-            401: {
+            /** @description - `passkeys_not_configured`: Passkeys need a domain that stays. */
+            409: {
                 headers: {
-                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     "x-request-id": components["headers"]["x-request-id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": {
                         /** @enum {unknown} */
-                        code?: "missing_token" | "invalid_token" | "session_ended";
+                        code?: "passkeys_not_configured";
                         /** @constant */
-                        status?: 401;
+                        status?: 409;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `too_many_requests`: Too many requests came from this address. */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "too_many_requests";
+                        /** @description In how many seconds to try again, as in the header `Retry-After`. */
+                        retry_after: number;
+                        /** @constant */
+                        status?: 429;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `outcome_unknown`: It is not known whether it was done; it is safe to repeat.
+             *     - `unavailable`: The service cannot answer right now.
+             */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "outcome_unknown" | "unavailable";
+                        /** @description In how many seconds to try again, as in the header `Retry-After`. */
+                        retry_after: number;
+                        /** @constant */
+                        status?: 503;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    passkeySignIn: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat: it is done once for each key. Draw a new key for each request; send the same key and body again if the answer was lost. The same key with another body is refused. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "challenge_id": "lkc.1795224352000.4f1d2a9c6b3e58d7a1c0e9f2b4d68357.Ab3dEf7h",
+                 *       "credential": {
+                 *         "id": "qVQ3vKZ1m0m4g5nM6e7yPq2bT9c",
+                 *         "rawId": "qVQ3vKZ1m0m4g5nM6e7yPq2bT9c",
+                 *         "response": {
+                 *           "authenticatorData": "SZYN5YgOjGh0NBcPZHZgW4_krrmihjLHmVzzuoMdl2MdAAAAAA",
+                 *           "clientDataJSON": "eyJ0eXBlIjoid2ViYXV0aG4uY3JlYXRlIiwi4oCm",
+                 *           "signature": "MEUCIQDbB0_XvBsfY7QyYF4w1k9zv2xJm0vXQw8xqg"
+                 *         },
+                 *         "type": "public-key"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["PasskeySignInRequest"];
+            };
+        };
+        responses: {
+            /** @description The request succeeded. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "access_token": "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFUzI1NiIsImtpZCI6Im5Ca2sifQ.eyJzdWIiOiIwMWExIn0.c2lnbmF0dXJl",
+                     *       "device_token": "lkd.01a1fbdf.4f1d2a9c6b3e58d7a1c0e9.1795224352.Ab3dEf7h.c2VjcmV0",
+                     *       "expires_in": 900,
+                     *       "is_new": true,
+                     *       "refresh_expires_in": 2592000,
+                     *       "refresh_token": "lkr.AZn72pigfAu850gUiXnMrA.Bw.AQ.c2VjcmV0",
+                     *       "token_type": "Bearer",
+                     *       "user": {
+                     *         "activated_invite_code": "7Q2M4X",
+                     *         "avatar_url": "https://api.example.com/v1/avatars/9c1185a5c5e9fc54612808977ee8f548",
+                     *         "city": "Omsk",
+                     *         "created_at": "2026-11-21T01:25:52Z",
+                     *         "email": "alice@example.com",
+                     *         "id": "01a1fbdf-98a0-7c0b-bce7-48148979ccac",
+                     *         "invite_code": "K5J3RW",
+                     *         "phone": "+79000000001",
+                     *         "referrer": {
+                     *           "id": "01a1fbc2-5d0e-7f8a-9b1c-2d3e4f5a6b7c",
+                     *           "phone": "+79000000009"
+                     *         },
+                     *         "role": "user",
+                     *         "status": "active",
+                     *         "telegram_id": "@alice"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SignedIn"];
+                };
+            };
+            /** @description - `malformed_json`: The body is not JSON. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "malformed_json";
+                        /** @constant */
+                        status?: 400;
                     } & components["schemas"]["Problem"];
                 };
             };
@@ -6253,8 +4944,8 @@ export interface operations {
                     } & components["schemas"]["Problem"];
                 };
             };
-            /** @description - `user_not_found`: There is no such user. */
-            404: {
+            /** @description - `passkeys_not_configured`: Passkeys need a domain that stays. */
+            409: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];
                     [name: string]: unknown;
@@ -6262,15 +4953,46 @@ export interface operations {
                 content: {
                     "application/problem+json": {
                         /** @enum {unknown} */
-                        code?: "user_not_found";
+                        code?: "passkeys_not_configured";
                         /** @constant */
-                        status?: 404;
+                        status?: 409;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "body_too_large";
+                        /** @constant */
+                        status?: 413;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unsupported_media_type`: The body's type is not supported. */
+            415: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "unsupported_media_type";
+                        /** @constant */
+                        status?: 415;
                     } & components["schemas"]["Problem"];
                 };
             };
             /**
              * @description - `invalid_request`: The request has invalid fields.
-             *     - `invalid_cursor`: The cursor does not belong to this list.
+             *     - `passkey_not_accepted`: The passkey was not accepted.
+             *     - `idempotency_mismatch`: The idempotency key came with another body before.
              */
             422: {
                 headers: {
@@ -6280,7 +5002,7 @@ export interface operations {
                 content: {
                     "application/problem+json": {
                         /** @enum {unknown} */
-                        code?: "invalid_request" | "invalid_cursor";
+                        code?: "invalid_request" | "passkey_not_accepted" | "idempotency_mismatch";
                         /** @description With `invalid_request`: each invalid field by its name, and what is wrong with it. */
                         errors?: {
                             field: string;
@@ -6288,6 +5010,24 @@ export interface operations {
                         }[];
                         /** @constant */
                         status?: 422;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `too_many_requests`: Too many requests came from this address. */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "too_many_requests";
+                        /** @description In how many seconds to try again, as in the header `Retry-After`. */
+                        retry_after: number;
+                        /** @constant */
+                        status?: 429;
                     } & components["schemas"]["Problem"];
                 };
             };
@@ -6533,6 +5273,1280 @@ export interface operations {
                         /** @constant */
                         status?: 503;
                     } & components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    signOut: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /** @example {} */
+                "application/json": components["schemas"]["SignOutRequest"];
+            };
+        };
+        responses: {
+            /** @description The request succeeded. The answer has no body. */
+            204: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description - `malformed_json`: The body is not JSON. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "malformed_json";
+                        /** @constant */
+                        status?: 400;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `missing_token`: An access token is needed.
+             *     - `invalid_token`: The access token is not valid.
+             *     - `session_ended`: The session has ended.
+             *     - `invalid_refresh_token`: The refresh token is not valid.
+             */
+            401: {
+                headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "missing_token" | "invalid_token" | "session_ended" | "invalid_refresh_token";
+                        /** @constant */
+                        status?: 401;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `forbidden`: This is not yours to do.
+             *     - `account_banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "account_banned";
+                        /** @constant */
+                        status?: 403;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "body_too_large";
+                        /** @constant */
+                        status?: 413;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unsupported_media_type`: The body's type is not supported. */
+            415: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "unsupported_media_type";
+                        /** @constant */
+                        status?: 415;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `invalid_request`: The request has invalid fields. */
+            422: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "invalid_request";
+                        /** @description With `invalid_request`: each invalid field by its name, and what is wrong with it. */
+                        errors?: {
+                            field: string;
+                            message: string;
+                        }[];
+                        /** @constant */
+                        status?: 422;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `outcome_unknown`: It is not known whether it was done; it is safe to repeat.
+             *     - `unavailable`: The service cannot answer right now.
+             */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "outcome_unknown" | "unavailable";
+                        /** @description In how many seconds to try again, as in the header `Retry-After`. */
+                        retry_after: number;
+                        /** @constant */
+                        status?: 503;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listUsers: {
+        parameters: {
+            query?: {
+                /** @description The `cursor` of the previous page; without it, the first page is given. */
+                cursor?: string;
+                /** @description Finds the user who owns this invite code. */
+                invite_code?: string;
+                /** @description The most items that a page may have. */
+                limit?: number;
+                /** @description Finds the user with this phone number, in E.164 or as a person types it. */
+                phone?: string;
+                /** @description Finds users with this role. */
+                role?: components["schemas"]["Role"];
+                /** @description Finds users with this status. */
+                status?: components["schemas"]["Status"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request succeeded. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "cursor": null,
+                     *       "items": [
+                     *         {
+                     *           "activated_invite_code": "7Q2M4X",
+                     *           "avatar_url": "https://api.example.com/v1/avatars/9c1185a5c5e9fc54612808977ee8f548",
+                     *           "city": "Omsk",
+                     *           "created_at": "2026-11-21T01:25:52Z",
+                     *           "email": "alice@example.com",
+                     *           "id": "01a1fbdf-98a0-7c0b-bce7-48148979ccac",
+                     *           "invite_code": "K5J3RW",
+                     *           "phone": "+79000000001",
+                     *           "role": "user",
+                     *           "status": "active",
+                     *           "telegram_id": "@alice"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PageOfListedUser"];
+                };
+            };
+            /**
+             * @description - `missing_token`: An access token is needed.
+             *     - `invalid_token`: The access token is not valid.
+             *     - `session_ended`: The session has ended.
+             */
+            401: {
+                headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "missing_token" | "invalid_token" | "session_ended";
+                        /** @constant */
+                        status?: 401;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `forbidden`: This is not yours to do.
+             *     - `account_banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "account_banned";
+                        /** @constant */
+                        status?: 403;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `invalid_request`: The request has invalid fields.
+             *     - `invalid_phone`: The phone number cannot be used.
+             *     - `invalid_cursor`: The cursor does not belong to this list.
+             */
+            422: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "invalid_request" | "invalid_phone" | "invalid_cursor";
+                        /** @description With `invalid_request`: each invalid field by its name, and what is wrong with it. */
+                        errors?: {
+                            field: string;
+                            message: string;
+                        }[];
+                        /** @constant */
+                        status?: 422;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `outcome_unknown`: It is not known whether it was done; it is safe to repeat.
+             *     - `unavailable`: The service cannot answer right now.
+             */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "outcome_unknown" | "unavailable";
+                        /** @description In how many seconds to try again, as in the header `Retry-After`. */
+                        retry_after: number;
+                        /** @constant */
+                        status?: 503;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getStats: {
+        parameters: {
+            query?: {
+                /** @description How many days to give, today included. */
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request succeeded. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "cursor": null,
+                     *       "items": [
+                     *         {
+                     *           "codes_entered": 29,
+                     *           "codes_texted": 31,
+                     *           "date": "2026-11-21",
+                     *           "referrals": 4,
+                     *           "sign_ups": 12
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PageOfDayOfNumbers"];
+                };
+            };
+            /**
+             * @description - `missing_token`: An access token is needed.
+             *     - `invalid_token`: The access token is not valid.
+             *     - `session_ended`: The session has ended.
+             */
+            401: {
+                headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "missing_token" | "invalid_token" | "session_ended";
+                        /** @constant */
+                        status?: 401;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `forbidden`: This is not yours to do.
+             *     - `account_banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "account_banned";
+                        /** @constant */
+                        status?: 403;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `invalid_request`: The request has invalid fields. */
+            422: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "invalid_request";
+                        /** @description With `invalid_request`: each invalid field by its name, and what is wrong with it. */
+                        errors?: {
+                            field: string;
+                            message: string;
+                        }[];
+                        /** @constant */
+                        status?: 422;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `outcome_unknown`: It is not known whether it was done; it is safe to repeat.
+             *     - `unavailable`: The service cannot answer right now.
+             */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "outcome_unknown" | "unavailable";
+                        /** @description In how many seconds to try again, as in the header `Retry-After`. */
+                        retry_after: number;
+                        /** @constant */
+                        status?: 503;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getGuard: {
+        parameters: {
+            query?: {
+                /** @description The `cursor` of the previous page; without it, the first page is given. */
+                cursor?: string;
+                /** @description The most items that a page may have. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request succeeded. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "cursor": null,
+                     *       "is_on": true,
+                     *       "items": [
+                     *         {
+                     *           "of": "+7900123",
+                     *           "opens_at": "2026-11-21T01:25:52Z",
+                     *           "place": "block-7900123",
+                     *           "proofs_left": 0,
+                     *           "reason": "spent",
+                     *           "state": "paused",
+                     *           "texts_left": 0,
+                     *           "texts_sent": 8,
+                     *           "width": "block"
+                     *         }
+                     *       ],
+                     *       "texts": {
+                     *         "by_proof": 4,
+                     *         "most": 10000,
+                     *         "most_by_proof": 4000,
+                     *         "most_to_strangers": 8000,
+                     *         "sent": 412,
+                     *         "to_strangers": 310
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["GuardState"];
+                };
+            };
+            /**
+             * @description - `missing_token`: An access token is needed.
+             *     - `invalid_token`: The access token is not valid.
+             *     - `session_ended`: The session has ended.
+             */
+            401: {
+                headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "missing_token" | "invalid_token" | "session_ended";
+                        /** @constant */
+                        status?: 401;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `forbidden`: This is not yours to do.
+             *     - `account_banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "account_banned";
+                        /** @constant */
+                        status?: 403;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `invalid_request`: The request has invalid fields.
+             *     - `invalid_cursor`: The cursor does not belong to this list.
+             */
+            422: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "invalid_request" | "invalid_cursor";
+                        /** @description With `invalid_request`: each invalid field by its name, and what is wrong with it. */
+                        errors?: {
+                            field: string;
+                            message: string;
+                        }[];
+                        /** @constant */
+                        status?: 422;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `outcome_unknown`: It is not known whether it was done; it is safe to repeat.
+             *     - `unavailable`: The service cannot answer right now.
+             */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "outcome_unknown" | "unavailable";
+                        /** @description In how many seconds to try again, as in the header `Retry-After`. */
+                        retry_after: number;
+                        /** @constant */
+                        status?: 503;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    openPlace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The place, as the list of short places calls it.
+                 * @example block-7900123
+                 */
+                place: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request succeeded. The answer has no body. */
+            204: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description - `missing_token`: An access token is needed.
+             *     - `invalid_token`: The access token is not valid.
+             *     - `session_ended`: The session has ended.
+             */
+            401: {
+                headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "missing_token" | "invalid_token" | "session_ended";
+                        /** @constant */
+                        status?: 401;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `forbidden`: This is not yours to do.
+             *     - `account_banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "account_banned";
+                        /** @constant */
+                        status?: 403;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `not_found`: There is nothing here. */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `outcome_unknown`: It is not known whether it was done; it is safe to repeat.
+             *     - `unavailable`: The service cannot answer right now.
+             */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "outcome_unknown" | "unavailable";
+                        /** @description In how many seconds to try again, as in the header `Retry-After`. */
+                        retry_after: number;
+                        /** @constant */
+                        status?: 503;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    manageInvite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The user: `me` for the caller, or an identifier.
+                 * @example me
+                 */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "expires_at": "2099-12-31T23:59:59Z",
+                 *       "max_uses": 100
+                 *     }
+                 */
+                "application/json": components["schemas"]["InviteUpdate"];
+            };
+        };
+        responses: {
+            /** @description The request succeeded. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "expires_at": "2026-12-31T23:59:59Z",
+                     *       "invite_code": "K5J3RW",
+                     *       "max_uses": 100,
+                     *       "revoked": false,
+                     *       "uses": 2
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Invite"];
+                };
+            };
+            /** @description - `malformed_json`: The body is not JSON. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "malformed_json";
+                        /** @constant */
+                        status?: 400;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `missing_token`: An access token is needed.
+             *     - `invalid_token`: The access token is not valid.
+             *     - `session_ended`: The session has ended.
+             */
+            401: {
+                headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "missing_token" | "invalid_token" | "session_ended";
+                        /** @constant */
+                        status?: 401;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `forbidden`: This is not yours to do.
+             *     - `account_banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "account_banned";
+                        /** @constant */
+                        status?: 403;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `user_not_found`: There is no such user. */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "user_not_found";
+                        /** @constant */
+                        status?: 404;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "body_too_large";
+                        /** @constant */
+                        status?: 413;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unsupported_media_type`: The body's type is not supported. */
+            415: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "unsupported_media_type";
+                        /** @constant */
+                        status?: 415;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `invalid_request`: The request has invalid fields. */
+            422: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "invalid_request";
+                        /** @description With `invalid_request`: each invalid field by its name, and what is wrong with it. */
+                        errors?: {
+                            field: string;
+                            message: string;
+                        }[];
+                        /** @constant */
+                        status?: 422;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `outcome_unknown`: It is not known whether it was done; it is safe to repeat.
+             *     - `unavailable`: The service cannot answer right now.
+             */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "outcome_unknown" | "unavailable";
+                        /** @description In how many seconds to try again, as in the header `Retry-After`. */
+                        retry_after: number;
+                        /** @constant */
+                        status?: 503;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request succeeded. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "keys": [
+                     *         {
+                     *           "alg": "ES256",
+                     *           "crv": "P-256",
+                     *           "kid": "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
+                     *           "kty": "EC",
+                     *           "use": "sig",
+                     *           "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+                     *           "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["KeySet"];
+                };
+            };
+            /**
+             * @description - `outcome_unknown`: It is not known whether it was done; it is safe to repeat.
+             *     - `unavailable`: The service cannot answer right now.
+             */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "outcome_unknown" | "unavailable";
+                        /** @description In how many seconds to try again, as in the header `Retry-After`. */
+                        retry_after: number;
+                        /** @constant */
+                        status?: 503;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getIssuer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request succeeded. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "issuer": "https://api.example.com",
+                     *       "jwks_uri": "https://api.example.com/.well-known/jwks.json"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["IssuerConfiguration"];
+                };
+            };
+        };
+    };
+    showHome: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request succeeded. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+        };
+    };
+    showDocs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request succeeded. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+        };
+    };
+    showSwagger: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request succeeded. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+        };
+    };
+    showRedoc: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request succeeded. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+        };
+    };
+    getDocsFile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The name of the file.
+                 * @example main.js
+                 */
+                file: string;
+                /**
+                 * @description The version of the page's files, as the page names it.
+                 * @example 0123456789ab
+                 */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request succeeded. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/svg+xml": string;
+                    "text/css": string;
+                    "text/javascript": string;
+                };
+            };
+            /** @description - `not_found`: There is nothing here. */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getDescription: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request succeeded. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "openapi": "3.1.0"
+                     *     }
+                     */
+                    "application/json": Record<string, never>;
+                };
+            };
+        };
+    };
+    showAdminPanel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request succeeded. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+        };
+    };
+    getAdminPanelFile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The name of the file.
+                 * @example main.js
+                 */
+                file: string;
+                /**
+                 * @description The version of the page's files, as the page names it.
+                 * @example 0123456789ab
+                 */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request succeeded. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/svg+xml": string;
+                    "text/css": string;
+                    "text/javascript": string;
+                };
+            };
+            /** @description - `not_found`: There is nothing here. */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getAppleAssociation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request succeeded. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "applinks": {
+                     *         "details": [
+                     *           {
+                     *             "appIDs": [
+                     *               "ABCDE12345.com.example.app"
+                     *             ],
+                     *             "components": [
+                     *               {
+                     *                 "/": "/i/*"
+                     *               }
+                     *             ]
+                     *           }
+                     *         ]
+                     *       },
+                     *       "webcredentials": {
+                     *         "apps": [
+                     *           "ABCDE12345.com.example.app"
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AppleFile"];
+                };
+            };
+            /** @description - `not_found`: There is nothing here. */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getAndroidAssociation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request succeeded. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "relation": [
+                     *           "delegate_permission/common.handle_all_urls",
+                     *           "delegate_permission/common.get_login_creds"
+                     *         ],
+                     *         "target": {
+                     *           "namespace": "android_app",
+                     *           "package_name": "com.example.app",
+                     *           "sha256_cert_fingerprints": [
+                     *             "14:6D:E9:83:C5:73:06:50:D8:EE:B9:95:2F:34:FC:64:16:A0:83:42:E6:1D:BE:A8:8A:04:96:B2:3F:CF:44:E5"
+                     *           ]
+                     *         }
+                     *       }
+                     *     ]
+                     */
+                    "application/json": components["schemas"]["AssetStatement"][];
+                };
+            };
+            /** @description - `not_found`: There is nothing here. */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getHealth: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request succeeded. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "ok",
+                     *       "version": "0.2.0"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Health"];
                 };
             };
         };
