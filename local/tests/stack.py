@@ -197,7 +197,7 @@ def check(account, made, there, values):
         dynamodb.update_time_to_live(TableName=name[logical], TimeToLiveSpecification=ttl) if ttl else None
         assert bool(ttl) == (logical != "UsersTable")
     users = made["Resources"]["UsersTable"]
-    assert users["DeletionPolicy"] == users["UpdateReplacePolicy"] == "Retain"
+    assert (users["DeletionPolicy"], users["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
     assert users["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
     protected = resolved(users["Properties"]["DeletionProtectionEnabled"], values, made["Conditions"])
     assert protected == (values["Stage"] == "production")
@@ -205,7 +205,7 @@ def check(account, made, there, values):
     secrets = account.client("secretsmanager")
     for logical in ["SigningSecret", "PepperSecret"]:
         of = made["Resources"][logical]
-        assert of["DeletionPolicy"] == of["UpdateReplacePolicy"] == "Retain"
+        assert (of["DeletionPolicy"], of["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
         drawn = secrets.get_random_password(**of["Properties"]["GenerateSecretString"])["RandomPassword"]
         # Entries are separated by commas and blanks: none may be in one.
         assert re.fullmatch(r"[A-Za-z0-9]{64}", drawn), drawn

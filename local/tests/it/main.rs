@@ -40,6 +40,7 @@ mod races;
 mod recent;
 mod referrals;
 mod refreshing;
+mod released;
 mod rotation;
 mod scale;
 mod secrets;
