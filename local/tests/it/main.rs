@@ -41,6 +41,7 @@ mod recent;
 mod referrals;
 mod refreshing;
 mod released;
+mod restored;
 mod rotation;
 mod scale;
 mod secrets;
