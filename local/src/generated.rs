@@ -119,10 +119,12 @@ fn environment(function: &Function<Declaration>, template: &Template) -> String 
     let tables: Vec<_> = template.tables().into_iter().map(|table| table.logical_id).collect();
     let variables = function.variables().into_iter().map(|name| {
         let id = logical_id(name);
-        let value = if parameters.contains(&id) || tables.contains(&id) {
+        let made = name.strip_suffix("_ARN").map_or_else(|| id.clone(), logical_id);
+        let existing = format!("Existing{id}");
+        let value = if parameters.contains(&existing) {
+            format!("!If [Makes{made}, !Ref {made}, !Ref {existing}]")
+        } else if parameters.contains(&id) || tables.contains(&id) {
             format!("!Ref {id}")
-        } else if let Some(secret) = name.strip_suffix("_ARN") {
-            format!("!Ref {}", logical_id(secret))
         } else {
             let parameter = PARAMETERS.iter().find(|parameter| parameter.name == name);
             format!("{:?}", parameter.map_or("", |parameter| parameter.default))

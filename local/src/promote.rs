@@ -2,6 +2,7 @@
 //! stack.
 
 use std::path::Path;
+use std::process::Command;
 
 use clap::{Args, ValueEnum};
 use latchkey::base::config::{self, Vars};
@@ -15,6 +16,9 @@ use latchkey::tables::users::{UserChange, Users};
 
 use crate::engine::Engine;
 use crate::folder::DATABASE;
+
+/// The output of the template that names the users table.
+const USERS_TABLE_OUTPUT: &str = "UsersTableName";
 
 /// Whom to give which role, and where.
 #[derive(Clone, Debug, Args)]
@@ -89,19 +93,34 @@ async fn of_stack(stack: &str, vars: Vars) -> Result<Setup, StartError> {
         .load()
         .await;
     let client = aws_sdk_dynamodb::Client::new(&shared);
-    // CloudFormation names a table by stack, logical id and a suffix of its own.
-    let prefix = format!("{stack}-{}-", config::USERS_TABLE.default);
-    let mut names = client.list_tables().into_paginator().items().send();
-    let mut found = Vec::new();
-    while let Some(name) = names.next().await {
-        let name = name.map_err(|error| StartError::new("the tables cannot be listed", error))?;
-        if name.starts_with(&prefix) {
-            found.push(name);
-        }
+    let table = output_of(stack, USERS_TABLE_OUTPUT)?;
+    Ok(Setup::new(vars.with(config::USERS_TABLE.name, &table), World::real()).with_dynamodb(client))
+}
+
+/// An output of a deployed stack, which the AWS CLI reads. Names of tables would not do: one
+/// that was retained begins like the one that is used.
+fn output_of(stack: &str, output: &str) -> Result<String, StartError> {
+    let cannot = |what: String| StartError::new(format!("the outputs of {stack} cannot be read"), what);
+    let query = format!("Stacks[0].Outputs[?OutputKey=='{output}'].OutputValue");
+    let asked = Command::new("aws")
+        .args([
+            "cloudformation",
+            "describe-stacks",
+            "--stack-name",
+            stack,
+            "--output",
+            "text",
+            "--query",
+            &query,
+        ])
+        .output()
+        .map_err(|error| cannot(format!("the AWS CLI does not start: {error}")))?;
+    if !asked.status.success() {
+        return Err(cannot(String::from_utf8_lossy(&asked.stderr).trim().to_owned()));
     }
-    let [table] = &found[..] else {
-        let many = format!("{} tables begin with {prefix} in this account and region", found.len());
-        return Err(StartError::new(format!("{stack} is no stack of Latchkey here"), many));
-    };
-    Ok(Setup::new(vars.with(config::USERS_TABLE.name, table), World::real()).with_dynamodb(client))
+    let value = String::from_utf8_lossy(&asked.stdout).trim().to_owned();
+    if value.is_empty() {
+        return Err(cannot(format!("it has no {output}, so it is no stack of Latchkey")));
+    }
+    Ok(value)
 }

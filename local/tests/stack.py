@@ -176,6 +176,56 @@ def deploy(account, name, overrides):
     return made, there
 
 
+EXISTING = [
+    "ExistingUsersTable=restored",
+    "ExistingSigningSecretArn=arn:aws:secretsmanager:eu-central-1:123456789012:secret:signing-AbCdEf",
+    "ExistingPepperSecretArn=arn:aws:secretsmanager:eu-central-1:123456789012:secret:pepper-AbCdEf",
+]
+
+
+def chosen(value, values, conditions):
+    """A part of a template with its conditions decided."""
+    again = lambda one: chosen(one, values, conditions)  # noqa: E731
+    match value:
+        case {"Fn::If": [condition, one, other]}:
+            return again(one if holds(conditions[condition], values) else other)
+        case dict():
+            return {key: again(one) for key, one in value.items()}
+        case list():
+            return [again(one) for one in value]
+    return value
+
+
+def attach(account, overrides):
+    """A stack on a table and secrets that are there already: it makes none, and nothing in it names its own."""
+    values = parameters(overrides)
+    assert not list(not_allowed(values)) and not list(broken_rules(values))
+    made = transformed(values)
+    conditions = made["Conditions"]
+    there = lambda of: holds(conditions[of["Condition"]], values) if "Condition" in of else True  # noqa: E731
+    resources = {logical: of for logical, of in made["Resources"].items() if there(of)}
+    told = json.dumps(chosen([resources, made["Outputs"]], values, conditions))
+    for override in overrides:
+        parameter = override.split("=")[0]
+        own = parameter.removeprefix("Existing").removesuffix("Arn")
+        assert own in made["Resources"] and own not in resources, own
+        assert not re.search(rf'"{own}"|\$\{{{own}[.}}]', told), f"the stack's own {own} is named"
+        # By functions, their policies, alarms and an output.
+        assert len(re.findall(rf'"{parameter}"|\$\{{{parameter}}}', told)) >= 7, parameter
+    name = f"attached-{len(overrides)}"
+    formation = account.client("cloudformation")
+    formation.create_stack(
+        StackName=name,
+        TemplateBody=json.dumps(made),
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()],
+        Capabilities=["CAPABILITY_IAM"],
+    )
+    (stack,) = formation.describe_stacks(StackName=name)["Stacks"]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    assert outputs["UsersTableName"] == values["ExistingUsersTable"], outputs
+    print(f"  attached: {', '.join(override.split('=')[0] for override in overrides)}")
+
+
 def check(account, made, there, values):
     expected = {
         logical: of for logical, of in made["Resources"].items() if of.get("Condition") not in ("HasDomain", "HasZone")
@@ -198,7 +248,7 @@ def check(account, made, there, values):
         dynamodb.update_time_to_live(TableName=name[logical], TimeToLiveSpecification=ttl) if ttl else None
         assert bool(ttl) == (logical != "UsersTable")
     users = made["Resources"]["UsersTable"]
-    assert users["DeletionPolicy"] == users["UpdateReplacePolicy"] == "Retain"
+    assert (users["DeletionPolicy"], users["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
     assert users["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
     protected = resolved(users["Properties"]["DeletionProtectionEnabled"], values, made["Conditions"])
     assert protected == (values["Stage"] == "production")
@@ -206,7 +256,7 @@ def check(account, made, there, values):
     secrets = account.client("secretsmanager")
     for logical in ["SigningSecret", "PepperSecret"]:
         of = made["Resources"][logical]
-        assert of["DeletionPolicy"] == of["UpdateReplacePolicy"] == "Retain"
+        assert (of["DeletionPolicy"], of["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
         drawn = secrets.get_random_password(**of["Properties"]["GenerateSecretString"])["RandomPassword"]
         # Entries are separated by commas and blanks: none may be in one.
         assert re.fullmatch(r"[A-Za-z0-9]{64}", drawn), drawn
@@ -324,6 +374,8 @@ def main():
         made, there = deploy(account, settings[name]["deploy"]["parameters"]["stack_name"], overrides)
         kinds = Counter(of["ResourceType"] for of in there.values() if of.get("ResourceType"))
         print(f"  {name}: " + ", ".join(f"{count} {kind[5:]}" for kind, count in sorted(kinds.items())))
+    attach(account, EXISTING[:1])
+    attach(account, EXISTING)
 
 
 main()

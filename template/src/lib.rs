@@ -280,6 +280,10 @@ fn scalar(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
+fn is_making(condition: &Value) -> bool {
+    condition.as_str().is_some_and(|name| name.starts_with("Makes"))
+}
+
 fn to_json(yaml: &Yaml<'_>) -> Value {
     match yaml {
         Yaml::Value(Scalar::String(text)) => Value::from(text.as_ref()),
@@ -291,6 +295,11 @@ fn to_json(yaml: &Yaml<'_>) -> Value {
             let entries = entries.iter().map(|(key, value)| (scalar(&to_json(key)), to_json(value)));
             Value::Object(entries.collect::<Map<_, _>>())
         }
+        // What the stack makes itself, unless it is told of one that is there.
+        Yaml::Tagged(tag, value) if tag.suffix == "If" => match to_json(value) {
+            Value::Array(of) if of.first().is_some_and(is_making) => of.get(1).cloned().unwrap_or_default(),
+            other => other,
+        },
         Yaml::Tagged(_, value) => to_json(value),
         Yaml::Value(Scalar::Null) | Yaml::Representation(..) | Yaml::Alias(_) | Yaml::BadValue => Value::Null,
     }

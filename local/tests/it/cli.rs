@@ -299,3 +299,54 @@ async fn nobody_who_is_banned_is_promoted() {
     assert_eq!((&*out, &*err), (&*format!("{} is admin now\n", phone(1)), ""));
     assert_eq!(app.me(&app.sign_in_later(&phone(1)).await).await["role"], "admin");
 }
+
+/// Which table a stack uses, the stack says: one that an older stack of its name left behind
+/// begins alike.
+#[test]
+fn promoting_in_a_stack_asks_for_its_own_table() {
+    let asking = |name: &str, aws: &str, dynamodb: &str| {
+        let arguments = ["promote", &phone(1), "--stack", "latchkey"];
+        let variables = [
+            ("AWS_ENDPOINT_URL", dynamodb),
+            ("AWS_REGION", "eu-central-1"),
+            ("AWS_ACCESS_KEY_ID", "a"),
+            ("AWS_SECRET_ACCESS_KEY", "b"),
+            ("AWS_MAX_ATTEMPTS", "1"),
+        ];
+        let mut command = latchkey(name, &arguments, &variables);
+        let folder = command.get_current_dir().unwrap().to_owned();
+        let stub = folder.join("aws");
+        std::fs::write(&stub, format!("#!/bin/sh\necho \"$@\" >asked\n{aws}\n")).unwrap();
+        std::fs::set_permissions(&stub, Permissions::from_mode(0o700)).unwrap();
+        command.env("PATH", &folder);
+        (command, folder)
+    };
+    let tables = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", tables.local_addr().unwrap());
+    let asked = std::thread::spawn(move || {
+        let (mut stream, _) = tables.accept().unwrap();
+        let mut request = String::new();
+        while !request.contains("RequestItems") {
+            let mut some = [0; 4096];
+            let length = stream.read(&mut some).unwrap();
+            request += std::str::from_utf8(&some[..length]).unwrap();
+        }
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 2\r\n\r\n{}").unwrap();
+        request
+    });
+    let (command, folder) = asking("stack", "echo latchkey-UsersTable-NEW", &endpoint);
+    refuses(command, 1, &["the table does not answer"]);
+    let request = asked.join().unwrap();
+    assert!(request.contains("latchkey-UsersTable-NEW"), "{request}");
+    let asked = std::fs::read_to_string(folder.join("asked")).unwrap();
+    assert!(asked.contains("describe-stacks --stack-name latchkey ") && asked.contains("UsersTableName"));
+
+    let (command, _) =
+        asking("no-stack", "echo 'Stack with id latchkey does not exist' >&2; exit 254", &endpoint);
+    refuses(command, 1, &["cannot be read", "latchkey does not exist"]);
+    let (command, _) = asking("other-stack", "echo", &endpoint);
+    refuses(command, 1, &["no stack of Latchkey"]);
+    let (mut command, _) = asking("no-aws", "", &endpoint);
+    command.env("PATH", "/nowhere");
+    refuses(command, 1, &["the AWS CLI does not start"]);
+}

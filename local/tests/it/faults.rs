@@ -149,7 +149,8 @@ fn leading(table: &str, item: &Value) -> String {
         let tables = Template::of_checkout().tables().into_iter();
         tables.map(|table| (table.logical_id, table.keys[0].clone())).collect()
     });
-    item[&KEYS[table]]["S"].as_str().unwrap().to_owned()
+    let key = KEYS.get(table).map_or("pk", String::as_str);
+    item[key]["S"].as_str().unwrap_or_default().to_owned()
 }
 
 #[derive(Default)]

@@ -44,6 +44,8 @@ mod races;
 mod recent;
 mod referrals;
 mod refreshing;
+mod released;
+mod restored;
 mod rotation;
 mod scale;
 mod secrets;

@@ -387,7 +387,7 @@ fn alarms_watch_metrics_that_are_written() {
 fn the_dashboard_shows_metrics_that_are_written() {
     let template = Template::of_checkout();
     let (_, dashboard) = template.resources_of("AWS::CloudWatch::Dashboard").next().unwrap();
-    let body = dashboard["DashboardBody"].as_str().unwrap();
+    let body = dashboard["DashboardBody"][0].as_str().unwrap();
     let references = Regex::new(r"\$\{([A-Za-z:]+)\}").unwrap();
     let body: Value = serde_json::from_str(&references.replace_all(body, "$1")).unwrap();
     let functions: Vec<_> =
