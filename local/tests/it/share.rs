@@ -132,7 +132,8 @@ async fn its_policy_lets_in_its_own_script_and_style_alone() {
 async fn a_mistyped_link_is_a_page_for_people_and_json_for_programs() {
     let app = App::with(&[("DEFAULT_REGION", "US")]).await;
     for path in ["/i/K5J3R", "/i/K5J3RWX", "/i/no-such-code", "/i/%D0%BA%D0%BE%D0%B4"] {
-        for (language, title) in [("ru", "В ссылке ошибка"), ("en", "There is a mistake in this link")] {
+        for (language, title) in [("ru", "В ссылке ошибка"), ("en", "There is a mistake in this link")]
+        {
             let answer = open(&app, path, &[("accept", BROWSER), ("accept-language", language)]).await;
             assert_eq!((answer.status, answer.header("cache-control")), (404, "no-store"), "{path}");
             assert_eq!(answer.header("vary"), "accept, accept-language, user-agent");
