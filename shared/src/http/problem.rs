@@ -143,7 +143,7 @@ pub struct Problem {
     extras: Map<String, Value>,
     retry_after: Option<u64>,
     allow: Option<String>,
-    page: Option<Tailored>,
+    page: Option<Box<Tailored>>,
     cause: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -251,7 +251,7 @@ impl Problem {
     /// With a page in the place of JSON, for people.
     #[must_use]
     pub fn page(mut self, page: Tailored) -> Self {
-        self.page = Some(page);
+        self.page = Some(Box::new(page));
         self
     }
 
