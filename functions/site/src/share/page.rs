@@ -48,7 +48,7 @@ pub(super) fn invitation(app: &App, code: &InviteCode, links: &Links, context: &
         meta property="og:locale" content=(says.locale);
         meta name="twitter:card" content="summary";
     };
-    let content = html! {
+    let body = html! {
         h1 { (title) }
         p { (says.code) }
         p.code dir="ltr" { (code) }
@@ -62,7 +62,7 @@ pub(super) fn invitation(app: &App, code: &InviteCode, links: &Links, context: &
         p.unseen role="status" {}
         script { (PreEscaped(SCRIPT)) }
     };
-    page(language.tag, &title, &preview, &content)
+    page(language.tag, &title, &preview, &body)
 }
 
 /// The page of a link that holds no code.
@@ -70,11 +70,11 @@ pub(super) fn broken(app: &App, context: &Context) -> Tailored {
     let language = app.language(context);
     let says = &language.share;
     let title = app.fill(says.broken_title, "");
-    let content = html! {
+    let body = html! {
         h1 { (title) }
         p { (app.fill(says.broken_text, "")) }
     };
-    page(language.tag, &title, &html! {}, &content)
+    page(language.tag, &title, &html! {}, &body)
 }
 
 /// What a button says, where it leads, and whether it is the one to press.
@@ -94,7 +94,7 @@ fn buttons<'a>(on: Platform, links: &'a Links, says: &Share) -> Vec<Button<'a>> 
     buttons
 }
 
-fn page(tag: &str, title: &str, preview: &Markup, content: &Markup) -> Tailored {
+fn page(tag: &str, title: &str, preview: &Markup, body: &Markup) -> Tailored {
     let html = html! {
         (DOCTYPE)
         html lang=(tag) {
@@ -108,7 +108,7 @@ fn page(tag: &str, title: &str, preview: &Markup, content: &Markup) -> Tailored 
                 style { (PreEscaped(STYLE)) }
             }
             body {
-                main { (content) }
+                main { (body) }
             }
         }
     };
