@@ -102,11 +102,6 @@ impl Asked {
         }
     }
 
-    /// The actions and resources of IAM that it takes.
-    pub(crate) fn needs(&self) -> Vec<(String, String)> {
-        self.parts().into_iter().map(|part| (part.action, part.resource)).collect()
-    }
-
     /// The attributes that an update by itself touches, as IAM knows them: those of its
     /// key, and those that it names.
     pub(crate) fn attributes(&self) -> Vec<String> {
