@@ -129,6 +129,24 @@ def promote_here(binary):
     print("  the role changes under a running gateway")
 
 
+# What `promote` asks of the AWS CLI, which CI has none of: the one question, with boto3's answer.
+AWS = """
+import sys
+import boto3
+
+service, operation, _, stack, *_, query = sys.argv[1:]
+assert (service, operation) == ("cloudformation", "describe-stacks"), sys.argv
+client = boto3.client(
+    service, endpoint_url="{moto}", region_name="eu-central-1", aws_access_key_id="a", aws_secret_access_key="b"
+)
+try:
+    outputs = client.describe_stacks(StackName=stack)["Stacks"][0].get("Outputs", [])
+except client.exceptions.ClientError as error:
+    sys.exit(str(error))
+print(*(output["OutputValue"] for output in outputs if output["OutputKey"] in query))
+"""
+
+
 def promote_in_stack(binary, moto):
     variables = {
         "AWS_ENDPOINT_URL_DYNAMODB": moto,
@@ -159,15 +177,32 @@ def promote_in_stack(binary, moto):
         client.put_item(TableName=name, Item={**item, **numbers})
         phone = {"pk": {"S": "phone#+79000000001"}, "owner_id": {"S": "1"}}
         client.put_item(TableName=name, Item=phone)
-    status, said = promote(binary, "+79000000001", "--stack", "production", "--role", "moderator", **variables)
-    assert (status, said) == (0, "+79000000001 is moderator now"), said
-    roles = {
-        name: client.get_item(TableName=name, Key={"pk": {"S": "user#1"}})["Item"]["role"]["S"]
-        for name in ("staging-UsersTable-AAAA", "production-UsersTable-BBBB")
-    }
-    assert roles == {"staging-UsersTable-AAAA": "user", "production-UsersTable-BBBB": "moderator"}, roles
-    status, said = promote(binary, "+79000000001", "--stack", "nothing", **variables)
-    assert status == 1 and "no stack of Latchkey" in said, said
+    stacks = boto3.client(
+        "cloudformation",
+        endpoint_url=moto,
+        region_name="eu-central-1",
+        aws_access_key_id="a",
+        aws_secret_access_key="b",
+    )
+    for stack, outputs in [("production", {"UsersTableName": {"Value": "production-UsersTable-BBBB"}}), ("other", {})]:
+        # Something has to be in a stack.
+        topic = {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": stack}}
+        stacks.create_stack(StackName=stack, TemplateBody=json.dumps({"Resources": {"Topic": topic}, "Outputs": outputs}))
+    with tempfile.TemporaryDirectory() as folder:
+        stub = Path(folder) / "aws"
+        stub.write_text(f"#!{sys.executable}\n" + AWS.format(moto=moto))
+        stub.chmod(0o755)
+        variables["PATH"] = folder
+        status, said = promote(binary, "+79000000001", "--stack", "production", "--role", "moderator", **variables)
+        assert (status, said) == (0, "+79000000001 is moderator now"), said
+        roles = {
+            name: client.get_item(TableName=name, Key={"pk": {"S": "user#1"}})["Item"]["role"]["S"]
+            for name in ("staging-UsersTable-AAAA", "production-UsersTable-BBBB")
+        }
+        assert roles == {"staging-UsersTable-AAAA": "user", "production-UsersTable-BBBB": "moderator"}, roles
+        for stack, why in [("nothing", "does not exist"), ("other", "no stack of Latchkey")]:
+            status, said = promote(binary, "+79000000001", "--stack", stack, **variables)
+            assert status == 1 and why in said, said
     print("  the role changes in the stack that is named, and in no other")
 
 
