@@ -40,7 +40,11 @@ impl Endpoint for Fallback {
         if let Some((_, address)) = PAGES.iter().find(|(page, _)| asks && page == path) {
             return Ok(Moved(address));
         }
-        let methods = methods_of(ROUTES, path);
+        let mut methods = methods_of(ROUTES, path);
+        // What comes here by a method of the path is no request of the gateway's: a ping.
+        if methods.contains(&request.context.method.as_str()) {
+            methods.clear();
+        }
         let problem = if methods.is_empty() {
             let trimmed = path.trim_end_matches('/');
             let is_slash = trimmed.len() < path.len() && !methods_of(ROUTES, trimmed).is_empty();
