@@ -14,7 +14,7 @@ pub const PEPPER: [&Parameter; 2] = [config::PEPPER_SECRET, config::PEPPER_SECRE
 pub const SIGNING: [&Parameter; 2] = [config::SIGNING_SECRET, config::SIGNING_SECRET_ARN];
 
 /// What [`proxy`] reads.
-pub const PROXY: [&Parameter; 2] = [config::TRUSTED_PROXY_SECRET, config::TRUSTED_PROXY_SECRET_ARN];
+const PROXY: [&Parameter; 2] = [config::TRUSTED_PROXY_SECRET, config::TRUSTED_PROXY_SECRET_ARN];
 
 /// The secret of the proxy in front.
 pub(crate) async fn proxy(setup: &Setup) -> Result<Secret, StartError> {
