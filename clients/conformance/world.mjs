@@ -1,6 +1,8 @@
 // Where a client is run: a clock that is moved by hand, a server that answers as a behaviour says, a store that processes
 // share and that outlives them. A process that is killed hears nothing any more, and does nothing any more.
 
+import { Lock } from "./lock.mjs";
+
 export const URL_OF_SERVER = "https://auth.example.com";
 
 /** A clock, and what waits for it. */
@@ -40,8 +42,7 @@ export class Store {
   kept = new Map();
   /** `get`, `set` or `remove`: what fails. */
   fails = null;
-  #holder = null;
-  #waiting = [];
+  #lock = new Lock();
 
   constructor(clock) {
     this.clock = clock;
@@ -57,30 +58,12 @@ export class Store {
       get: (key) => work("get", () => this.kept.get(key) ?? null),
       set: (key, value) => work("set", () => void this.kept.set(key, value)),
       remove: (key) => work("remove", () => void this.kept.delete(key)),
-      lock: (job) => this.#lock(process, job),
+      lock: (job) => this.#lock.hold(process, job),
     };
   }
 
-  /** The system lets go of what a killed process held. */
   release(process) {
-    this.#waiting = this.#waiting.filter((one) => one.process !== process);
-    if (this.#holder === process) this.#next();
-  }
-
-  async #lock(process, job) {
-    if (this.#holder) await new Promise((go) => this.#waiting.push({ process, go }));
-    this.#holder = process;
-    try {
-      return await job();
-    } finally {
-      if (!process.isDead) this.#next();
-    }
-  }
-
-  #next() {
-    const next = this.#waiting.shift();
-    this.#holder = next?.process ?? null;
-    next?.go();
+    this.#lock.release(process);
   }
 }
 

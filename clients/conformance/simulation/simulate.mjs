@@ -9,6 +9,7 @@
 import { parseArgs } from "node:util";
 
 import { createClient } from "../../typescript/dist/index.js";
+import { Lock } from "../lock.mjs";
 import { answer, PORTAL } from "./answers.mjs";
 import { chance, Clock, settled } from "./clock.mjs";
 import { Server } from "./server.mjs";
@@ -33,8 +34,7 @@ globalThis.AbortController = class {
 /** A store that outlives processes, and its lock, which a process that is killed lets go. */
 class Disk {
   kept = new Map();
-  #waiting = [];
-  #holder = null;
+  #shared = new Lock();
 
   constructor(clock, random) {
     this.clock = clock;
@@ -65,24 +65,11 @@ class Disk {
   async #lock(process, work) {
     // A lease can end while its holder hangs.
     if (this.random() < process.simulation.leaking) return work();
-    if (this.#holder) await new Promise((resolve) => this.#waiting.push({ process, resolve }));
-    this.#holder = process;
-    try {
-      return await work();
-    } finally {
-      if (!process.isKilled) this.#next();
-    }
+    return this.#shared.hold(process, work);
   }
 
   letGo(process) {
-    this.#waiting = this.#waiting.filter((waiting) => waiting.process !== process);
-    if (this.#holder === process) this.#next();
-  }
-
-  #next() {
-    const next = this.#waiting.shift();
-    this.#holder = next?.process ?? null;
-    next?.resolve();
+    this.#shared.release(process);
   }
 }
 

@@ -10,7 +10,7 @@ use latchkey::access::texting::{Ask, Brought, Texting, Way};
 use latchkey::base::config::{self, Parameter};
 use latchkey::base::error::StartError;
 use latchkey::base::hidden::Hidden;
-use latchkey::base::metrics::{About, Metric, count, count_text};
+use latchkey::base::metrics::{Metric, count, count_text};
 use latchkey::base::world::{Timestamp, World};
 use latchkey::cloud::secrets;
 use latchkey::cloud::setup::{Setup, meanwhile};
@@ -216,8 +216,7 @@ impl Endpoint for RequestCode {
                 ticket.give_back().await;
                 return Err(refused.into());
             }
-            let country = phone.country().map(|country| country.to_string());
-            count_text(Metric::CodesTexted, About { country: country.as_deref(), ..About::default() });
+            count_text(Metric::CodesTexted, phone.country(), None);
             asked.handed_over(issued).await;
         }
         let revealed = needs.reveals_code.then(|| issued.code.as_str().to_owned());

@@ -46,32 +46,55 @@ fn fits(key: &str, pattern: &str) -> bool {
     pattern.strip_suffix('*').map_or(key == pattern, |start| key.starts_with(start))
 }
 
+/// What a policy allows of an action on a resource: with some attributes alone, of items with
+/// some keys alone.
+struct Allowance {
+    attributes: Option<Vec<String>>,
+    keys: Option<Vec<String>>,
+}
+
+/// All of them, by function, action and resource.
+static ALLOWED: LazyLock<BTreeMap<(String, String, String), Allowance>> = LazyLock::new(|| {
+    let template = Template::of_checkout();
+    let functions = template.functions().into_iter();
+    let allowed = functions.flat_map(|name| {
+        let allowed = template.allowed(&name).into_iter();
+        allowed.map(move |(action, resource)| (name.clone(), action, resource))
+    });
+    let allowance = |(name, action, resource): (String, String, String)| {
+        let attributes = template.attributes(&name, &action, &resource);
+        let keys = template.leading_keys(&name, &action, &resource);
+        ((name, action, resource), Allowance { attributes, keys })
+    };
+    allowed.map(allowance).collect()
+});
+
+/// The functions and the tables of the template; a test's own have other names.
+static KNOWN: LazyLock<(BTreeSet<String>, Vec<String>)> = LazyLock::new(|| {
+    let template = Template::of_checkout();
+    let tables = template.tables().into_iter().map(|table| table.logical_id);
+    (template.functions().into_iter().collect(), tables.collect())
+});
+
 /// What of a request its function's policy forbids, in words. The texts of the inbox are a
 /// laptop's own.
 pub(crate) fn forbidden(asked: &Asked) -> Option<String> {
-    static TEMPLATE: LazyLock<Template> = LazyLock::new(Template::of_checkout);
-    static ALLOWED: LazyLock<BTreeMap<String, BTreeSet<(String, String)>>> = LazyLock::new(|| {
-        let functions = TEMPLATE.functions().into_iter();
-        functions.map(|name| (name.clone(), TEMPLATE.allowed(&name).into_iter().collect())).collect()
-    });
-    // A test's own have other names.
-    static TABLES: LazyLock<Vec<String>> =
-        LazyLock::new(|| TEMPLATE.tables().into_iter().map(|table| table.logical_id).collect());
+    let (functions, tables) = &*KNOWN;
     let function = &asked.function;
-    let allowed = ALLOWED.get(function).filter(|_| !asked.is_text())?;
-    asked.parts().into_iter().find_map(|part| {
-        let Part { action, resource, keys } = &part;
-        if !TABLES.iter().any(|table| resource.contains(table)) {
-            return None;
-        }
-        let is_allowed = allowed.contains(&(action.clone(), resource.clone()));
-        let attributes = TEMPLATE.attributes(function, action, resource);
-        let touches = |names: Vec<String>| asked.attributes().iter().all(|name| names.contains(name));
-        let patterns = TEMPLATE.leading_keys(function, action, resource);
-        let reaches =
-            |patterns: Vec<String>| keys.iter().all(|key| patterns.iter().any(|pattern| fits(key, pattern)));
-        let is_narrow = attributes.is_none_or(touches) && patterns.is_none_or(reaches);
-        (!is_allowed || !is_narrow).then(|| format!("{function} may not {part:?}"))
+    if !functions.contains(function) || asked.is_text() {
+        return None;
+    }
+    let known = |part: &Part| tables.iter().any(|table| part.resource.contains(table));
+    asked.parts().into_iter().filter(known).find_map(|part| {
+        let of = (function.clone(), part.action.clone(), part.resource.clone());
+        let is_within = ALLOWED.get(&of).is_some_and(|Allowance { attributes, keys }| {
+            let touches = |names: &Vec<String>| asked.attributes().iter().all(|name| names.contains(name));
+            let reaches = |patterns: &Vec<String>| {
+                part.keys.iter().all(|key| patterns.iter().any(|pattern| fits(key, pattern)))
+            };
+            attributes.as_ref().is_none_or(touches) && keys.as_ref().is_none_or(reaches)
+        });
+        (!is_within).then(|| format!("{function} may not {part:?}"))
     })
 }
 

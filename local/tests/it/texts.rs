@@ -346,6 +346,14 @@ async fn what_a_webhook_refuses_has_not_left_and_what_it_loses_may_have() {
     }
 }
 
+/// Where SNS is asked first, and a webhook that answers this after it.
+async fn with_fallback(status: u16) -> (App, Stub) {
+    let stub = Stub::new(status, "").await;
+    let url = format!("{}/texts", stub.url);
+    let fallback = [("SMS_FALLBACK", "webhook"), ("SMS_WEBHOOK_URL", &url), ("SMS_WEBHOOK_SECRET", KEYS)];
+    (App::with(&[SNS, &fallback].concat()).await, stub)
+}
+
 /// The second carrier is asked where the first is known not to have sent the text, and
 /// never where it may have left, or its owner wants none.
 #[tokio::test]
@@ -359,10 +367,7 @@ async fn the_second_carrier_is_asked_where_the_first_refused() {
         (Carrier::Breaks, 200, 1, 0),
         (Carrier::Refuses("Throttled", "no"), 500, 1, 1),
     ] {
-        let stub = Stub::new(status, "").await;
-        let url = format!("{}/texts", stub.url);
-        let fallback = [("SMS_FALLBACK", "webhook"), ("SMS_WEBHOOK_URL", &url), ("SMS_WEBHOOK_SECRET", KEYS)];
-        let app = App::with(&[SNS, &fallback].concat()).await;
+        let (app, stub) = with_fallback(status).await;
         app.faults.carrier(first);
         let code = app.code_for(&phone(1)).await;
         assert_eq!((app.faults.texts().len(), stub.asked().len()), (texts, second), "{first:?}");
@@ -375,10 +380,7 @@ async fn the_second_carrier_is_asked_where_the_first_refused() {
         (Carrier::Refuses("OptedOut", "no"), 204, 422, "invalid_phone"),
         (Carrier::Refuses("Throttled", "no"), 400, 503, "text_not_sent"),
     ] {
-        let stub = Stub::new(status, "").await;
-        let url = format!("{}/texts", stub.url);
-        let fallback = [("SMS_FALLBACK", "webhook"), ("SMS_WEBHOOK_URL", &url), ("SMS_WEBHOOK_SECRET", KEYS)];
-        let app = App::with(&[SNS, &fallback].concat()).await;
+        let (app, _stub) = with_fallback(status).await;
         app.faults.carrier(first);
         app.request_code(&phone(1)).await.problem(answer, problem);
         app.faults.carrier(Carrier::Takes);

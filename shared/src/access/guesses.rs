@@ -8,7 +8,7 @@ use crate::access::limits::{AddressAllowance, GuessAllowance, KeyClaim, Limit, L
 use crate::base::config::Parameter;
 use crate::base::error::StartError;
 use crate::base::hidden::Hidden;
-use crate::base::metrics::{self, About, Metric};
+use crate::base::metrics::{self, Metric};
 use crate::base::world::World;
 use crate::cloud::setup::Setup;
 use crate::cloud::writes::Write;
@@ -176,9 +176,7 @@ impl Guesses {
         if self.testers.find(&proof.phone, self.world.now()).is_some() {
             return;
         }
-        let country = proof.phone.country().map(|country| country.to_string());
-        let about = About { country: country.as_deref(), ..About::default() };
-        metrics::count_text(Metric::CodesEntered, about);
+        metrics::count_text(Metric::CodesEntered, proof.phone.country(), None);
         let credit = async {
             if let Some(means) = proof.means {
                 self.guard.entered(&proof.phone, means).await;

@@ -8,6 +8,8 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::base::list::listed;
+
 /// One parameter: the name of its variable, its default as a string, and what it
 /// is for.
 #[derive(Debug)]
@@ -202,7 +204,7 @@ impl Vars {
 
     /// The items of a parameter that is a list, separated by commas.
     pub fn list(&self, parameter: &Parameter) -> impl Iterator<Item = &str> {
-        self.text(parameter).split(',').map(str::trim).filter(|item| !item.is_empty())
+        listed(self.text(parameter))
     }
 
     /// A parameter as anything that can be parsed.

@@ -1,5 +1,7 @@
 //! What is counted for graphs and alarms.
 
+use std::fmt;
+
 /// The target under which counts are logged; telemetry writes them as
 /// metrics.
 pub(crate) const TARGET: &str = "latchkey::base::metrics";
@@ -84,25 +86,17 @@ impl Metric {
     }
 }
 
-/// What the log says of a text that is counted. As dimensions they would be a metric for
-/// each country, each at its price.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct About<'a> {
-    /// Whom it was for, by two letters of ISO 3166.
-    pub country: Option<&'a str>,
-    /// Who was asked to bring it.
-    pub carrier: Option<&'a str>,
-}
-
 /// Counts one.
 pub fn count(metric: Metric) {
-    count_text(metric, About::default());
+    count_text(metric, None::<&str>, None);
 }
 
-/// Counts one, with more for the log.
-pub fn count_text(metric: Metric, about: About<'_>) {
+/// Counts one, and says in the log alone for which country the text was, by two letters of ISO
+/// 3166, and which carrier was asked: as dimensions they would be a metric for each country, each
+/// at its price.
+pub fn count_text(metric: Metric, country: Option<impl fmt::Display>, carrier: Option<&str>) {
     let (dimension, of) = metric.dimension().unzip();
-    let About { country, carrier } = about;
+    let country = country.map(|country| country.to_string());
     let (metric, value) = (metric.name(), metric.value());
     tracing::info!(target: TARGET, metric, value, dimension, of, country, carrier, "counted");
 }

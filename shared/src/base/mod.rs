@@ -6,6 +6,7 @@ pub mod config;
 pub mod error;
 pub mod hidden;
 pub mod lately;
+pub mod list;
 pub mod metrics;
 pub mod telemetry;
 pub mod world;

@@ -13,12 +13,9 @@ pub const PEPPER: [&Parameter; 2] = [config::PEPPER_SECRET, config::PEPPER_SECRE
 /// What [`signing`] reads.
 pub const SIGNING: [&Parameter; 2] = [config::SIGNING_SECRET, config::SIGNING_SECRET_ARN];
 
-/// What [`proxy`] reads.
-const PROXY: [&Parameter; 2] = [config::TRUSTED_PROXY_SECRET, config::TRUSTED_PROXY_SECRET_ARN];
-
 /// The secret of the proxy in front.
 pub(crate) async fn proxy(setup: &Setup) -> Result<Secret, StartError> {
-    load(setup, PROXY).await
+    load(setup, [config::TRUSTED_PROXY_SECRET, config::TRUSTED_PROXY_SECRET_ARN]).await
 }
 
 /// The pepper of the deployment.

@@ -7,6 +7,7 @@ use rlibphonenumber::{PhoneNumber, PhoneNumberFormat, PhoneNumberType, PhoneNumb
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::base::list::listed;
 use crate::domain::plans;
 use crate::domain::typed::plain;
 
@@ -67,7 +68,7 @@ impl FromStr for Countries {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let mut countries = Self { listed: Vec::new(), nowhere: false };
-        for country in text.split(',').map(str::trim).filter(|country| !country.is_empty()) {
+        for country in listed(text) {
             if country == NOWHERE {
                 countries.nowhere = true;
             } else {
@@ -130,10 +131,7 @@ impl Phone {
         Self::read(typed, region, &|_| false)
     }
 
-    /// Reads a number as a person types or pastes it, in the way of `region` where it has
-    /// no `+`; bare digits are tried once more with a leading `+` where that way makes
-    /// nothing of them that a text reaches. A number that landlines and mobiles share is the
-    /// mobile one. One that `is_known` is taken whatever the plans say of it.
+    /// The same, where a number that `is_known` is taken whatever the plans say of it.
     pub(super) fn read(
         typed: &str,
         region: Region,

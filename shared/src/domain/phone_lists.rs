@@ -7,6 +7,7 @@ use std::fmt;
 use time::format_description::well_known::Iso8601;
 use time::{Date, Time};
 
+use crate::base::list::listed;
 use crate::base::world::Timestamp;
 use crate::domain::code::OneTimeCode;
 use crate::domain::phone::{Phone, Region};
@@ -42,7 +43,7 @@ impl TestPhones {
     /// In words, if one is malformed or named twice.
     pub fn parse(text: &str, region: Region) -> Result<Self, String> {
         let mut all = Vec::<TestPhone>::new();
-        for text in text.split(',').map(str::trim).filter(|text| !text.is_empty()) {
+        for text in listed(text) {
             let bad =
                 |problem: &str| format!("must be a list such as +12015550123=1234@2026-12-31: {problem}");
             let tester = parse(text, region).map_err(bad)?;
@@ -99,7 +100,6 @@ impl NumberRanges {
     /// # Errors
     /// In words, if one is malformed, or of a calling code that nobody has.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let listed = text.split(',').map(str::trim).filter(|text| !text.is_empty());
         let range = |text: &str| {
             let bad = |problem: &str| format!("must be a list such as +7995=11: {text:?} {problem}");
             let (prefix, length) = text.split_once('=').ok_or_else(|| bad("has no ="))?;
@@ -115,7 +115,7 @@ impl NumberRanges {
             let length = length.filter(|length| (7.max(digits.len())..=15).contains(length));
             Ok((prefix.clone(), length.ok_or_else(|| bad("has no length from 7 to 15 digits"))?))
         };
-        listed.map(range).collect::<Result<_, _>>().map(Self)
+        listed(text).map(range).collect::<Result<_, _>>().map(Self)
     }
 
     /// Whether a number is of one of them.

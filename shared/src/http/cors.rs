@@ -43,7 +43,7 @@ impl Cors {
     /// # Errors
     /// If one of them is no origin.
     pub fn read(vars: &Vars) -> Result<Self, BadParameter> {
-        if vars.text(config::CORS_ORIGINS).trim() == "*" {
+        if vars.text(config::CORS_ORIGINS) == "*" {
             return Ok(Self::Any);
         }
         let origins = vars.list(config::CORS_ORIGINS).map(|origin| {

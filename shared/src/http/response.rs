@@ -264,19 +264,19 @@ impl IntoResponse for Html {
     }
 
     fn into_response(self) -> Response<Bytes> {
-        let mut response = with_status(Self::STATUS, self.0.into());
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
-        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-        headers.insert(
-            CONTENT_SECURITY_POLICY,
-            HeaderValue::from_static(
-                "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
-            ),
-        );
-        response
+        page(self.0, "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'")
     }
+}
+
+/// A page under a Content-Security-Policy.
+fn page(html: String, policy: &'static str) -> Response<Bytes> {
+    let mut response = with_status(StatusCode::OK, html.into());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    response
 }
 
 impl IntoResponse for Tailored {
@@ -287,13 +287,8 @@ impl IntoResponse for Tailored {
     }
 
     fn into_response(self) -> Response<Bytes> {
-        let mut response = with_status(Self::STATUS, self.html.into());
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-        headers.insert(VARY, HeaderValue::from_static(TAILORED_BY));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
-        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(self.policy));
+        let mut response = page(self.html, self.policy);
+        response.headers_mut().insert(VARY, HeaderValue::from_static(TAILORED_BY));
         response
     }
 }

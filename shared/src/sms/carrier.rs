@@ -1,10 +1,15 @@
 //! What a carrier is: who takes a text and brings it to a phone.
 
+use std::time::Duration;
+
 use futures_util::future::BoxFuture;
 use serde::Serialize;
 
 use crate::domain::phone::Phone;
 use crate::sms::refusal::NotSent;
+
+/// How long one text may take to be accepted.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(4);
 
 /// A text, as a carrier is handed it. It holds a code: nothing prints it.
 #[derive(Clone, Serialize)]

@@ -12,10 +12,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
 use crate::base::error::StartError;
+use crate::sms::carrier::TIMEOUT;
 use crate::sms::refusal::{NotSent, Why, is_unreached};
-
-/// How long one text may take to be accepted.
-const TIMEOUT: Duration = Duration::from_secs(4);
 
 /// How long a connection may take: what was not connected in time was not sent.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);

@@ -101,7 +101,7 @@ impl Carrier for Inbox {
 }
 
 fn delay(vars: &Vars) -> Result<RangeInclusive<u64>, BadParameter> {
-    let text = vars.text(config::SMS_DELAY_MS).trim();
+    let text = vars.text(config::SMS_DELAY_MS);
     let (least, most) = text.split_once('-').unwrap_or((text, text));
     let millis = |text: &str| text.trim().parse().ok().filter(|millis| *millis <= 60_000);
     match (millis(least), millis(most)) {

@@ -1,7 +1,6 @@
 //! The languages that people are written to in: a file of `languages/` each.
 
 /// One language: a file of `languages/`.
-#[derive(Debug)]
 pub struct Language {
     /// Its tag: `ru`.
     pub tag: &'static str,
@@ -16,7 +15,6 @@ pub struct Language {
 }
 
 /// The words of the page behind a share link, where `{app}` and `{code}` are filled in.
-#[derive(Debug)]
 pub struct Share {
     /// The language with a country, as previews name it (<https://ogp.me/#optional>): `ru_RU`.
     pub locale: &'static str,

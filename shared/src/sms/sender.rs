@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::base::config::{self, BadParameter, Parameter};
 use crate::base::error::{Chain, StartError};
-use crate::base::metrics::{About, Metric, count_text};
+use crate::base::metrics::{Metric, count_text};
 use crate::base::world::World;
 use crate::cloud::setup::Setup;
 use crate::domain::code::OneTimeCode;
@@ -36,9 +36,7 @@ impl Named {
     async fn send(&self, text: &Text) -> Result<(), NotSent> {
         let sent = self.carrier.send(text).await;
         if let Err(refused) = &sent {
-            let country = text.to.country().map(|country| country.to_string());
-            let about = About { country: country.as_deref(), carrier: Some(&self.name) };
-            count_text(Metric::TextsRefused(refused.why.name()), about);
+            count_text(Metric::TextsRefused(refused.why.name()), text.to.country(), Some(&self.name));
         }
         sent
     }

@@ -1,7 +1,5 @@
 //! Amazon SNS: texts for real.
 
-use std::time::Duration;
-
 use aws_sdk_sns::Client;
 use aws_sdk_sns::config::BehaviorVersion;
 use aws_sdk_sns::config::retry::RetryConfig;
@@ -13,11 +11,8 @@ use futures_util::future::BoxFuture;
 use crate::base::config::{self, BadParameter, Parameter, Vars};
 use crate::base::error::Chain;
 use crate::cloud::setup::Setup;
-use crate::sms::carrier::{Carrier, Text};
+use crate::sms::carrier::{Carrier, TIMEOUT, Text};
 use crate::sms::refusal::{NotSent, Why, is_unreached};
-
-/// How long one text may take to be accepted.
-const TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The sender.
 pub struct Sns {
