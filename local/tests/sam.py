@@ -1,11 +1,12 @@
 """The deployed artefacts, without a cloud and without Docker.
 
-usage: sam.py <latchkey binary> <folder of the functions' binaries>
+usage: sam.py <latchkey binary> <folder of the functions' binaries> [--arm64 <folder of `sam build`>]
 
 Runs in an environment with aws-sam-cli. SAM's own local API serves the routes of template.yaml, SAM's own resolver
 says which variables each function gets, and the runtime emulator of SAM's wheel runs each function's binary; only the
 containers are missing. The story is told over HTTP, every function takes part, and the texts show in the inbox of the
-gateway whose tables they share.
+gateway whose tables they share. Functions that are in the folder of --arm64 were built for that processor, and run under
+qemu with the emulator that SAM has for it.
 """
 
 import json
@@ -13,6 +14,7 @@ import os
 import platform
 import random
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -52,20 +54,25 @@ def free_port():
             return port
 
 
-def emulator():
-    machine = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
+def emulator(machine):
     source = Path(samcli.local.rapid.__path__[0]) / f"aws-lambda-rie-{machine}"
     if not os.access(source, os.X_OK):
         source.chmod(0o755)
     return source
 
 
+def arm64(binary):
+    """The emulator and a binary for arm64, which a machine of another kind runs step by step."""
+    run = ["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"]
+    return [*run, emulator("arm64")], [shutil.which(run[0]), *run[1:], binary]
+
+
 class Functions(LocalLambdaRunner):
     """What `sam local` runs functions with, the emulator in the place of a container."""
 
-    def __init__(self, provider, variables, binaries):
+    def __init__(self, provider, variables, binaries, built_for_arm64):
         super().__init__(None, provider, str(ROOT), str(ROOT), env_vars_values=variables, aws_region="eu-central-1")
-        self.binaries = Path(binaries)
+        self.binaries, self.built_for_arm64 = Path(binaries), built_for_arm64
         self.running = {}
         self.log = tempfile.TemporaryFile("w+")
 
@@ -79,20 +86,24 @@ class Functions(LocalLambdaRunner):
 
     def start(self, function):
         events, api = free_port(), free_port()
+        machine = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
+        around, binary = [emulator(machine)], [self.binaries / function.metadata["BuildProperties"]["Binary"]]
+        if function.name in self.built_for_arm64:
+            around, binary = arm64(self.built_for_arm64[function.name])
         process = subprocess.Popen(
             [
-                emulator(),
+                *around,
                 "--runtime-interface-emulator-address",
                 f"{LOOPBACK}:{events}",
                 "--runtime-api-address",
                 f"{LOOPBACK}:{api}",
-                self.binaries / function.metadata["BuildProperties"]["Binary"],
+                *binary,
             ],
             env={**NOTHING_ELSE, **self.variables(function)},
             stdout=self.log,
             stderr=self.log,
         )
-        for _ in range(100):
+        for _ in range(200):
             try:
                 socket.create_connection((LOOPBACK, events), 1).close()
                 return process, events
@@ -269,7 +280,16 @@ def get_what_they_need(functions, dynamodb):
 
 
 def main():
-    latchkey, binaries = sys.argv[1:]
+    latchkey, binaries, *rest = sys.argv[1:]
+    built_for_arm64 = {}
+    if rest:
+        flag, folder = rest
+        assert flag == "--arm64", flag
+        built_for_arm64 = {file.parent.name: file for file in Path(folder).absolute().glob("*/bootstrap")}
+        assert built_for_arm64, f"{folder} holds no function"
+        for file in built_for_arm64.values():
+            # What ELF says of the processor.
+            assert file.read_bytes()[18:20] == b"\xb7\0", f"{file} is not for arm64"
     (stacks, _) = SamLocalStackProvider.get_stacks(str(ROOT / "template.yaml"))
     provider = SamFunctionProvider(stacks)
     dynamodb = free_port()
@@ -282,7 +302,7 @@ def main():
         while not file.exists():
             time.sleep(0.05)
         assert file.stat().st_mode & 0o077 == 0, "others can read the secrets"
-        with Functions(provider, json.loads(file.read_text()), binaries) as functions:
+        with Functions(provider, json.loads(file.read_text()), binaries, built_for_arm64) as functions:
             get_what_they_need(functions, dynamodb)
             api = ApiProvider(stacks, cwd=str(ROOT)).api
             # An HTTP API hands every picture over in base64; SAM's copy of it only those of a REST API's list.
@@ -295,9 +315,12 @@ def main():
             server.shutdown()
             called, all_of_them = set(functions.running), {function.name for function in provider.get_all()}
             assert called == all_of_them, all_of_them - called
-            print(f"  the story was told through {len(called)} functions in the runtime emulator")
+            assert built_for_arm64.keys() <= called
+            of_them = f", {', '.join(built_for_arm64)} of them for arm64" if built_for_arm64 else ""
+            print(f"  the story was told through {len(called)} functions in the runtime emulator{of_them}")
     refuses_what_is_for_laptops(binaries)
     print("  what is for laptops is refused in Lambda")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -118,6 +118,78 @@ fn routes_of_signing_in_have_a_throttle_of_their_own() {
     assert_eq!(template.throttled(), routes);
 }
 
+/// Under this prefix CloudWatch lets services write by one pattern; elsewhere each log group is
+/// listed in a policy of 5,120 characters that the whole account shares, until it is full.
+#[test]
+fn logs_are_where_no_policy_grows() {
+    let template = Template::of_checkout();
+    let groups: BTreeMap<_, _> = template
+        .resources_of("AWS::Logs::LogGroup")
+        .map(|(name, group)| (name, group["LogGroupName"].as_str().unwrap_or_default()))
+        .collect();
+    assert!(groups.len() >= 2, "{groups:?}");
+    for (group, name) in &groups {
+        assert!(name.starts_with("/aws/vendedlogs/${AWS::StackName}/"), "{group}: {name:?}");
+    }
+    let queries: Vec<_> = template.resources_of("AWS::Logs::QueryDefinition").collect();
+    assert!(queries.len() >= 6, "{queries:?}");
+    for (query, asked) in queries {
+        for group in asked["LogGroupNames"].as_array().unwrap() {
+            assert!(groups.contains_key(group.as_str().unwrap()), "{query} asks {group}");
+        }
+    }
+}
+
+/// Those that a flood of anything else must not starve, each by a parameter of its own.
+#[test]
+fn instances_are_kept_for_signing_in_alone() {
+    let template = Template::of_checkout();
+    let kept: BTreeMap<_, _> = template
+        .resources_of("AWS::Serverless::Function")
+        .map(|(name, function)| (name, &function["ReservedConcurrentExecutions"]))
+        .filter(|(_, reserved)| !reserved.is_null())
+        .collect();
+    let expected = ["ExchangeCode", "RefreshToken", "RequestCode"].map(|name| {
+        let reserved =
+            serde_json::json!([format!("Reserves{name}"), format!("{name}Concurrency"), "AWS::NoValue"]);
+        (format!("{name}Function"), reserved)
+    });
+    assert_eq!(kept.len(), expected.len(), "{kept:?}");
+    for (name, reserved) in &expected {
+        assert_eq!(kept.get(name.as_str()), Some(&reserved), "{name}");
+    }
+}
+
+/// What the guide says is paid whatever is used: of what the template makes, at the prices that
+/// stand there.
+#[test]
+fn the_guide_counts_what_is_paid_whatever_is_used() {
+    let template = Template::of_checkout();
+    let guide = include_str!("../../../docs/deploy.md");
+    let row = |what: &str| -> Vec<f64> {
+        let line = guide.lines().find(|line| line.starts_with(&format!("| {what}")));
+        let cells = line.unwrap_or_else(|| panic!("{what} is not in the guide")).split('|');
+        cells.filter_map(|cell| cell.trim().parse().ok()).collect()
+    };
+    let secrets = template.resources_of("AWS::SecretsManager::Secret").count();
+    let watched: usize = template
+        .resources_of("AWS::CloudWatch::Alarm")
+        .map(|(_, alarm)| alarm.to_string().matches("\"MetricStat\"").count().max(1))
+        .sum();
+    assert!(watched > 20, "{watched}");
+    let rows = ["secrets |", "metrics of our own", "metrics that the alarms watch"].map(row);
+    assert_eq!(rows[0][0].to_string(), secrets.to_string());
+    let most: usize = rows[2][0].to_string().parse().unwrap();
+    assert!(watched <= most, "alarms watch {watched} metrics, the guide says {most} at most");
+    let cents = |usd: f64| format!("{usd:.2}");
+    for row in &rows {
+        assert_eq!(cents(row[0] * row[1]), cents(row[2]), "{row:?}");
+    }
+    let sum = cents(rows.iter().map(|row| row[2]).sum());
+    assert_eq!(row("together |").last().map(|usd| cents(*usd)), Some(sum.clone()));
+    assert!(row("what is paid whatever is used").iter().all(|usd| cents(*usd) == sum));
+}
+
 /// CloudFront hands on what the functions read: what OpenAPI names, what pages of other
 /// origins and browsers send by themselves, and who the caller is.
 #[test]
