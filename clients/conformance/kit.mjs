@@ -28,8 +28,9 @@ export async function run(behaviour, drive) {
 }
 
 /** What is stored before anything happens: in the client's own format, as its own sign-in writes it. */
-function give({ session, device }, { store, drive, clock }) {
-  const stored = drive.stored({ session: session && { lifetime: 900, age: 0, ...session }, device, now: START + clock.ticks });
+function give({ session, device }, { store, drive, clock, shift }) {
+  const now = START + clock.ticks + shift;
+  const stored = drive.stored({ session: session && { lifetime: 900, age: 60, ...session }, device, now });
   for (const [key, value] of Object.entries(stored)) store.kept.set(key, value);
 }
 
@@ -73,6 +74,12 @@ async function take(step, scene) {
       return [];
     case "store_fails":
       store.fails = step.at ?? null;
+      return [];
+    case "store_is_slow":
+      store.slow = { at: step.at, milliseconds: (step.seconds ?? 0) * 1_000 };
+      return [];
+    case "another_stores":
+      give(step, scene);
       return [];
     case "platform":
       scene.platform = step.answers_with;

@@ -42,6 +42,8 @@ export class Store {
   kept = new Map();
   /** `get`, `set` or `remove`: what fails. */
   fails = null;
+  /** What takes how long: what is read is what was there when that began. */
+  slow = { milliseconds: 0 };
   #lock = new Lock();
 
   constructor(clock) {
@@ -52,7 +54,10 @@ export class Store {
     const work = async (name, act) => {
       if (process.isDead) return new Promise(() => {});
       if (this.fails === name) throw new Error("the keychain is locked");
-      return act();
+      const done = act();
+      const { at, milliseconds } = this.slow;
+      if (at === name) await new Promise((resolve) => this.clock.after(milliseconds, resolve));
+      return process.isDead ? new Promise(() => {}) : done;
     };
     return {
       get: (key) => work("get", () => this.kept.get(key) ?? null),

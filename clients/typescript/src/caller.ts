@@ -38,8 +38,9 @@ export class Caller {
           token = newer;
         } else {
           const isStale = problem.isOurs && problem.code === "invalid_token";
-          if (!isStale || refused > 0) throw problem;
-          token = await this.session.token(token, asked.signal);
+          const next = isStale && refused === 0 ? await this.session.token(token, asked.signal) : token;
+          if (next === token) throw problem;
+          token = next;
         }
       }
     }

@@ -6,13 +6,19 @@ import { reasonOf, type World } from "./world.js";
 /** Who is told when somebody signed in or out; `problem` is why, where it was the server that ended it. */
 export type Listener = (change: { signedIn: boolean; problem: Problem | null }) => void;
 
-// In milliseconds. A refresh is given up sooner than other requests, as it is safe to ask again.
-const PATIENCE = 8_000;
+// In milliseconds. A refresh is given up sooner than other requests, as it is safe to ask again; and later each time, as
+// there are networks on which each answer takes longer than that.
+const PATIENCE = [8_000, 16_000, 30_000];
 const PAUSES = [300, 1_000, 3_000, 10_000, 30_000, 60_000];
 // Somebody waits: then no pause is longer than this.
 const HURRIED = 3_000;
 // So long is asked again while nobody calls: the server's REFRESH_RETRY, after which it makes no difference any more.
 const INSIST = 3_600_000;
+// The server's REFRESH_GRACE. Requests that were given up may reach it for so long, and until then their token must not be
+// replaced twice. Where a token is refused that just came, another would be, too.
+const YOUNG = 30_000;
+// What took longer to read may have been replaced since.
+const MOMENT = 5_000;
 
 /** Who is signed in, and the access token that says so. */
 export class Session {
@@ -61,7 +67,7 @@ export class Session {
     const held = this.#known ?? (await this.#read());
     if (!held) throw new Problem("not_signed_in");
     const left = this.#left(held);
-    const isGood = held.access !== refused && left > 0;
+    const isGood = left > 0 && (held.access !== refused || this.#isYoung(held));
     if (isGood && left > early(held)) return held.access;
     const next = this.refresh(held);
     if (isGood) return held.access;
@@ -104,7 +110,7 @@ export class Session {
   }
 
   async #over(problem: Problem, used: Partial<Stored>): Promise<Stored | null> {
-    const stored = await this.vault.session();
+    const stored = await this.#present();
     const isSame = stored && (stored.refresh === used.refresh || stored.access === used.access);
     if (!isSame) return this.#learn(stored);
     await this.#forget(problem);
@@ -115,7 +121,7 @@ export class Session {
     const began = this.#world.ticks();
     for (let tried = 0; ; tried += 1) {
       try {
-        return await this.vault.exclusively(() => this.#trade(held));
+        return await this.vault.exclusively(() => this.#trade(held, of(PATIENCE, tried)));
       } catch (problem) {
         const passes = problem instanceof Problem && problem.isPassing;
         if (!passes || this.#world.ticks() - began > INSIST) throw problem;
@@ -125,8 +131,8 @@ export class Session {
   }
 
   /** Trades the stored refresh token once, unless another process went on from `held` already. */
-  async #trade(held: Stored): Promise<Stored> {
-    const sent = await this.vault.session();
+  async #trade(held: Stored, patience: number): Promise<Stored> {
+    const sent = await this.#present();
     if (!sent) {
       this.#learn(null);
       throw new Problem("not_signed_in");
@@ -137,7 +143,7 @@ export class Session {
     try {
       tokens = await this.transport.send("POST", "/v1/auth/refresh", {
         body: { refresh_token: sent.refresh },
-        patience: PATIENCE,
+        patience,
         signal: trading.signal,
       });
     } catch (problem) {
@@ -148,7 +154,7 @@ export class Session {
       throw problem;
     }
     if (!isTokens(tokens)) throw new Problem("unreadable");
-    const stored = await this.vault.session();
+    const stored = await this.#present();
     if (stored?.refresh === sent.refresh) return this.#keep(tokens);
     // Signed out meanwhile, or another process traded it, too, and what it has is newer.
     this.#learn(stored);
@@ -181,6 +187,18 @@ export class Session {
     this.#tell(false, problem);
   }
 
+  /**
+   * What is stored at this moment. A process that slept while it read has what was stored before: it neither sends that nor
+   * writes over what another process has stored meanwhile, but begins again.
+   */
+  async #present(): Promise<Stored | null> {
+    const [now, ticks] = [this.#world.now(), this.#world.ticks()];
+    const stored = await this.vault.session();
+    const took = Math.max(Math.abs(this.#world.now() - now), this.#world.ticks() - ticks);
+    if (took > MOMENT) throw new Problem("storage_failed");
+    return stored;
+  }
+
   async #read(): Promise<Stored | null> {
     return this.#learn(await this.vault.session());
   }
@@ -198,17 +216,30 @@ export class Session {
 
   /**
    * For how many milliseconds the access token is still good, by this device's own count since it came: never by the
-   * server's clock. Where the two clocks disagree the longer count holds; a clock that was set back says nothing.
+   * server's clock. Where the device's two clocks disagree the longer count holds. Its own clock says nothing where it was
+   * set back, and is not taken at its word where it says that what just came is over: then the server is to say so.
    */
-  #left({ access, lifetime, at }: Stored): number {
-    const byClock = this.#world.now() - at;
-    const counted = this.#known?.access === access && this.#came !== null ? this.#world.ticks() - this.#came : null;
-    if (counted === null && byClock < 0) return 0;
-    return lifetime * 1_000 - Math.max(byClock, counted ?? 0);
+  #left(held: Stored): number {
+    const counted = this.#counted(held) ?? 0;
+    const byClock = this.#world.now() - held.at;
+    const isDoubtful = byClock < 0 || (this.#counted(held) !== null && counted < YOUNG);
+    return held.lifetime * 1_000 - (isDoubtful ? counted : Math.max(byClock, counted));
+  }
+
+  /** Whether it came just now; not where nobody knows. */
+  #isYoung(held: Stored): boolean {
+    const byClock = this.#world.now() - held.at;
+    const age = Math.max(byClock, this.#counted(held) ?? (byClock < 0 ? Infinity : 0));
+    return age < Math.min(YOUNG, held.lifetime * 500);
+  }
+
+  /** For how many milliseconds this process has had it, if it was this process that got it from the server. */
+  #counted({ access }: Stored): number | null {
+    return this.#known?.access === access && this.#came !== null ? this.#world.ticks() - this.#came : null;
   }
 
   #pause(tried: number, retryAfter: number | null): Promise<void> {
-    const pause = Math.max(PAUSES[Math.min(tried, PAUSES.length - 1)] ?? 0, (retryAfter ?? 0) * 1_000);
+    const pause = Math.max(of(PAUSES, tried), (retryAfter ?? 0) * 1_000);
     const began = this.#world.ticks();
     return new Promise((resolve) => {
       const end = began + pause * (1 + this.#world.random() / 4);
@@ -243,6 +274,11 @@ export class Session {
 /** So long before its end, in milliseconds, a token is refreshed; it is used meanwhile. */
 function early({ lifetime }: Stored): number {
   return Math.min(60_000, lifetime * 100);
+}
+
+/** That of the `nth` try; the last one from then on. */
+function of(times: readonly number[], nth: number): number {
+  return times[Math.min(nth, times.length - 1)] ?? 0;
 }
 
 export function isTokens(value: unknown): value is Tokens {

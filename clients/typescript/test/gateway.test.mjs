@@ -73,7 +73,7 @@ test("fifty at once refresh once, and the session goes on", async () => {
   const world = { fetch: (url, init) => (asked.push(new URL(url).pathname), fetch(url, init)) };
   const client = await signedIn(20, { storage, world });
   const session = JSON.parse(await storage.get("latchkey.session"));
-  await storage.set("latchkey.session", JSON.stringify({ ...session, access: "refused" }));
+  await storage.set("latchkey.session", JSON.stringify({ ...session, access: "refused", at: session.at - 60_000 }));
   const anew = ours({ storage, world });
   const all = await Promise.all(Array.from({ length: 50 }, () => anew.me.get()));
   assert.ok(all.every((me) => me.phone === phone(20)));
@@ -102,7 +102,12 @@ test("the token goes to listed backends alone, never across a redirect, and is r
   await new Promise((resolve) => backend.listen(0, "127.0.0.1", resolve));
   t.after(() => backend.close());
   const at = `http://127.0.0.1:${backend.address().port}`;
-  const client = await signedIn(40, { backends: [at] });
+  let later = 0;
+  const client = await signedIn(40, { backends: [at], world: { ticks: () => performance.now() + later } });
+  assert.equal((await client.fetch(`${at}/once`)).status, 401, "a token that just came is not traded for another");
+  assert.equal(seen.length, 1);
+  seen.length = 0;
+  later = 31_000;
   assert.equal((await client.fetch(`${at}/once`)).status, 200);
   assert.equal(seen.length, 2);
   assert.notEqual(seen[0][1], seen[1][1]);

@@ -1,0 +1,50 @@
+// A process of an app: it asks who is signed in by the file store in its folder, once, and says how that went. Where it is to stop
+// at a moment it says so and does nothing more, so that it is killed exactly there.
+//
+//   node process.mjs '{"url": …, "folder": …, "clock": <milliseconds by which the device's clock is set>, "stop": "received"}'
+
+import { writeSync } from "node:fs";
+
+const DIST = process.env.LATCHKEY_DIST ?? new URL("../../typescript/dist/", import.meta.url).href;
+const { createClient } = await import(new URL("index.js", DIST));
+const { fileStorage } = await import(new URL("storage/node.js", DIST));
+
+const { url, folder, clock, stop } = JSON.parse(process.argv[2]);
+const say = (text) => writeSync(1, `${text}\n`);
+
+function reach(moment) {
+  if (moment !== stop) return;
+  say(`at ${moment}`);
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+}
+
+const files = fileStorage(folder);
+const storage = {
+  ...files,
+  set: async (key, value) => {
+    if (key === "latchkey.session") reach("received");
+    await files.set(key, value);
+    if (key === "latchkey.session") reach("stored");
+  },
+};
+const world = {
+  now: () => Date.now() + clock,
+  fetch: async (address, init) => {
+    if (!address.endsWith("/v1/auth/refresh")) return fetch(address, init);
+    reach("asking");
+    const asked = fetch(address, init);
+    // On its way: what is written has left this process a moment later.
+    if (stop === "sent") setTimeout(() => reach("sent"), 20);
+    return asked;
+  },
+};
+const client = createClient({ url, storage, world });
+client.auth.onChange(({ signedIn, problem }) => signedIn || say(`signed out ${problem?.code ?? ""}`));
+say("begun");
+try {
+  await client.me.get();
+  say("well");
+} catch ({ code, message }) {
+  say(code === "not_signed_in" ? "signed out not_signed_in" : `trouble ${code ?? message}`);
+}
+process.exit();
