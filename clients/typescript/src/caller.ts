@@ -76,7 +76,7 @@ export class Caller {
       const headers = new Headers(given);
       headers.set("authorization", `Bearer ${token}`);
       const redirect = asked === "manual" ? "manual" : "error";
-      return this.#world.fetch(isRequest ? input.clone() : input, { ...init, headers, redirect });
+      return this.#world.fetch(isRequest ? input.clone() : address, { ...init, headers, redirect });
     };
     const signal = init.signal ?? (isRequest ? input.signal : undefined);
     const token = await this.session.token(undefined, signal);
@@ -87,6 +87,8 @@ export class Caller {
   };
 }
 
+/** As `fetch` takes it: a page's `<base>` counts, a worker has none. */
 function absolute(address: string): string {
-  return globalThis.location ? new URL(address, location.href).href : address;
+  const base = globalThis.document?.baseURI ?? globalThis.location?.href;
+  return base ? new URL(address, base).href : address;
 }

@@ -37,7 +37,10 @@ export function createClient(options: Options): Client {
   const transport = new Transport(url, world);
   const session = new Session(transport, new Vault(storage), patience);
   const caller = new Caller(transport, session, backends);
-  globalThis.addEventListener?.("online", () => void session.wake().catch(() => {}));
+  // A page that was frozen, or kept for its way back, heard nothing of what other tabs did.
+  for (const event of ["online", "pageshow", "visibilitychange"]) {
+    globalThis.addEventListener?.(event, () => void session.wake().catch(() => {}));
+  }
   const auth = new Auth(transport, session, caller, passkeys, options.solve ?? solve, device);
   return { auth, me: new Me(caller), fetch: caller.fetch };
 }

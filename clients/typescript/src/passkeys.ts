@@ -7,10 +7,14 @@ export interface Passkeys {
   get(options: object, signal?: AbortSignal): Promise<object>;
 }
 
+// What browsers call it (WebAuthn), then what `react-native-passkey` does.
 const CODES: Record<string, LocalCode> = {
   NotAllowedError: "passkey_cancelled",
   AbortError: "passkey_cancelled",
+  InvalidStateError: "passkey_exists",
   UserCancelled: "passkey_cancelled",
+  NoCredentials: "passkey_cancelled",
+  CredentialAlreadyExists: "passkey_exists",
 };
 
 /** Those of the browser. */
@@ -35,6 +39,7 @@ export async function ofPlatform<T extends object>(ask: () => Promise<T>): Promi
   try {
     return await ask();
   } catch (cause) {
-    throw new Problem(CODES[(cause as Error)?.name] ?? "passkey_failed", { cause });
+    const { name, error } = (cause ?? {}) as { name?: string; error?: string };
+    throw new Problem(CODES[error ?? name ?? ""] ?? "passkey_failed", { cause });
   }
 }

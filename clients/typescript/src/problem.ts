@@ -16,6 +16,8 @@ export type LocalCode =
   | "passkeys_unsupported"
   /** The person turned the passkey down, or has none. */
   | "passkey_cancelled"
+  /** This device has a passkey of this account already. */
+  | "passkey_exists"
   /** The platform could not make or use a passkey. */
   | "passkey_failed";
 

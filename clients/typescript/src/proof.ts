@@ -13,7 +13,7 @@ export const solve: Solver = async (challenge, signal) => {
   if (!globalThis.crypto?.subtle) return (await import("./pbkdf2.js")).solveByHand(challenge, signal);
   const found = await inWorker(challenge, signal).catch((error: unknown) => {
     if (signal?.aborted) throw error;
-    // A Content-Security-Policy may rule out such workers.
+    // A Content-Security-Policy may rule out such workers, and a bundler may have made the text need what is around it.
     return search(challenge.parameters, () => signal?.aborted ?? false);
   });
   if (!found) throw signal ? reasonOf(signal) : new Error("no proof was found");
@@ -53,26 +53,25 @@ export async function search(
 
 function inWorker({ parameters }: Challenge, signal?: AbortSignal): Promise<Solution | null> {
   return new Promise((resolve, reject) => {
-    const text = `const search = ${search};onmessage = ({ data }) => search(data, () => false).then(postMessage);`;
+    const text = `const search = ${search};onmessage = ({ data }) => search(data, () => false).then(postMessage, () => postMessage(null));`;
     const address = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
     const worker = new Worker(address);
     const end = () => {
       worker.terminate();
       URL.revokeObjectURL(address);
     };
-    const abort = () => {
+    const fail = (reason: unknown) => {
       end();
-      reject(signal && reasonOf(signal));
+      reject(reason);
     };
+    const abort = () => fail(signal && reasonOf(signal));
     if (signal?.aborted) return abort();
     signal?.addEventListener("abort", abort, { once: true });
-    worker.onerror = (event) => {
-      end();
-      reject(event);
-    };
-    worker.onmessage = ({ data }: MessageEvent<Solution>) => {
-      end();
+    worker.onerror = fail;
+    worker.onmessage = ({ data }: MessageEvent<Solution | null>) => {
       signal?.removeEventListener("abort", abort);
+      if (!data) return fail(new Error("the worker could not"));
+      end();
       resolve(data);
     };
     worker.postMessage(parameters);

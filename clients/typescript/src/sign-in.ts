@@ -1,8 +1,8 @@
 import type { CodeTexted, SignedIn } from "./auth.js";
 import type { Client } from "./client.js";
 import { countdown, observable, type Observable } from "./countdown.js";
+import { codeFromText } from "./one-time-code.js";
 import { Problem } from "./problem.js";
-import { system } from "./world.js";
 
 /** What went wrong in a step, and how long to wait before it makes sense to try again. */
 export interface Trouble {
@@ -28,12 +28,19 @@ export interface SignInOptions {
 }
 
 /**
- * Signing in, step by step, without a screen: an app draws `state`, and calls what its buttons are for. Nothing here
- * throws what a server or a network did: that is a state. A call that does not fit the step does nothing.
+ * Signing in, step by step, without a screen: an app draws the state, and calls what its buttons are for. Nothing here
+ * throws what a server or a network did: that is a state. A call that does not fit the step does nothing. Where the
+ * browser reads texts (WebOTP), the code enters itself.
  */
 export class SignIn implements Observable<State> {
   readonly #state = observable<State>({ step: "phone", busy: false, trouble: null });
   #asking: AbortController | null = null;
+  /** Calls off reading the text that was asked for last. */
+  #reading: AbortController | null = null;
+  /** The code of a text that was there before its step. */
+  #arrived: string | null = null;
+  /** The text that left last, and the number that was typed for it. */
+  #last: { typed: string; texted: CodeTexted } | null = null;
 
   constructor(
     readonly client: Client,
@@ -43,11 +50,15 @@ export class SignIn implements Observable<State> {
   readonly get = (): State => this.#state.get();
   readonly subscribe = (listener: (state: State) => void): (() => void) => this.#state.subscribe(listener);
 
-  /** Texts a code to what the person typed. */
+  /** Texts a code to what the person typed; goes on with the one that just left to the same number. */
   async requestCode(phone: string): Promise<void> {
     const before = this.get();
     if (before.step !== "phone" || before.busy) return;
-    await this.#text(phone, before);
+    const { typed, texted } = this.#last ?? {};
+    const isAtHand = texted && [typed, texted.phone].includes(phone) && Math.min(texted.resend.get(), texted.expires.get()) > 0;
+    if (!isAtHand) return this.#text(phone, before);
+    this.#read();
+    this.#expect(texted);
   }
 
   /** Texts another code; does nothing before `texted.resend` has come to 0. */
@@ -72,6 +83,7 @@ export class SignIn implements Observable<State> {
     const before = this.get();
     if (before.step !== "phone" || before.busy) return;
     const { invite_code } = this.options;
+    this.#reading?.abort();
     await this.#try(before, async (signal) => {
       this.#signedIn(await this.client.auth.signInWithPasskey({ signal, ...(invite_code && { invite_code }) }), false);
     });
@@ -81,7 +93,7 @@ export class SignIn implements Observable<State> {
     const before = this.get();
     if (before.step !== "passkey-offer" || before.busy) return;
     await this.#try(before, async () => {
-      await this.client.auth.addPasskey(this.options.passkeyName ?? undefined);
+      await this.client.auth.addPasskey(this.options.passkeyName ?? undefined).catch(unlessThere);
       this.#state.set({ step: "done", signedIn: before.signedIn });
     });
   }
@@ -95,6 +107,7 @@ export class SignIn implements Observable<State> {
   back(): void {
     const { step } = this.get();
     if (step === "passkey-offer" || step === "done") return;
+    this.#reading?.abort();
     this.#asking?.abort();
     this.#asking = null;
     this.#state.set({ step: "phone", busy: false, trouble: null });
@@ -105,9 +118,35 @@ export class SignIn implements Observable<State> {
     const hints = { ...(region && { region }), ...(locale && { locale }), ...(app_hash && { app_hash }) };
     await this.#try(before, async (signal) => {
       const onProof = () => signal.aborted || this.#state.set({ step: "proof", busy: true, phone });
+      // Before the text can arrive.
+      this.#read();
       const texted = await this.client.auth.requestCode({ phone, ...hints, signal, onProof });
-      if (!signal.aborted) this.#state.set({ step: "code", busy: false, trouble: null, texted, attemptsLeft: null });
+      this.#last = { typed: phone, texted };
+      if (!signal.aborted) this.#expect(texted);
     });
+  }
+
+  /** Waits for the text that is on its way, and for none before it. */
+  #read(): void {
+    this.#reading?.abort();
+    const { signal } = (this.#reading = new AbortController());
+    this.#arrived = null;
+    void codeFromText(signal).then((code) => {
+      if (signal.aborted) return;
+      this.#arrived = code;
+      this.#enterArrived();
+    });
+  }
+
+  #enterArrived(): void {
+    if (this.#arrived === null || this.get().step !== "code") return;
+    void this.enterCode(this.#arrived);
+    this.#arrived = null;
+  }
+
+  #expect(texted: CodeTexted): void {
+    this.#state.set({ step: "code", busy: false, trouble: null, texted, attemptsLeft: null });
+    this.#enterArrived();
   }
 
   /** Busy, then what `work` sets; or the step as it was, with what went wrong. */
@@ -121,7 +160,7 @@ export class SignIn implements Observable<State> {
       const problem = error instanceof Problem ? error : new Problem("offline", { cause: error });
       // Who turns a passkey down goes on without.
       const isNoTrouble = problem.code === "passkey_cancelled";
-      const after = { ...before, busy: false, trouble: isNoTrouble ? null : trouble(problem) };
+      const after = { ...before, busy: false, trouble: isNoTrouble ? null : this.#trouble(problem) };
       const left = problem.extras["attempts_left"];
       if (after.step === "code" && typeof left === "number") after.attemptsLeft = left;
       this.#state.set(after);
@@ -130,13 +169,20 @@ export class SignIn implements Observable<State> {
     }
   }
 
+  #trouble(problem: Problem): Trouble {
+    const { world } = this.client.auth.transport;
+    return { problem, wait: problem.retryAfter === null ? null : countdown(world, problem.retryAfter) };
+  }
+
   #signedIn(signedIn: SignedIn, byText: boolean): void {
+    this.#reading?.abort();
     const offers = byText && this.options.passkeyName !== null && this.client.auth.hasPasskeys();
     if (offers) this.#state.set({ step: "passkey-offer", busy: false, trouble: null, signedIn });
     else this.#state.set({ step: "done", signedIn });
   }
 }
 
-function trouble(problem: Problem): Trouble {
-  return { problem, wait: problem.retryAfter === null ? null : countdown(system, problem.retryAfter) };
+/** A device that has a passkey already needs none. */
+function unlessThere(problem: unknown): void {
+  if (!(problem instanceof Problem) || problem.code !== "passkey_exists") throw problem;
 }

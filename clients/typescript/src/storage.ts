@@ -8,8 +8,8 @@ export interface Storage {
   remove(key: string): Promise<void>;
   /** One at a time among all that share this storage; without it, among those of this process. */
   lock?: Lock;
-  /** Tells when something else that shares this storage changed `key`; answers what ends that. */
-  watch?(listener: (key: string) => void): () => void;
+  /** Tells when something else that shares this storage changed `key`, or all keys (null); answers what ends that. */
+  watch?(listener: (key: string | null) => void): () => void;
 }
 
 /** Runs `work` while nobody else runs theirs. */

@@ -67,7 +67,7 @@ export class Vault {
 
   /** Calls `listener` when another process or tab changed the session. */
   watch(listener: () => void): () => void {
-    return this.storage.watch?.((key) => key === SESSION && listener()) ?? (() => {});
+    return this.storage.watch?.((key) => (key === SESSION || key === null) && listener()) ?? (() => {});
   }
 
   async #read(key: string): Promise<Record<string, unknown>> {

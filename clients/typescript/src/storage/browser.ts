@@ -13,7 +13,7 @@ export function localStorageStorage(store: globalThis.Storage = localStorage): S
     lock: tabLock("latchkey", store),
     watch(listener) {
       const listen = ({ key, storageArea }: StorageEvent) => {
-        if (storageArea === store && key !== null) listener(key);
+        if (storageArea === store) listener(key);
       };
       addEventListener("storage", listen);
       return () => removeEventListener("storage", listen);

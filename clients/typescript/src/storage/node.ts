@@ -18,6 +18,7 @@ export function fileStorage(folder: string): Storage {
       try {
         await written(draft, value);
         await rename(draft, file(key));
+        await settled(folder);
       } finally {
         await rm(draft, { force: true });
       }
@@ -32,6 +33,17 @@ async function written(path: string, value: string) {
   const handle = await open(path, "wx", 0o600);
   try {
     await handle.writeFile(value);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** That names in a folder are on the disk as well, where a system can be asked for that. */
+async function settled(folder: string) {
+  if (process.platform === "win32") return;
+  const handle = await open(folder);
+  try {
     await handle.sync();
   } finally {
     await handle.close();
