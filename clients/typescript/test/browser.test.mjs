@@ -81,12 +81,13 @@ const stored = (page) =>
     return { ...session, generation: JSON.parse(atob(session.access.split(".")[1].replace(/-/g, "+").replace(/_/g, "/"))).gen };
   });
 
-/** Makes the next answer to any request of this person a refusal, until the token is refreshed. */
-const spoil = (page) =>
-  page.evaluate(() => {
+/** Makes the stored token one that came a minute ago, and is refused where it \`isBad\`. */
+const age = (page, isBad = true) =>
+  page.evaluate((isBad) => {
     const session = JSON.parse(localStorage.getItem("latchkey.session"));
-    localStorage.setItem("latchkey.session", JSON.stringify({ ...session, access: `${session.access}x` }));
-  });
+    const access = isBad ? `${session.access}x` : session.access;
+    localStorage.setItem("latchkey.session", JSON.stringify({ ...session, access, at: session.at - 60_000 }));
+  }, isBad);
 
 /** Holds up refreshes so that others come meanwhile; counts them. */
 async function slowRefreshes(page, milliseconds = 700) {
@@ -131,7 +132,7 @@ describe("the client in Chromium", { concurrency: 3 }, () => {
   for (const [how, prepare] of [["by Web Locks", undefined], ["where there are no Web Locks", withoutLocks]]) {
     inPage(`two tabs that are refused at once refresh once, ${how}`, async (page) => {
       await signIn(page, prepare ? 3 : 2);
-      await spoil(page);
+      await age(page);
       const beside = await tabBeside(page);
       await load(page);
       const asked = await slowRefreshes(page);
@@ -153,7 +154,7 @@ describe("the client in Chromium", { concurrency: 3 }, () => {
 
   inPage("two tabs that share no lock refresh twice, and the server forgives it: what the tests above could miss", async (page) => {
     await signIn(page, 4);
-    await spoil(page);
+    await age(page);
     const beside = await tabBeside(page);
     await load(page);
     const asked = await slowRefreshes(page);
@@ -168,7 +169,7 @@ describe("the client in Chromium", { concurrency: 3 }, () => {
   for (const [how, prepare, most] of [["by Web Locks at once", undefined, 5], ["by its lease where there are none", withoutLocks, 30]]) {
     inPage(`a tab that is closed in the middle of its refresh leaves it to another, ${how}`, async (page) => {
       await signIn(page, prepare ? 6 : 5);
-      await spoil(page);
+      await age(page);
       const beside = await tabBeside(page);
       await load(page);
       await closedAtTheRefresh(page);
@@ -400,8 +401,10 @@ describe("the client in Chromium", { concurrency: 3 }, () => {
     const page = await open(browser);
     try {
       await load(page, { base: `${foreign.url}/` });
-      await page.evaluate(([url, backends]) => ready(url, { backends }), [gateway.url, [mine.url, app.url]]);
       await signIn(page, 14);
+      await age(page, false);
+      await load(page, { base: `${foreign.url}/` });
+      await page.evaluate(([url, backends]) => ready(url, { backends }), [gateway.url, [mine.url, app.url]]);
       const ask = (address) => page.evaluate((address) => client.fetch(address).then(({ status }) => status, ({ name }) => name), address);
       assert.equal(await ask(`${mine.url}/once`), 200);
       assert.deepEqual(mine.seen.map(([path, token]) => [path, token !== null]), [["/once", true], ["/once", true]]);

@@ -252,7 +252,7 @@ describe("files", () => {
     await signedIn(createClient({ url: gateway.url, storage }));
     const path = join(within, "latchkey.session");
     const session = JSON.parse(await readFile(path, "utf8"));
-    await writeFile(path, JSON.stringify({ ...session, access: `${session.access}x` }));
+    await writeFile(path, JSON.stringify({ ...session, access: `${session.access}x`, at: session.at - 60_000 }));
     const all = await Promise.all(Array.from({ length: 4 }, () => running("profile", within, gateway.url).ended));
     assert.deepEqual(all.map(({ said }) => said.at(-1)), Array(4).fill(all[0].said.at(-1)));
     const { access } = JSON.parse(await storage.get("latchkey.session"));
