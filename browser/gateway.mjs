@@ -28,20 +28,21 @@ export function start(variables = {}) {
   });
 }
 
-/** The same as nobody has set it up. */
+/** The same as nobody has set it up. It keeps what there is in a `DATA_DIR`, if one is named. */
 export async function bare(variables = {}) {
   const { PATH, HOME, TMPDIR } = process.env;
-  const child = spawn(BINARY, ["--in-memory", "--port", "0"], {
+  const child = spawn(BINARY, ["--port", "0", ...(variables.DATA_DIR ? [] : ["--in-memory"])], {
     env: { PATH, HOME, TMPDIR, ...variables },
     stdio: ["ignore", "pipe", "inherit"],
   });
   const ended = new Promise((resolve) => child.once("exit", resolve));
-  const url = await new Promise((resolve, reject) => {
+  const { url, tables } = await new Promise((resolve, reject) => {
     let said = "";
     child.stdout.on("data", (data) => {
       said += data;
-      const found = said.match(/http:\/\/localhost:\d+/);
-      if (found) resolve(found[0]);
+      if (!said.includes("Ctrl-C")) return;
+      const [, url] = said.match(/ at (http:\/\/localhost:\d+)/);
+      resolve({ url, tables: said.match(/tables +(http:\S+)/)?.[1] });
     });
     ended.then((status) => reject(new Error(`the gateway did not start (${status}): ${said}`)));
   });
@@ -49,7 +50,7 @@ export async function bare(variables = {}) {
     child.kill("SIGTERM");
     await ended;
   };
-  return { url, stop, ...client(url) };
+  return { url, tables, stop, ...client(url) };
 }
 
 function client(url) {

@@ -1,17 +1,34 @@
-// The texts, as a phone shows them: a thread for each number, the newest first.
-// Asks each second; an answer that holds nothing new is empty (304).
+// The texts, as a phone shows them: a thread for each number, the newest first, and of many
+// the newest alone. Asks each second; an answer that holds nothing new is empty (304).
 
 const EVERY = 1_000;
 const COPIED = 1_500;
+/** How many texts are shown, how many come by "Show more", and how many at most. */
+const [AT_FIRST, MORE, MOST] = [100, 100, 500];
 
 const threads = document.getElementById("threads");
 const empty = document.getElementById("empty");
 const state = document.getElementById("state");
 const news = document.getElementById("news");
 
+const finding = document.getElementById("finding");
+const number = document.getElementById("number");
+const more = document.getElementById("more");
+const count = document.getElementById("count");
+const older = document.getElementById("older");
+const nobody = document.getElementById("nobody");
+const sure = document.getElementById("sure");
+
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
+const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const counted = new Intl.NumberFormat();
+
+let limit = AT_FIRST;
 let tag = null;
 let known = null;
 let unread = 0;
+let next;
+let asking;
 
 function h(name, properties, ...children) {
   const element = document.createElement(name);
@@ -23,16 +40,10 @@ function h(name, properties, ...children) {
   return element;
 }
 
-/** A code comes first in its text; a text without one is a notice. */
-function codeOf(text) {
-  return text.body.match(/^\d{4,8}(?!\d)/)?.[0];
-}
-
 function time(text) {
   const date = new Date(text.sent_at);
-  const today = date.toDateString() === new Date().toDateString();
-  const style = today ? { timeStyle: "short" } : { dateStyle: "medium", timeStyle: "short" };
-  return h("time", { datetime: text.sent_at }, new Intl.DateTimeFormat(undefined, style).format(date));
+  const style = date.toDateString() === new Date().toDateString() ? clock : calendar;
+  return h("time", { datetime: text.sent_at }, style.format(date));
 }
 
 /** A button that copies `content` and says so. */
@@ -61,29 +72,27 @@ function copying(content, name, ...shown) {
 }
 
 function message(text, isNew) {
-  const code = codeOf(text);
   const about = h("div", { class: "about" }, time(text));
-  if (code) {
-    const button = copying(code, null, h("strong", {}, code), " ");
+  if (text.is_live) {
+    const button = copying(text.code, null, h("strong", {}, text.code), " ");
     button.dataset.of = key(text);
     about.prepend(button);
+  } else if (text.code) {
+    about.append(h("span", {}, "This code can no longer be entered"));
   }
-  return h("li", { class: isNew ? "new" : "" }, h("p", { class: "bubble" }, text.body), about);
+  const classes = [...(isNew ? ["new"] : []), ...(text.code && !text.is_live ? ["over"] : [])];
+  return h("li", { class: classes.join(" ") }, h("p", { class: "bubble" }, text.body), about);
 }
 
-function thread(number, texts, before) {
+function thread(to, texts, before) {
   const isNew = (text) => before !== null && !before.has(key(text));
-  const [latest, ...older] = texts.map((text) => message(text, isNew(text)));
-  const heading = h("h2", {}, number);
+  const [latest, ...earlier] = texts.map((text) => message(text, isNew(text)));
+  const heading = h("h2", { tabindex: "-1", "data-of": to }, to);
   const section = h("section", {}, heading, h("ul", {}, latest));
-  if (older.length > 0) {
-    const open = document.querySelector(`details[data-number="${CSS.escape(number)}"]`)?.open;
-    const details = h(
-      "details",
-      { "data-number": number },
-      h("summary", {}, `${older.length} earlier`),
-      h("ul", {}, ...older),
-    );
+  if (earlier.length > 0) {
+    const open = document.querySelector(`details[data-number="${CSS.escape(to)}"]`)?.open;
+    const summary = h("summary", { "data-of": `${to} earlier` }, `${earlier.length} earlier`);
+    const details = h("details", { "data-number": to }, summary, h("ul", {}, ...earlier));
     details.open = Boolean(open);
     section.append(details);
   }
@@ -94,17 +103,22 @@ function key(text) {
   return `${text.sent_at} ${text.to} ${text.body}`;
 }
 
-function show(texts) {
+function show(texts, total) {
   const before = known;
   known = new Set(texts.map(key));
-  const byNumber = new Map();
-  for (const text of texts.toReversed()) {
-    byNumber.set(text.to, [...(byNumber.get(text.to) ?? []), text]);
-  }
-  const focused = document.activeElement?.dataset.of;
-  threads.replaceChildren(...[...byNumber].map(([number, of]) => thread(number, of, before)));
-  empty.hidden = texts.length > 0;
-  if (focused) threads.querySelector(`[data-of="${CSS.escape(focused)}"]`)?.focus();
+  const byNumber = Map.groupBy(texts.toReversed(), ({ to }) => to);
+  const focused = threads.contains(document.activeElement) ? document.activeElement.dataset.of : null;
+  threads.replaceChildren(...[...byNumber].map(([to, of]) => thread(to, of, before)));
+  if (focused) refocus(focused);
+
+  const isFiltered = number.value.trim() !== "";
+  empty.hidden = texts.length > 0 || isFiltered;
+  nobody.hidden = texts.length > 0 || !isFiltered;
+  finding.hidden = !empty.hidden;
+  more.hidden = total <= texts.length;
+  older.hidden = limit >= MOST;
+  const rest = older.hidden ? " A number finds the others." : "";
+  count.textContent = `The newest ${counted.format(texts.length)} of ${counted.format(total)} texts.${rest}`;
 
   const fresh = before === null ? [] : texts.filter((text) => !before.has(key(text)));
   if (fresh.length === 0) return;
@@ -114,31 +128,84 @@ function show(texts) {
   entitle();
 }
 
+/** What had the keyboard has it again; in the place of a button that is gone its thread. */
+function refocus(focused) {
+  const of = (key) => threads.querySelector(`[data-of="${CSS.escape(key)}"]`);
+  const thread = focused.split(" ").find((part) => part.startsWith("+"));
+  (of(focused) ?? of(thread) ?? number).focus();
+}
+
 function entitle() {
   document.title = `${unread > 0 ? `(${unread}) ` : ""}Inbox · Latchkey`;
 }
 
 async function look() {
+  const mine = (asking = new AbortController());
   try {
-    const answer = await fetch("local/messages", {
+    const query = new URLSearchParams({ limit, number: number.value });
+    const answer = await fetch(`local/messages?${query}`, {
       headers: tag ? { "if-none-match": tag } : {},
       cache: "no-store",
-      signal: AbortSignal.timeout(10_000),
+      signal: AbortSignal.any([mine.signal, AbortSignal.timeout(10_000)]),
     });
     if (answer.ok) {
+      const texts = await answer.json();
       tag = answer.headers.get("etag");
-      show(await answer.json());
+      show(texts, Number(answer.headers.get("x-total-count")));
     } else if (answer.status !== 304) {
       throw new Error(answer.statusText);
     }
     state.textContent = "Live";
     state.className = "live";
   } catch {
+    // Somebody else asks by now.
+    if (mine.signal.aborted) return;
     state.textContent = "The gateway does not answer. Waiting for it.";
     state.className = "";
   }
-  setTimeout(look, EVERY);
+  next = setTimeout(look, EVERY);
 }
+
+/** Asks at once, for other texts than before: none of them is news. */
+function lookAnew() {
+  clearTimeout(next);
+  asking?.abort();
+  [tag, known] = [null, null];
+  return look();
+}
+
+number.addEventListener("input", () => {
+  limit = AT_FIRST;
+  lookAnew();
+});
+finding.addEventListener("submit", (event) => event.preventDefault());
+older.addEventListener("click", async () => {
+  limit = Math.min(limit + MORE, MOST);
+  await lookAnew();
+  news.textContent = count.textContent;
+  if (older.hidden) number.focus();
+});
+document.getElementById("everybody").addEventListener("click", () => {
+  number.value = "";
+  number.focus();
+  lookAnew();
+});
+document.getElementById("emptying").addEventListener("click", () => sure.showModal());
+sure.addEventListener("close", async () => {
+  if (sure.returnValue !== "yes") return;
+  sure.returnValue = "";
+  try {
+    const answer = await fetch("local/messages", { method: "DELETE" });
+    if (!answer.ok) throw new Error(answer.statusText);
+    number.value = "";
+    limit = AT_FIRST;
+    await lookAnew();
+    news.textContent = "The inbox is empty";
+    document.querySelector(".try button").focus();
+  } catch {
+    news.textContent = "The inbox could not be emptied";
+  }
+});
 
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) return;

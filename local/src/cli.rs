@@ -15,8 +15,10 @@ use latchkey::base::config::{self, Vars};
 use latchkey::base::error::StartError;
 use latchkey::base::telemetry;
 use latchkey::base::world::World;
+use latchkey::cloud::secrets::pepper;
 use latchkey::cloud::setup::Setup;
 use latchkey::sms::inbox::Inbox;
+use latchkey::tables::codes::Codes;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -30,6 +32,7 @@ use crate::functions::Functions;
 use crate::gateway::Kind;
 use crate::promote::Promotion;
 use crate::secrets;
+use crate::texts::Texts;
 use crate::{gateway, inbox, parameters, sam, tables};
 
 /// How often items past their time are swept out of the engine.
@@ -191,13 +194,12 @@ pub async fn serve(options: Options, vars: Vars) -> Result<(), StartError> {
     let setup = || with(&vars);
     tables::create(&setup().dynamodb(), &vars).await?;
     let functions = build(&vars, with).await?;
-    let region = vars.parsed(config::DEFAULT_REGION)?;
-    let inbox = Arc::new(Inbox::new(&setup())?);
-    let api = gateway::router(&functions, &world, Kind::Http)?.merge(inbox::router(
-        Arc::clone(&inbox),
-        region,
-        &vars,
-    ));
+    let codes = Codes::new(&setup(), pepper(&setup()).await?)?;
+    // What serves the tables, too, writes to them past this engine's way in.
+    let texted = options.dynamodb_port.is_none().then(|| engine.texted());
+    let texts = Arc::new(Texts::new(Inbox::new(&setup())?, codes, Arc::clone(&world), texted));
+    let api = gateway::router(&functions, &world, Kind::Http)?;
+    let api = api.merge(inbox::router(Arc::clone(&texts), &vars)?);
 
     let dynamodb = match options.dynamodb_port {
         Some(port) => Some(listen(options.dynamodb_host, port, "--dynamodb-port").await?),
@@ -211,7 +213,7 @@ pub async fn serve(options: Options, vars: Vars) -> Result<(), StartError> {
         }
         tokio::spawn(dynoxide::server::serve_on(listener, engine.database().clone()));
     }
-    tokio::spawn(inbox::show_in_terminal(inbox, engine.clone()));
+    tokio::spawn(inbox::show_in_terminal(texts, engine.texted()));
     tokio::spawn(sweep(engine));
     axum::serve(listener, api.into_make_service_with_connect_info::<SocketAddr>())
         .with_graceful_shutdown(interrupted())

@@ -2,7 +2,6 @@
 //! the same requests.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use aws_sdk_dynamodb::config::{HttpClient, RuntimeComponents, SharedHttpClient};
 use aws_smithy_runtime_api::client::http::{
@@ -16,13 +15,17 @@ use latchkey::base::error::StartError;
 use latchkey::sms::inbox::KEY_PREFIX;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::Notify;
+use serde_json::Value;
+use tokio::sync::broadcast;
+
+/// How many texts whoever listens may fall behind.
+const HELD: usize = 1_024;
 
 /// An engine, in memory or in a file.
 #[derive(Clone)]
 pub struct Engine {
     database: Database,
-    texted: Arc<Notify>,
+    texted: broadcast::Sender<String>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -47,7 +50,7 @@ impl Engine {
     }
 
     fn of(database: Database) -> Self {
-        Self { database, texted: Arc::default() }
+        Self { database, texted: broadcast::Sender::new(HELD) }
     }
 
     /// The SDK's way in.
@@ -60,9 +63,9 @@ impl Engine {
         &self.database
     }
 
-    /// Waits until a text was put into the inbox.
-    pub async fn texted(&self) {
-        self.texted.notified().await;
+    /// The keys of texts that are put into the inbox from now on, through the SDK.
+    pub fn texted(&self) -> broadcast::Receiver<String> {
+        self.texted.subscribe()
     }
 
     /// Answers one request of DynamoDB's JSON protocol: status and body. Blocks.
@@ -82,7 +85,13 @@ impl Engine {
             other => Err(DynoxideError::ValidationException(format!("{other} is not used here"))),
         };
         match answer {
-            Ok(body) => (200, body),
+            Ok(answer) => {
+                if let Some(text) = (operation == "PutItem").then(|| key_of_text(body)).flatten() {
+                    // Nobody may be listening.
+                    let _ = self.texted.send(text);
+                }
+                (200, answer)
+            }
             Err(error) => (error.status_code(), error.to_json()),
         }
     }
@@ -111,14 +120,9 @@ impl HttpConnector for Engine {
             let target = request.headers().get("x-amz-target").unwrap_or_default();
             let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
             let body = request.body().bytes().unwrap_or_default().to_vec();
-            let is_text = operation == "PutItem" && contains(&body, KEY_PREFIX.as_bytes());
-            let texted = Arc::clone(&engine.texted);
             let (status, body) = tokio::task::spawn_blocking(move || engine.answer(&operation, &body))
                 .await
                 .map_err(|error| ConnectorError::other(error.into(), None))?;
-            if is_text && status == 200 {
-                texted.notify_one();
-            }
             let status = status.try_into().map_err(|error| ConnectorError::other(Box::new(error), None))?;
             let mut response = HttpResponse::new(status, SdkBody::from(body));
             response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
@@ -127,6 +131,12 @@ impl HttpConnector for Engine {
     }
 }
 
-fn contains(body: &[u8], part: &[u8]) -> bool {
-    body.windows(part.len()).any(|window| window == part)
+/// The key of the item that is put, if it is a text of the inbox.
+fn key_of_text(body: &[u8]) -> Option<String> {
+    if !body.windows(KEY_PREFIX.len()).any(|window| window == KEY_PREFIX.as_bytes()) {
+        return None;
+    }
+    let input: Value = serde_json::from_slice(body).ok()?;
+    let key = input["Item"]["pk"]["S"].as_str()?;
+    key.starts_with(KEY_PREFIX).then(|| key.to_owned())
 }

@@ -17,3 +17,4 @@ pub mod promote;
 pub mod sam;
 pub mod secrets;
 pub mod tables;
+pub mod texts;

@@ -29,6 +29,7 @@ mod examples;
 mod guard;
 mod guard_items;
 mod idempotency;
+mod inbox;
 mod invites;
 mod layers;
 mod limits;

@@ -27,6 +27,18 @@ impl fmt::Display for Purpose {
     }
 }
 
+impl Purpose {
+    /// The purpose of such a name.
+    pub fn named(name: &str) -> Option<Self> {
+        match name.split_once(' ') {
+            None => (name == "sign_in").then_some(Self::SignIn),
+            Some((kind, user)) => {
+                (kind == "change_phone").then(|| Self::ChangePhone(UserId(user.to_owned())))
+            }
+        }
+    }
+}
+
 /// A code as it is texted and typed. `Debug` never shows it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct OneTimeCode(String);
@@ -110,6 +122,16 @@ mod tests {
         }
         for typed in ["", " ", "abcd", "–", "\u{200b}"] {
             assert!(OneTimeCode::typed(typed).is_empty(), "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn a_purpose_is_found_by_its_name() {
+        for purpose in [Purpose::SignIn, Purpose::ChangePhone(UserId("alice".to_owned()))] {
+            assert_eq!(Purpose::named(&purpose.to_string()), Some(purpose));
+        }
+        for name in ["", "sign_out", "sign_in alice", "change_phone", "recovery alice"] {
+            assert_eq!(Purpose::named(name), None, "{name:?}");
         }
     }
 

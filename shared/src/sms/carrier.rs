@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::phone::Phone;
 use crate::sms::refusal::NotSent;
@@ -28,10 +28,11 @@ pub struct Text {
 }
 
 /// What a text is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// It brings a code.
+    #[default]
     Code,
     /// It tells a number that its account left it.
     PhoneChanged,

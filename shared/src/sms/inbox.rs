@@ -4,6 +4,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::{Delete, TransactWriteItem};
 use futures_util::future::BoxFuture;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
@@ -14,14 +15,19 @@ use crate::cloud::error::StoreError;
 use crate::cloud::items::{read, string, write};
 use crate::cloud::setup::Setup;
 use crate::cloud::table::Table;
+use crate::domain::code::OneTimeCode;
 use crate::domain::limits::DAY;
 use crate::domain::phone::Phone;
-use crate::sms::carrier::{Carrier, Text};
+use crate::sms::carrier::{Carrier, Kind, Text};
 use crate::sms::refusal::{NotSent, Why};
 use crate::tables;
 
 /// What the keys of its items begin with.
 pub const KEY_PREFIX: &str = "inbox#";
+
+/// How many items one request takes away at most (DynamoDB, `TransactWriteItems`): together, as
+/// the engine of a laptop puts each change on its disk by itself.
+const AT_ONCE: usize = 100;
 
 /// A text in the inbox.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,9 +38,25 @@ pub struct Message {
     pub to: Phone,
     /// What it says.
     pub body: String,
+    /// What it is for.
+    #[serde(default)]
+    pub kind: Kind,
     /// When.
     pub sent_at: Timestamp,
     ttl: i64,
+}
+
+impl Message {
+    /// The code that it brings, which stands first in every language.
+    pub fn code(&self) -> Option<OneTimeCode> {
+        let digits = self.body.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
+        (self.kind == Kind::Code && !digits.is_empty()).then(|| OneTimeCode::typed(digits))
+    }
+
+    /// Whether its day is over.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.ttl <= now.seconds()
+    }
 }
 
 /// The inbox.
@@ -63,6 +85,7 @@ impl Inbox {
             pk: format!("{KEY_PREFIX}{}", self.table.world.new_id()),
             to: text.to.clone(),
             body: text.body.clone(),
+            kind: text.kind,
             sent_at: now,
             ttl: now.plus_seconds(DAY).seconds(),
         };
@@ -91,6 +114,26 @@ impl Inbox {
         }
         messages.sort_by(|one, other| one.pk.cmp(&other.pk));
         Ok(messages)
+    }
+
+    /// Those of some keys, where they are.
+    pub async fn get(&self, keys: Vec<String>) -> Result<Vec<Message>, StoreError> {
+        self.table.get_all(keys).await?.into_iter().map(read).collect()
+    }
+
+    /// Takes those of some keys away.
+    pub async fn remove(&self, keys: Vec<String>) -> Result<(), StoreError> {
+        for keys in keys.chunks(AT_ONCE) {
+            let removals = keys.iter().map(|key| self.removal(key)).collect();
+            let request = self.table.client.transact_write_items().set_transact_items(Some(removals));
+            request.send().await.map_err(StoreError::of_read)?;
+        }
+        Ok(())
+    }
+
+    fn removal(&self, key: &str) -> TransactWriteItem {
+        let delete = Delete::builder().table_name(&self.table.name).key("pk", string(key));
+        TransactWriteItem::builder().delete(delete.build().expect("table and key are given")).build()
     }
 }
 

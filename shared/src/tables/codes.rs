@@ -6,6 +6,8 @@
 //! `live_code` stands `last_code`, the one that it took the place of: a text
 //! that did not leave is taken back as if it had never been asked for.
 
+use std::collections::{BTreeSet, HashMap};
+
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::base::config::Parameter;
@@ -471,6 +473,34 @@ impl Codes {
         let ttl = self.ttl(self.items.table.world.now());
         let forget = move |item: Write| item.remove("live_code").remove("last_code").assign(TTL, number(ttl));
         self.items.all_parts(phone).map(forget)
+    }
+
+    /// Of codes that were texted, whether each can still be entered: it was not yet, none took
+    /// its place, its time is not over, and a guess more is compared. All are read together.
+    pub async fn are_live(&self, texted: &[(&Phone, OneTimeCode)]) -> Result<Vec<bool>, StoreError> {
+        let keys: BTreeSet<_> = texted.iter().flat_map(|(phone, _)| self.items.keys(phone)).collect();
+        let items = self.items.table.get_all(keys.into_iter().collect()).await?;
+        let keyed = |item: Item| Some((item.get("pk")?.as_s().ok()?.clone(), item));
+        let items: HashMap<_, _> = items.into_iter().filter_map(keyed).collect();
+        let is_live = |(phone, code): &(&Phone, OneTimeCode)| {
+            let of_phone = self.items.keys(phone).filter_map(|key| items.get(&key));
+            of_phone.into_iter().any(|item| self.is_live(item, phone, code))
+        };
+        Ok(texted.iter().map(is_live).collect())
+    }
+
+    fn is_live(&self, item: &Item, phone: &Phone, code: &OneTimeCode) -> bool {
+        let (live, now) = (LiveCode(item), self.items.table.world.now());
+        let (ends_at, max) = (live.expires_at(), i64::from(self.limits.max_attempts));
+        let wrong = self.guesses().read(item);
+        let is_shut =
+            self.limits.guesses_per_day.full_until(&wrong, now).is_some_and(|until| until >= ends_at);
+        if ends_at <= now || is_shut || (max > 0 && live.number("attempts") >= max) {
+            return false;
+        }
+        let purpose = live.string("purpose").and_then(Purpose::named);
+        let entry = self.pepper.entry(&live.pepper_entry(&self.pepper));
+        entry.zip(purpose).is_some_and(|(entry, purpose)| entry.is_code(&live.hash(), phone, &purpose, code))
     }
 
     /// When texts were sent.

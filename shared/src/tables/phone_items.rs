@@ -76,11 +76,13 @@ impl PhoneItems {
 
     /// Changes each of the items that a phone may have, in a transaction.
     pub(super) fn all_parts(&self, phone: &Phone) -> impl Iterator<Item = Write> {
+        self.keys(phone).map(|key| self.signed(self.table.update(key)))
+    }
+
+    /// The keys of all items that a phone may have.
+    pub(super) fn keys(&self, phone: &Phone) -> impl Iterator<Item = String> {
         let entries = self.pepper.entries().iter();
-        entries.flat_map(move |entry| {
-            [Asker::Stranger, Asker::Known]
-                .map(|asker| self.signed(self.table.update(key(entry, asker, phone))))
-        })
+        entries.flat_map(move |entry| [Asker::Stranger, Asker::Known].map(|asker| key(entry, asker, phone)))
     }
 
     /// Says that the item was written to: whoever moves it meanwhile moves what it is by
