@@ -190,6 +190,8 @@ impl Side {
             ("list-users?invite_code=", format!("/v1/users?invite_code={invite_code}")),
             ("list-users?role=", "/v1/users?role=admin".to_owned()),
             ("stats", "/v1/stats?days=1".to_owned()),
+            ("audit", "/v1/audit".to_owned()),
+            ("audit?target=", format!("/v1/audit?target={id}")),
         ] {
             self.ask(name, async |app| app.get(&path, &admin.token).await).await;
         }

@@ -147,6 +147,7 @@ export const STORY = [
       ...signIn("admin"),
       { operation: "listUsers", as: "admin", staff: true, query: { phone: "{{bob}}" }, check: [`pm.expect(answer.items.map(({ id }) => id)).to.eql([pm.collectionVariables.get("bob_id")]);`] },
       { operation: "manageInvite", as: "admin", staff: true, path: { user_id: "{{bob_id}}" }, body: { max_uses: 100 }, check: ["pm.expect(answer.max_uses).to.equal(100);"] },
+      { operation: "listAudit", as: "admin", staff: true, check: ["pm.expect(answer.items[0].action).to.equal('changed_invite');", "pm.expect(answer.items[0].target).to.equal(pm.collectionVariables.get('bob_id'));"] },
       { operation: "getStats", as: "admin", staff: true, check: ["pm.expect(answer.items[0].sign_ups).to.be.at.least(2);", "pm.expect(answer.items[0].referrals).to.be.at.least(1);"] },
       { operation: "getGuard", as: "admin", staff: true, check: ["pm.expect(answer.items).to.be.an('array');"] },
       { operation: "openPlace", as: "admin", staff: true, path: { place: "block-7900000" } },

@@ -17,6 +17,7 @@ pub fn all<T: FromEndpoint>() -> Vec<Function<T>> {
         refresh_token::function(),
         activate_invite::function(),
         add_passkey::function(),
+        audit::function(),
         change_phone::function(),
         delete_user::function(),
         get_avatar::function(),

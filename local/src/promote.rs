@@ -10,8 +10,10 @@ use latchkey::base::error::StartError;
 use latchkey::base::world::World;
 use latchkey::cloud::setup::Setup;
 use latchkey::cloud::transaction::Tables;
+use latchkey::domain::audit::{Act, Actor, Deed};
 use latchkey::domain::user::{Role, Status};
 use latchkey::settings;
+use latchkey::tables::audit::Audit;
 use latchkey::tables::users::{UserChange, Users};
 
 use crate::engine::Engine;
@@ -19,6 +21,9 @@ use crate::folder::DATABASE;
 
 /// The output of the template that names the users table.
 const USERS_TABLE_OUTPUT: &str = "UsersTableName";
+
+/// The output that names the table of the audit trail.
+const AUDIT_TABLE_OUTPUT: &str = "AuditTableName";
 
 /// Whom to give which role, and where.
 #[derive(Clone, Debug, Args)]
@@ -70,9 +75,15 @@ pub async fn promote(promotion: &Promotion, folder: &Path, vars: Vars) -> Result
     if user.status == Status::Banned {
         return Err(cannot("the account is banned: an admin lifts that first".to_owned()));
     }
-    let change = UserChange { role: Some(promotion.role.into()), ..UserChange::default() };
-    let changed = users.change(&Tables::new(&setup), &user, &change).await.map_err(failed)?;
-    let user = changed.ok_or_else(nobody)?;
+    let role = Role::from(promotion.role);
+    let change = UserChange { role: Some(role), ..UserChange::default() };
+    let deed =
+        Deed::new(Act::ChangedRole, &id).from(user.role.as_str().to_owned()).to(role.as_str().to_owned());
+    let record = Audit::new(&setup)?.entry(&Actor::command_line(), deed);
+    let records = if user.role == role { Vec::new() } else { vec![record] };
+    let changed = users.change(&Tables::new(&setup), &user, &change, records).await.map_err(failed)?;
+    let meanwhile = || cannot("the account changed meanwhile: try again".to_owned());
+    let user = changed.ok_or_else(meanwhile)?;
     Ok(format!("{} is {} now", phone.as_str(), user.role.as_str()))
 }
 
@@ -93,8 +104,10 @@ async fn of_stack(stack: &str, vars: Vars) -> Result<Setup, StartError> {
         .load()
         .await;
     let client = aws_sdk_dynamodb::Client::new(&shared);
-    let table = output_of(stack, USERS_TABLE_OUTPUT)?;
-    Ok(Setup::new(vars.with(config::USERS_TABLE.name, &table), World::real()).with_dynamodb(client))
+    let vars = vars
+        .with(config::USERS_TABLE.name, output_of(stack, USERS_TABLE_OUTPUT)?)
+        .with(config::AUDIT_TABLE.name, output_of(stack, AUDIT_TABLE_OUTPUT)?);
+    Ok(Setup::new(vars, World::real()).with_dynamodb(client))
 }
 
 /// An output of a deployed stack, which the AWS CLI reads. Names of tables would not do: one

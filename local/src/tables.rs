@@ -36,7 +36,7 @@ async fn indexes(client: &Client, name: &str) -> Result<BTreeSet<String>, aws_sd
 }
 
 fn parameter_of(logical_id: &str) -> Result<&'static Parameter, StartError> {
-    [config::USERS_TABLE, config::CODES_TABLE, config::SESSIONS_TABLE]
+    [config::USERS_TABLE, config::CODES_TABLE, config::SESSIONS_TABLE, config::AUDIT_TABLE]
         .into_iter()
         .find(|parameter| parameter.default == logical_id)
         .ok_or_else(|| StartError::new("template.yaml", format!("no parameter names {logical_id}")))

@@ -184,7 +184,18 @@ def promote_in_stack(binary, moto):
         aws_access_key_id="a",
         aws_secret_access_key="b",
     )
-    for stack, outputs in [("production", {"UsersTableName": {"Value": "production-UsersTable-BBBB"}}), ("other", {})]:
+    trail = [("month", "HASH"), ("position", "RANGE")]
+    client.create_table(
+        TableName="production-AuditTable-BBBB",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name, _ in trail],
+        KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in trail],
+    )
+    tables = {
+        "UsersTableName": {"Value": "production-UsersTable-BBBB"},
+        "AuditTableName": {"Value": "production-AuditTable-BBBB"},
+    }
+    for stack, outputs in [("production", tables), ("other", {})]:
         # Something has to be in a stack.
         topic = {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": stack}}
         stacks.create_stack(StackName=stack, TemplateBody=json.dumps({"Resources": {"Topic": topic}, "Outputs": outputs}))
@@ -199,6 +210,9 @@ def promote_in_stack(binary, moto):
             name: client.get_item(TableName=name, Key={"pk": {"S": "user#1"}})["Item"]["role"]["S"]
             for name in ("staging-UsersTable-AAAA", "production-UsersTable-BBBB")
         }
+        (entry,) = client.scan(TableName="production-AuditTable-BBBB")["Items"]
+        told = {key: value["S"] for key, value in entry.items() if key in ("actor", "action", "target", "from", "to")}
+        assert told == {"actor": "cli", "action": "changed_role", "target": "1", "from": "user", "to": "moderator"}, told
         assert roles == {"staging-UsersTable-AAAA": "user", "production-UsersTable-BBBB": "moderator"}, roles
         for stack, why in [("nothing", "does not exist"), ("other", "no stack of Latchkey")]:
             status, said = promote(binary, "+79000000001", "--stack", stack, **variables)

@@ -203,6 +203,8 @@ def story(api, gateway):
     assert api.ask("GET", "/v1/users", token=other)[1]["code"] == "forbidden"
     path = f"/v1/users/{alice['user']['id']}/invite"
     assert api.ok("PATCH", path, {"max_uses": 5}, staff)["uses"] == 1
+    acts = [entry["action"] for entry in api.ok("GET", "/v1/audit", token=staff)["items"]]
+    assert acts == ["changed_invite", "moved_phone"], acts
     guard = api.ok("GET", "/v1/guard", token=staff)
     assert guard["texts"]["sent"] > 0 and not guard["items"], guard
     days = api.ok("GET", "/v1/stats", token=staff)["items"]
@@ -262,6 +264,7 @@ def get_what_they_need(functions, dynamodb):
         "USERS_TABLE": "UsersTable",
         "CODES_TABLE": "CodesTable",
         "SESSIONS_TABLE": "SessionsTable",
+        "AUDIT_TABLE": "AuditTable",
         "AWS_ENDPOINT_URL_DYNAMODB": f"http://{LOOPBACK}:{dynamodb}",
         "SMS_PROVIDER": "inbox",
         "ADMIN_PHONES": ADMIN,

@@ -235,7 +235,7 @@ def check(account, made, there, values):
     name = {logical: of.get("PhysicalResourceId") for logical, of in there.items()}
 
     dynamodb = account.client("dynamodb")
-    for logical in ["UsersTable", "CodesTable", "SessionsTable"]:
+    for logical in ["UsersTable", "CodesTable", "SessionsTable", "AuditTable"]:
         table = dynamodb.describe_table(TableName=name[logical])["Table"]
         asked = made["Resources"][logical]["Properties"]
         assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
@@ -247,11 +247,12 @@ def check(account, made, there, values):
         ttl = asked.get("TimeToLiveSpecification", {})
         dynamodb.update_time_to_live(TableName=name[logical], TimeToLiveSpecification=ttl) if ttl else None
         assert bool(ttl) == (logical != "UsersTable")
-    users = made["Resources"]["UsersTable"]
-    assert (users["DeletionPolicy"], users["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
-    assert users["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
-    protected = resolved(users["Properties"]["DeletionProtectionEnabled"], values, made["Conditions"])
-    assert protected == (values["Stage"] == "production")
+    for logical in ["UsersTable", "AuditTable"]:
+        kept = made["Resources"][logical]
+        assert (kept["DeletionPolicy"], kept["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
+        assert kept["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
+        protected = resolved(kept["Properties"]["DeletionProtectionEnabled"], values, made["Conditions"])
+        assert protected == (values["Stage"] == "production")
 
     secrets = account.client("secretsmanager")
     for logical in ["SigningSecret", "PepperSecret"]:

@@ -86,7 +86,7 @@ export interface paths {
         post?: never;
         /**
          * Removes an account and everything personal
-         * @description All at once, and for good, in a session that began with a sign-in of the last ten minutes; of the last two hours where an admin removes another's. The number can sign in anew, as a different user; the invite code is never given to anybody else.
+         * @description All at once, and for good, in a session that began with a sign-in of the last ten minutes; of the last two hours where an admin removes another's, which is in the audit trail. The number can sign in anew, as a different user; the invite code is never given to anybody else.
          *
          *     Of other users than oneself: role `admin`.
          */
@@ -95,7 +95,7 @@ export interface paths {
         head?: never;
         /**
          * Changes a user's profile
-         * @description A merge patch (RFC 7396): what is absent stays, null clears. Only an admin changes `role` and `status`, in a session that began with a sign-in of the last two hours; a ban ends all sessions at once.
+         * @description A merge patch (RFC 7396): what is absent stays, null clears. Only an admin changes `role` and `status`, in a session that began with a sign-in of the last two hours; a ban ends all sessions at once. Both are in the audit trail, with the `reason` if one is given.
          *
          *     Of other users than oneself: role `admin`.
          */
@@ -152,7 +152,7 @@ export interface paths {
         get?: never;
         /**
          * Moves the account to a new number
-         * @description The code is one that `/v1/auth/code` texted to the new number with `purpose` `change_phone` and this account's access token, whose session began with a sign-in of the last ten minutes. A text tells the old number.
+         * @description The code is one that `/v1/auth/code` texted to the new number with `purpose` `change_phone` and this account's access token, whose session began with a sign-in of the last ten minutes. A text tells the old number. It is in the audit trail.
          *
          *     Limits on guesses are those of `/v1/auth/token`.
          */
@@ -302,7 +302,7 @@ export interface paths {
         post?: never;
         /**
          * Removes a passkey, and ends the sessions that it began
-         * @description In a session that began with a sign-in of the last ten minutes, and, where a text began it, on a device that has been known for three days or added all of the account's passkeys; in one of the last two hours where an admin removes another's. The device keeps its part, which is of no use then.
+         * @description In a session that began with a sign-in of the last ten minutes, and, where a text began it, on a device that has been known for three days or added all of the account's passkeys; in one of the last two hours where an admin removes another's, which is in the audit trail. The device keeps its part, which is of no use then.
          *
          *     Of other users than oneself: role `admin`.
          */
@@ -394,7 +394,7 @@ export interface paths {
         post?: never;
         /**
          * Signs a device out
-         * @description The session ends, and its access tokens stop working at once; the device is not known any more.
+         * @description The session ends, and its access tokens stop working at once; the device is not known any more. Where an admin does so to another, it is in the audit trail.
          *
          *     Of other users than oneself: role `admin`.
          */
@@ -502,7 +502,7 @@ export interface paths {
         post?: never;
         /**
          * Opens a place that is short or paused
-         * @description It has all the texts that it can have today, and what was remembered of its days before is forgotten. It can be done again and again.
+         * @description It has all the texts that it can have today, and what was remembered of its days before is forgotten. It can be done again and again, and is in the audit trail each time.
          *
          *     Role `admin`.
          */
@@ -527,11 +527,33 @@ export interface paths {
         head?: never;
         /**
          * Limits, ends, revokes or redraws a user's invite code
-         * @description A merge patch (RFC 7396): what is absent stays, null clears. A code that was redrawn never belongs to anybody else.
+         * @description A merge patch (RFC 7396): what is absent stays, null clears. A code that was redrawn never belongs to anybody else. All of it is in the audit trail.
          *
          *     Of other users than oneself: role `admin`.
          */
         patch: operations["manageInvite"];
+        trace?: never;
+    };
+    "/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the audit trail: who did what to whom
+         * @description Newest first, in pages; all that is kept, or what fits `target`, `actor` and `day` together. An entry is written in the transaction of what it tells of, and may take a second to appear. It is kept for as many days as the deployment says, and holds identifiers alone: the deletion of an account leaves it alone.
+         *
+         *     Role `admin`.
+         */
+        get: operations["listAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/.well-known/jwks.json": {
@@ -917,6 +939,76 @@ export interface components {
              * @example eyJ0eXBlIjoid2ViYXV0aG4uY3JlYXRlIiwi4oCm
              */
             clientDataJSON: string;
+        };
+        /**
+         * @description What was done. The names are stable.
+         *
+         *     - `changed_role`: Gave a user another role; from which to which.
+         *     - `banned`: Banned a user, which ended all sessions.
+         *     - `unbanned`: Lifted a ban.
+         *     - `deleted_user`: Removed another's account.
+         *     - `changed_invite`: Limited, ended, revoked or restored an invite code; from which terms to which.
+         *     - `redrew_invite`: Drew another invite code for a user; from which to which.
+         *     - `ended_session`: Signed a device of another out.
+         *     - `removed_passkey`: Removed a passkey of another, with the sessions that it began.
+         *     - `moved_phone`: Moved the account to a new number; from which to which, by their HMACs.
+         *     - `opened_place`: Opened a place whose texts were short or paused.
+         *     - `lifted_limits`: Lifted the limits of a number.
+         *     - `imported`: Imported users; to how many.
+         *     - `began_recovery`: Began to move an account to a new number; to which, by its HMAC.
+         *     - `stopped_recovery`: Stopped such a move.
+         *     - `recovered`: Signed in with the new number of such a move, which moved the account.
+         * @enum {string}
+         */
+        AuditAction: "changed_role" | "banned" | "unbanned" | "deleted_user" | "changed_invite" | "redrew_invite" | "ended_session" | "removed_passkey" | "moved_phone" | "opened_place" | "lifted_limits" | "imported" | "began_recovery" | "stopped_recovery" | "recovered";
+        /** @description One entry of the audit trail. */
+        AuditEntry: {
+            /**
+             * @description What was done.
+             * @example banned
+             */
+            action: components["schemas"]["AuditAction"];
+            /**
+             * @description Who did it: a user's identifier, or `cli` for the command line.
+             * @example 01a1fbdf-98a0-7c0b-bce7-48148979ccac
+             */
+            actor: string;
+            /**
+             * @description Where the actor was: an IPv4 /24 or an IPv6 /48; null for the command line.
+             * @example 203.0.113.0/24
+             */
+            address: string | null;
+            /**
+             * Format: date-time
+             * @description When it was done.
+             * @example 2026-11-21T01:25:52Z
+             */
+            at: string;
+            /**
+             * @description What was there before; null if nothing was.
+             * @example active
+             */
+            from: string | null;
+            /**
+             * @description The entry's identifier.
+             * @example 01a1fc07-1c2d-7e3f-8a4b-5c6d7e8f9a0b
+             */
+            id: string;
+            /**
+             * @description Why, in the actor's words; null if none was given.
+             * @example Sold invite codes
+             */
+            reason: string | null;
+            /**
+             * @description To whom: a user's identifier, `phone-` and the HMAC of a number, or a place as `/v1/guard` calls it; null where it is of the whole deployment.
+             * @example 01a1fbc2-5d0e-7f8a-9b1c-2d3e4f5a6b7c
+             */
+            target: string | null;
+            /**
+             * @description What is there since; null if nothing is.
+             * @example banned
+             */
+            to: string | null;
         };
         /** @description WebAuthn's `AuthenticationResponseJSON`; what it has beyond this is passed over. */
         AuthenticationResponse: {
@@ -1398,6 +1490,13 @@ export interface components {
              * @example @alice
              */
             telegram_id: string | null;
+        };
+        /** @description A page of a list. The list ends where `cursor` is null. */
+        PageOfAuditEntry: {
+            /** @description What to send as `?cursor=` to get the next page; null on the last page. */
+            cursor: string | null;
+            /** @description The items of this page. A page may be short, or even empty, without being the last. */
+            items: components["schemas"]["AuditEntry"][];
         };
         /** @description A page of a list. The list ends where `cursor` is null. */
         PageOfDayOfNumbers: {
@@ -2167,6 +2266,8 @@ export interface components {
              * @description Can only be what it is: `PUT /v1/users/me/phone` moves the account to another.
              */
             phone?: string | null;
+            /** @description Why the role or the status changes: it is kept in the audit trail, which admins read. */
+            reason?: string | null;
             /** @description What the user may do to others; only an admin may change it. */
             role?: components["schemas"]["Role"] | null;
             /** @description Whether the user may sign in; only an admin may change it. */
@@ -6066,6 +6167,138 @@ export interface operations {
                     "application/problem+json": {
                         /** @enum {unknown} */
                         code?: "invalid_request";
+                        /** @description With `invalid_request`: each invalid field by its name, and what is wrong with it. */
+                        errors?: {
+                            field: string;
+                            message: string;
+                        }[];
+                        /** @constant */
+                        status?: 422;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `outcome_unknown`: It is not known whether it was done; it is safe to repeat.
+             *     - `unavailable`: The service cannot answer right now.
+             */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "outcome_unknown" | "unavailable";
+                        /** @description In how many seconds to try again, as in the header `Retry-After`. */
+                        retry_after: number;
+                        /** @constant */
+                        status?: 503;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAudit: {
+        parameters: {
+            query?: {
+                /** @description Who did it: a user's identifier, or `cli`. */
+                actor?: string;
+                /** @description The `cursor` of the previous page; without it, the first page is given. */
+                cursor?: string;
+                /** @description On which day (UTC). */
+                day?: string;
+                /** @description The most items that a page may have. */
+                limit?: number;
+                /** @description To whom it was done: a user's identifier, or another `target` of an entry. */
+                target?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request succeeded. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "cursor": null,
+                     *       "items": [
+                     *         {
+                     *           "action": "banned",
+                     *           "actor": "01a1fbdf-98a0-7c0b-bce7-48148979ccac",
+                     *           "address": "203.0.113.0/24",
+                     *           "at": "2026-11-21T01:25:52Z",
+                     *           "from": "active",
+                     *           "id": "01a1fc07-1c2d-7e3f-8a4b-5c6d7e8f9a0b",
+                     *           "reason": "Sold invite codes",
+                     *           "target": "01a1fbc2-5d0e-7f8a-9b1c-2d3e4f5a6b7c",
+                     *           "to": "banned"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PageOfAuditEntry"];
+                };
+            };
+            /**
+             * @description - `missing_token`: An access token is needed.
+             *     - `invalid_token`: The access token is not valid.
+             *     - `session_ended`: The session has ended.
+             */
+            401: {
+                headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "missing_token" | "invalid_token" | "session_ended";
+                        /** @constant */
+                        status?: 401;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `forbidden`: This is not yours to do.
+             *     - `account_banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "account_banned";
+                        /** @constant */
+                        status?: 403;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `invalid_request`: The request has invalid fields.
+             *     - `invalid_cursor`: The cursor does not belong to this list.
+             */
+            422: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "invalid_request" | "invalid_cursor";
                         /** @description With `invalid_request`: each invalid field by its name, and what is wrong with it. */
                         errors?: {
                             field: string;

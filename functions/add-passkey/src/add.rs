@@ -44,7 +44,7 @@ pub(crate) struct AddPasskey;
 /// user can have, each has its turn.
 const TRIES: usize = MOST + 2;
 
-/// A gate, all three tables, and what challenges are made of.
+/// A gate, users, sessions, codes, and what challenges are made of.
 pub(crate) struct Deps {
     gate: Gate,
     users: Users,

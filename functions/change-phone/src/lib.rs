@@ -18,6 +18,7 @@ use latchkey::cloud::error::StoreError;
 use latchkey::cloud::secrets;
 use latchkey::cloud::setup::{Setup, meanwhile};
 use latchkey::cloud::transaction::{Committed, Tables, Transaction};
+use latchkey::domain::audit::{self, Act, Actor, Deed};
 use latchkey::domain::bearer::Bearer;
 use latchkey::domain::code::Purpose;
 use latchkey::domain::credit::Means;
@@ -38,6 +39,8 @@ use latchkey::http::views::{Profile, Profiles};
 use latchkey::settings;
 use latchkey::sms::sender::Sender;
 use latchkey::sms::wording::Wish;
+use latchkey::tables;
+use latchkey::tables::audit::Audit;
 use latchkey::tables::codes::{Codes, Proof};
 use latchkey::tables::day_texts::{DayTexts, Kind};
 use latchkey::tables::guard::Guard;
@@ -52,7 +55,8 @@ latchkey::function!(ChangePhone);
 /// Moves the account to a new number.
 ///
 /// The code is one that `/v1/auth/code` texted to the new number with `purpose` `change_phone` and this account's
-/// access token, whose session began with a sign-in of the last ten minutes. A text tells the old number.
+/// access token, whose session began with a sign-in of the last ten minutes. A text tells the old number. It is in the
+/// audit trail.
 ///
 /// Limits on guesses are those of `/v1/auth/token`.
 #[derive(JsonSchema)]
@@ -68,6 +72,7 @@ pub struct Deps {
     users: Users,
     referrals: Referrals,
     profiles: Profiles,
+    audit: Audit,
     tables: Tables,
     sender: Arc<Sender>,
     afterwards: Arc<Afterwards>,
@@ -80,7 +85,8 @@ pub struct Deps {
 impl Needs for Deps {
     fn parameters() -> Vec<&'static Parameter> {
         let own: &[&Parameter] = &[config::ALLOWED_COUNTRIES];
-        let rules = [settings::CROWD_LIMITS, settings::NUMBERS, &secrets::PEPPER, own].concat();
+        let rules =
+            [settings::CROWD_LIMITS, settings::NUMBERS, &secrets::PEPPER, tables::AUDIT, own].concat();
         [Gate::parameters(), Guesses::parameters(), Profiles::parameters(), Sender::parameters(), rules]
             .concat()
     }
@@ -100,6 +106,7 @@ impl Needs for Deps {
             users: Users::new(setup),
             referrals: Referrals::new(setup),
             profiles: Profiles::new(setup)?,
+            audit: Audit::new(setup)?,
             tables: Tables::new(setup),
             sender: Arc::new(sender),
             afterwards: Arc::clone(&setup.afterwards),
@@ -235,7 +242,11 @@ impl Deps {
             return Err(Problem::invalid_field("phone", "a test number never holds a role"));
         }
         let edge = me.referrer_id.as_ref().map(|id| self.referrals.move_phone(&me.id, id, &proof.phone));
+        let [from, to] = [&me.phone, &proof.phone].map(|phone| audit::of_phone(phone, &self.pepper));
+        let deed = Deed::new(Act::MovedPhone, &me.id).from(from).to(to);
+        let record = self.audit.entry(&Actor::user(&me.id, context.coarse_ip()), deed);
         let moving = Transaction::new(self.world.new_id())
+            .recording(Part::Me, [record])
             .with(Part::Code, self.guesses.spend(proof))
             .with_all(Part::Me, self.users.move_phone(me, &proof.phone, device, to_tester))
             .with_all(Part::Me, edge)

@@ -12,6 +12,7 @@ use latchkey::cloud::error::StoreError;
 use latchkey::cloud::secrets;
 use latchkey::cloud::setup::Setup;
 use latchkey::cloud::transaction::{Committed, Tables, Transaction};
+use latchkey::domain::audit::{Act, Actor, Deed};
 use latchkey::domain::bearer::Bearer;
 use latchkey::domain::user::{Role, User};
 use latchkey::endpoint::needs::Needs;
@@ -20,6 +21,8 @@ use latchkey::http::body::Nothing;
 use latchkey::http::path::UserPath;
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::response::NoContent;
+use latchkey::tables;
+use latchkey::tables::audit::Audit;
 use latchkey::tables::avatars::Avatars;
 use latchkey::tables::codes::Codes;
 use latchkey::tables::invites::Invites;
@@ -35,15 +38,15 @@ latchkey::function!(DeleteUser);
 /// Removes an account and everything personal.
 ///
 /// All at once, and for good, in a session that began with a sign-in of the last ten minutes; of the last two hours
-/// where an admin removes another's. The number can sign in anew, as a different user; the invite code is never given
-/// to anybody else.
+/// where an admin removes another's, which is in the audit trail. The number can sign in anew, as a different user; the
+/// invite code is never given to anybody else.
 #[derive(JsonSchema)]
 pub struct DeleteUser;
 
 /// How often it is drawn up anew when the user changed meanwhile.
 const TRIES: u32 = 8;
 
-/// All three tables.
+/// All tables.
 pub struct Deps {
     gate: Gate,
     users: Users,
@@ -53,13 +56,14 @@ pub struct Deps {
     sessions: Sessions,
     passkeys: Passkeys,
     codes: Codes,
+    audit: Audit,
     tables: Tables,
     world: Arc<World>,
 }
 
 impl Needs for Deps {
     fn parameters() -> Vec<&'static Parameter> {
-        [Gate::PARAMETERS, Codes::PARAMETERS, &[&secrets::PEPPER]].concat().concat()
+        [Gate::PARAMETERS, Codes::PARAMETERS, &[&secrets::PEPPER, tables::AUDIT]].concat().concat()
     }
 
     async fn build(setup: &Setup) -> Result<Self, StartError> {
@@ -73,6 +77,7 @@ impl Needs for Deps {
             sessions: Sessions::new(setup),
             passkeys: Passkeys::new(setup),
             codes: Codes::new(setup, pepper)?,
+            audit: Audit::new(setup)?,
             tables: Tables::new(setup),
             world: Arc::clone(&setup.world),
         })
@@ -102,11 +107,19 @@ impl Endpoint for DeleteUser {
         let id = request.path.target(&request.caller);
         let admitted = needs.gate.admit_to(&request.caller, &id, Self::STAFF).await?;
         needs.gate.require_recent(&admitted)?;
+        let by = Actor::user(&admitted.me.id, request.context.coarse_ip());
+        let is_of_another = admitted.me.id != id;
+        let record = is_of_another.then(|| needs.audit.entry(&by, Deed::new(Act::DeletedUser, &id)));
         let mut user = admitted.user;
         let mut is_closed = false;
         let told = |error: StoreError, is_closed| if is_closed { error.once_written() } else { error };
         for _ in 0..TRIES {
-            match needs.deletion(&user).commit(&needs.tables, &needs.world).await {
+            match needs
+                .deletion(&user)
+                .recording((), record.clone())
+                .commit(&needs.tables, &needs.world)
+                .await
+            {
                 Ok(Committed::Done) => return Ok(NoContent),
                 Ok(Committed::Refused(_)) => {
                     let read = needs.users.get(&id).await.map_err(|error| told(error, is_closed));

@@ -9,6 +9,7 @@ use latchkey::access::gate::Gate;
 use latchkey::base::world::{Rfc3339, World};
 use latchkey::cloud::error::StoreError;
 use latchkey::cloud::transaction::{Committed, Tables, Transaction};
+use latchkey::domain::audit::{self, Act, Actor, Deed};
 use latchkey::domain::bearer::Bearer;
 use latchkey::domain::invite::Invite;
 use latchkey::domain::invite_code::InviteCode;
@@ -18,6 +19,7 @@ use latchkey::http::body::{JsonBody, Nothing};
 use latchkey::http::path::UserPath;
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::response::Json;
+use latchkey::tables::audit::Audit;
 use latchkey::tables::invites::{InviteChange, Invites};
 use latchkey::tables::referrals::Referrals;
 use latchkey::tables::users::Users;
@@ -30,7 +32,7 @@ latchkey::function!(ManageInvite);
 /// Limits, ends, revokes or redraws a user's invite code.
 ///
 /// A merge patch (RFC 7396): what is absent stays, null clears. A code that was redrawn never belongs to anybody
-/// else.
+/// else. All of it is in the audit trail.
 #[derive(JsonSchema)]
 pub struct ManageInvite;
 
@@ -109,7 +111,7 @@ impl Endpoint for ManageInvite {
     type Query = Nothing;
     type Body = JsonBody<Wanted>;
     type Output = Json<Managed>;
-    type Needs = (Gate, Users, Invites, Referrals, Tables, Arc<World>);
+    type Needs = (Gate, Users, Invites, Referrals, Audit, Tables, Arc<World>);
 
     async fn call(needs: &Self::Needs, request: Request<Self>) -> Result<Json<Managed>, Problem> {
         let (gate, users, ..) = needs;
@@ -123,12 +125,12 @@ impl Endpoint for ManageInvite {
 
         // One's own code is not one's own to manage.
         let (me, user) = join!(gate.admit_staff(&request.caller, Self::STAFF), users.get(&id));
-        me?;
+        let by = Actor::user(&me?.id, request.context.coarse_ip());
         let user = user?.ok_or(Code::UserNotFound)?;
         if redraw {
-            return Ok(Json(draw_another(needs, user, &change).await?));
+            return Ok(Json(draw_another(needs, user, &change, &by).await?));
         }
-        Ok(Json(change_present(needs, user, &change).await?))
+        Ok(Json(change_present(needs, user, &change, &by).await?))
     }
 }
 
@@ -136,9 +138,10 @@ impl Endpoint for ManageInvite {
 /// begin to be counted, and nobody enters it without: so they go by all who entered
 /// it so far, and are drawn up anew if somebody does meanwhile.
 async fn change_present(
-    (_, _, invites, referrals, tables, world): &<ManageInvite as Endpoint>::Needs,
+    (_, _, invites, referrals, trail, tables, world): &<ManageInvite as Endpoint>::Needs,
     user: User,
     change: &InviteChange,
+    by: &Actor,
 ) -> Result<Managed, Problem> {
     let (id, code) = (&user.id, user.invite_code);
     for _ in 0..TRIES {
@@ -151,8 +154,11 @@ async fn change_present(
         }
         let is_counted_now = invite.uses.is_none() && change.limits();
         let so_far = is_counted_now.then(|| entered.sum());
-        let mut changing =
-            Transaction::new(world.new_id()).with((), invites.change(&code, id, change, so_far));
+        let (before, after) = (audit::terms(&invite), audit::terms(&change.applied_to(&invite)));
+        let deed = Deed::new(Act::ChangedInvite, id).from(before.clone()).to(after.clone());
+        let mut changing = Transaction::new(world.new_id())
+            .with((), invites.change(&code, id, &invite, change, so_far))
+            .recording((), (before != after).then(|| trail.entry(by, deed)));
         if is_counted_now {
             changing = changing.with_all((), referrals.count_uses(id, Some(&entered)));
         }
@@ -166,9 +172,10 @@ async fn change_present(
 
 /// Another code with the terms that `change` sets, its uses counted from 0.
 async fn draw_another(
-    (_, _, invites, referrals, tables, world): &<ManageInvite as Endpoint>::Needs,
+    (_, _, invites, referrals, trail, tables, world): &<ManageInvite as Endpoint>::Needs,
     user: User,
     change: &InviteChange,
+    by: &Actor,
 ) -> Result<Managed, Problem> {
     let set = |change: &Change<u32>| if let Change::Set(most) = change { Some(*most) } else { None };
     let terms = Invite {
@@ -181,7 +188,10 @@ async fn draw_another(
     };
     for _ in 0..TRIES {
         let code = InviteCode::draw(&mut *world.rng());
+        let deed = Deed::new(Act::RedrewInvite, &user.id).from(user.invite_code.to_string());
+        let deed = deed.to(code.to_string());
         let drawing = Transaction::new(world.new_id())
+            .recording((), [trail.entry(by, deed)])
             .with_all((), invites.redraw(&user, &code, &terms))
             .with_all((), referrals.count_uses(&user.id, None));
         if let Committed::Done = drawing.commit(tables, world).await? {

@@ -4,6 +4,7 @@
 
 use latchkey::access::ending::Ending;
 use latchkey::access::gate::Gate;
+use latchkey::domain::audit::{Act, Actor, Deed};
 use latchkey::domain::bearer::Bearer;
 use latchkey::domain::passkey_list::PasskeyId;
 use latchkey::domain::user::Role;
@@ -11,6 +12,7 @@ use latchkey::endpoint::{Endpoint, Request, Route};
 use latchkey::http::body::Nothing;
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::response::NoContent;
+use latchkey::tables::audit::Audit;
 use latchkey::tables::passkeys::Passkeys;
 use schemars::JsonSchema;
 use tokio::join;
@@ -21,7 +23,7 @@ use crate::PasskeyPath;
 ///
 /// In a session that began with a sign-in of the last ten minutes, and, where a text began it, on a device that has
 /// been known for three days or added all of the account's passkeys; in one of the last two hours where an admin
-/// removes another's. The device keeps its part, which is of no use then.
+/// removes another's, which is in the audit trail. The device keeps its part, which is of no use then.
 #[derive(JsonSchema)]
 pub(crate) struct RemovePasskey;
 
@@ -36,10 +38,10 @@ impl Endpoint for RemovePasskey {
     type Query = Nothing;
     type Body = Nothing;
     type Output = NoContent;
-    type Needs = (Gate, Passkeys, Ending);
+    type Needs = (Gate, Passkeys, Ending, Audit);
 
     async fn call(needs: &Self::Needs, request: Request<Self>) -> Result<NoContent, Problem> {
-        let (gate, passkeys, ending) = needs;
+        let (gate, passkeys, ending, audit) = needs;
         let PasskeyPath { user_id, passkey_id } = request.path;
         let id = user_id.target(&request.caller);
         let passkey_id = PasskeyId::parse(&passkey_id);
@@ -47,7 +49,12 @@ impl Endpoint for RemovePasskey {
             join!(gate.admit_to(&request.caller, &id, Self::STAFF), passkeys.find(passkey_id.as_ref()),);
         let admitted = admitted?;
         gate.require_recent(&admitted)?;
-        ending.remove_passkey(admitted.user, passkey?).await?;
+        let (passkey, by) = (passkey?, &admitted.me.id);
+        let record = passkey.as_ref().filter(|_| *by != id).map(|passkey| {
+            let deed = Deed::new(Act::RemovedPasskey, &id).from(passkey.id.as_str().to_owned());
+            audit.entry(&Actor::user(by, request.context.coarse_ip()), deed)
+        });
+        ending.remove_passkey(admitted.user, passkey, record).await?;
         Ok(NoContent)
     }
 }

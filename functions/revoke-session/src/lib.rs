@@ -5,8 +5,9 @@
 use std::sync::Arc;
 
 use latchkey::access::ending::Ending;
-use latchkey::access::gate::Gate;
+use latchkey::access::gate::{Admitted, Gate};
 use latchkey::base::world::World;
+use latchkey::domain::audit::{Act, Actor, Deed};
 use latchkey::domain::bearer::Bearer;
 use latchkey::domain::session::SessionId;
 use latchkey::domain::user::Role;
@@ -15,6 +16,7 @@ use latchkey::http::body::Nothing;
 use latchkey::http::path::UserRef;
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::response::NoContent;
+use latchkey::tables::audit::Audit;
 use latchkey::tables::sessions::Sessions;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -24,7 +26,8 @@ latchkey::function!(RevokeSession);
 
 /// Signs a device out.
 ///
-/// The session ends, and its access tokens stop working at once; the device is not known any more.
+/// The session ends, and its access tokens stop working at once; the device is not known any more. Where an admin does
+/// so to another, it is in the audit trail.
 #[derive(JsonSchema)]
 pub struct RevokeSession;
 
@@ -48,10 +51,10 @@ impl Endpoint for RevokeSession {
     type Query = Nothing;
     type Body = Nothing;
     type Output = NoContent;
-    type Needs = (Gate, Sessions, Ending, Arc<World>);
+    type Needs = (Gate, Sessions, Ending, Audit, Arc<World>);
 
     async fn call(needs: &Self::Needs, request: Request<Self>) -> Result<NoContent, Problem> {
-        let (gate, sessions, ending, world) = needs;
+        let (gate, sessions, ending, audit, world) = needs;
         let SessionPath { user_id, session_id } = request.path;
         let id = user_id.target(&request.caller);
         let session_id = SessionId::parse(&session_id);
@@ -61,10 +64,14 @@ impl Endpoint for RevokeSession {
                 None => Ok(None),
             }
         });
-        let user = admitted?.user;
+        let Admitted { me, user, .. } = admitted?;
         let session = session?.filter(|session| session.is_on(user.epoch, world.now()));
         let session = session.ok_or(Code::SessionNotFound)?;
 
-        if ending.end(&session).await? { Ok(NoContent) } else { Err(Code::SessionNotFound.into()) }
+        let record = (me.id != user.id).then(|| {
+            let deed = Deed::new(Act::EndedSession, &user.id).from(session.id.as_str().to_owned());
+            audit.entry(&Actor::user(&me.id, request.context.coarse_ip()), deed)
+        });
+        if ending.end(&session, record).await? { Ok(NoContent) } else { Err(Code::SessionNotFound.into()) }
     }
 }

@@ -8,11 +8,12 @@ use latchkey::base::config::Parameter;
 use latchkey::base::error::StartError;
 use latchkey::cloud::error::StoreError;
 use latchkey::cloud::setup::Setup;
-use latchkey::cloud::transaction::Tables;
+use latchkey::cloud::transaction::{Recording, Tables};
+use latchkey::domain::audit::{Act, Actor, Deed};
 use latchkey::domain::bearer::Bearer;
 use latchkey::domain::phone_lists::TestPhones;
 use latchkey::domain::profile::{Email, TelegramId};
-use latchkey::domain::user::{Change, Role, Status};
+use latchkey::domain::user::{Change, Role, Status, User};
 use latchkey::endpoint::needs::Needs;
 use latchkey::endpoint::{Endpoint, Request, Route};
 use latchkey::http::body::{JsonBody, Line};
@@ -21,6 +22,7 @@ use latchkey::http::problem::{Code, Problem};
 use latchkey::http::response::Json;
 use latchkey::http::views::{Profile, Profiles};
 use latchkey::settings;
+use latchkey::tables::audit::Audit;
 use latchkey::tables::users::{UserChange, Users};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
@@ -31,25 +33,28 @@ latchkey::function!(UpdateUser);
 /// Changes a user's profile.
 ///
 /// A merge patch (RFC 7396): what is absent stays, null clears. Only an admin changes `role` and `status`, in a session
-/// that began with a sign-in of the last two hours; a ban ends all sessions at once.
+/// that began with a sign-in of the last two hours; a ban ends all sessions at once. Both are in the audit trail, with
+/// the `reason` if one is given.
 #[derive(JsonSchema)]
 pub struct UpdateUser;
 
 /// How often it is tried anew when the user moved meanwhile.
 const TRIES: u32 = 8;
 
-/// A gate, users, and the numbers that never get a role.
+/// A gate, users, the audit trail, and the numbers that never get a role.
 pub struct Deps {
     gate: Gate,
     users: Users,
     profiles: Profiles,
     tables: Tables,
+    audit: Audit,
     testers: TestPhones,
 }
 
 impl Needs for Deps {
     fn parameters() -> Vec<&'static Parameter> {
-        [Gate::parameters(), Profiles::parameters(), settings::TEST_PHONES.to_vec()].concat()
+        [Gate::parameters(), Profiles::parameters(), Audit::parameters(), settings::TEST_PHONES.to_vec()]
+            .concat()
     }
 
     async fn build(setup: &Setup) -> Result<Self, StartError> {
@@ -58,6 +63,7 @@ impl Needs for Deps {
             users: Users::new(setup),
             profiles: Profiles::new(setup)?,
             tables: Tables::new(setup),
+            audit: Audit::new(setup)?,
             testers: settings::test_phones(&setup.vars)?,
         })
     }
@@ -94,6 +100,8 @@ pub struct Wanted {
     role: Option<Role>,
     /// Whether the user may sign in; only an admin may change it.
     status: Option<Status>,
+    /// Why the role or the status changes: it is kept in the audit trail, which admins read.
+    reason: Option<Line<300>>,
 }
 
 /// An avatar can be cleared here; it is set by uploading one.
@@ -119,9 +127,9 @@ impl Endpoint for UpdateUser {
     type Needs = Deps;
 
     async fn call(needs: &Deps, request: Request<Self>) -> Result<Json<Profile>, Problem> {
-        let Deps { gate, users, profiles, tables, testers } = needs;
+        let Deps { gate, users, profiles, tables, testers, .. } = needs;
         let id = request.path.target(&request.caller);
-        let Wanted { email, city, telegram_id, avatar_url, phone, invite_code, role, status } =
+        let Wanted { email, city, telegram_id, avatar_url, phone, invite_code, role, status, reason } =
             request.body.0;
 
         let (admitted, referrals) =
@@ -135,6 +143,8 @@ impl Endpoint for UpdateUser {
                 return Err(Problem::from(Code::Forbidden).detail("Nobody changes their own role or status."));
             }
             gate.require_recent(&admitted)?;
+        } else if reason.is_some() {
+            return Err(Problem::invalid_field("reason", "goes with a role or a status"));
         }
         let Admitted { me, mut user, .. } = admitted;
         let referrals = referrals?;
@@ -146,27 +156,55 @@ impl Endpoint for UpdateUser {
             return Err(Problem::invalid_field("invite_code", words));
         }
 
-        let change = UserChange {
+        let by = Actor::user(&me.id, request.context.coarse_ip());
+        let mut change = UserChange {
             email: email.map(|email| email.0),
             city: city.map(|city| city.0),
             telegram_id: telegram_id.map(|id| id.0),
             role,
             status,
-            removes_avatar: if avatar_url == Change::Clear { user.avatar_id.clone() } else { None },
+            removes_avatar: None,
         };
         for _ in 0..TRIES {
             if role.is_some_and(|role| role != Role::User) && testers.names(&user.phone) {
                 return Err(Problem::invalid_field("role", "a test number never gets a role"));
             }
-            let (changed, related) =
-                join!(users.change(tables, &user, &change), profiles.related(&user, referrals.count, &me));
+            change.removes_avatar = user.avatar_id.clone().filter(|_| avatar_url == Change::Clear);
+            let recordings = needs.recordings(&by, &user, &change, reason.as_ref());
+            let (changed, related) = join!(
+                users.change(tables, &user, &change, recordings),
+                profiles.related(&user, referrals.count, &me)
+            );
             if let Some(user) = changed? {
                 let related = related.map_err(StoreError::once_written)?;
                 return Ok(Json(profiles.profile(user, referrals.page, related, &me, &request.context)));
             }
-            // Gone, or on another phone, meanwhile.
+            // Gone, or another in what goes with the change, meanwhile.
             user = users.get(&id).await?.ok_or(Code::UserNotFound)?;
         }
         Err(Code::Unavailable.into())
+    }
+}
+
+impl Deps {
+    /// What of a change the audit trail tells: a role and a status that become others.
+    fn recordings(
+        &self,
+        by: &Actor,
+        seen: &User,
+        change: &UserChange,
+        reason: Option<&Line<300>>,
+    ) -> Vec<Recording> {
+        let role = change.role.filter(|role| *role != seen.role).map(|role| {
+            let deed = Deed::new(Act::ChangedRole, &seen.id);
+            deed.from(seen.role.as_str().to_owned()).to(role.as_str().to_owned())
+        });
+        let status = change.status.filter(|status| *status != seen.status).map(|status| {
+            let act = if status == Status::Banned { Act::Banned } else { Act::Unbanned };
+            Deed::new(act, &seen.id).from(seen.status.as_str().to_owned()).to(status.as_str().to_owned())
+        });
+        let reason = reason.map(|reason| reason.0.clone());
+        let deeds = [role, status].into_iter().flatten();
+        deeds.map(|deed| self.audit.entry(by, deed.because(reason.clone()))).collect()
     }
 }

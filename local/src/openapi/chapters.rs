@@ -52,7 +52,7 @@ const CHAPTERS: &[Chapter] = &[
         name: "For moderators and admins",
         about: "Finding people, figures per day, and what only an admin may. Most of the operations above also take \
                 somebody else's `user_id` from them.",
-        operations: &["listUsers", "getStats", "getGuard", "openPlace", "manageInvite"],
+        operations: &["listUsers", "getStats", "getGuard", "openPlace", "manageInvite", "listAudit"],
     },
     Chapter {
         name: "For other backends",

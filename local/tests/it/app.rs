@@ -172,8 +172,8 @@ impl App {
         #[expect(clippy::disallowed_methods, reason = "chosen by whoever runs the tests")]
         let Ok(url) = std::env::var("LATCHKEY_TEST_DYNAMODB") else { return Self::with(vars).await };
         let unique = format!("{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::SeqCst));
-        let names =
-            ["USERS_TABLE", "CODES_TABLE", "SESSIONS_TABLE"].map(|name| (name, format!("{name}-{unique}")));
+        let names = ["USERS_TABLE", "CODES_TABLE", "SESSIONS_TABLE", "AUDIT_TABLE"]
+            .map(|name| (name, format!("{name}-{unique}")));
         let mut all = vec![("AWS_ENDPOINT_URL_DYNAMODB", url.as_str())];
         all.extend(names.iter().map(|(name, value)| (*name, value.as_str())));
         all.extend(vars);
@@ -485,7 +485,7 @@ impl App {
     /// Every item of all tables but the inbox's, as text.
     pub(crate) async fn everything(&self) -> String {
         let mut all = String::new();
-        for table in [config::USERS_TABLE, config::CODES_TABLE, config::SESSIONS_TABLE] {
+        for table in [config::USERS_TABLE, config::CODES_TABLE, config::SESSIONS_TABLE, config::AUDIT_TABLE] {
             all += &self.items(table).await;
         }
         all

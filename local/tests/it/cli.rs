@@ -316,7 +316,7 @@ fn promoting_in_a_stack_asks_for_its_own_table() {
         let mut command = latchkey(name, &arguments, &variables);
         let folder = command.get_current_dir().unwrap().to_owned();
         let stub = folder.join("aws");
-        std::fs::write(&stub, format!("#!/bin/sh\necho \"$@\" >asked\n{aws}\n")).unwrap();
+        std::fs::write(&stub, format!("#!/bin/sh\necho \"$@\" >>asked\n{aws}\n")).unwrap();
         std::fs::set_permissions(&stub, Permissions::from_mode(0o700)).unwrap();
         command.env("PATH", &folder);
         (command, folder)

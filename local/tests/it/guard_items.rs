@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use latchkey::base::config;
+use latchkey::cloud::transaction::{Tables, Transaction};
 use latchkey::domain::credit::{Account, Answer, Credit, Means, Place, Width};
 use latchkey::domain::phone::Phone;
 use latchkey::tables::guard::{Guard, Stand, Taken};
@@ -172,7 +173,9 @@ async fn what_is_stored_is_what_the_domain_says() {
                 90..96 => {
                     let places = expected.credit.places(phone);
                     let place = &places[rng.random_range(0..3_usize).min(rng.random_range(0..3))];
-                    guard.open(place).await.unwrap();
+                    let setup = app.setup("guard");
+                    let opening = Transaction::new(setup.world.new_id()).with_all((), guard.open(place));
+                    opening.commit(&Tables::new(&setup), &setup.world).await.unwrap();
                     expected.accounts.insert(place.clone(), expected.credit.opened(place, expected.day));
                 }
                 _ => {

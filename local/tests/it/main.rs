@@ -12,6 +12,7 @@ mod trials;
 mod alarms;
 mod ambiguity;
 mod as_sent;
+mod audit;
 #[path = "../authenticator/mod.rs"]
 mod authenticator;
 mod avatars;

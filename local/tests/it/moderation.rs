@@ -86,7 +86,7 @@ async fn a_ban_ends_everything_until_it_is_lifted() {
 async fn a_lost_answer_of_a_ban_raises_the_epoch_once() {
     let app = App::with_admin(&[]).await;
     let (admin, alice) = (app.sign_in(ADMIN).await, app.sign_in(&phone(1)).await);
-    app.faults.next("UpdateItem", Fault::AppliedThenTimeout);
+    app.faults.next("TransactWriteItems", Fault::AppliedThenTimeout);
     let banned = app.update_user(&admin.token, &alice.id, &json!({ "status": "banned" })).await.ok(200);
     assert!(app.faults.all_met());
     assert_eq!(banned["status"], "banned");
@@ -118,6 +118,7 @@ async fn permissions_are_one_table() {
         ("GET /v1/stats", [false, false, true, true]),
         ("GET /v1/guard", [false, false, true, true]),
         ("DELETE /v1/guard/{place}", [false, false, false, true]),
+        ("GET /v1/audit", [false, false, false, true]),
         ("PATCH /v1/users/{user_id}/invite", [false, false, false, true]),
         ("PUT /v1/users/me/avatar", [true, true, true, true]),
         ("PUT /v1/users/me/phone", [true, true, true, true]),
@@ -179,7 +180,9 @@ async fn permissions_are_one_table() {
 async fn a_refusal_reads_no_more_than_who_asks() {
     let app = App::new().await;
     let alice = app.sign_in(&phone(1)).await;
-    for path in ["/v1/stats?days=90", "/v1/users", "/v1/users?role=admin", "/v1/users?status=banned"] {
+    for path in
+        ["/v1/stats?days=90", "/v1/users", "/v1/users?role=admin", "/v1/users?status=banned", "/v1/audit"]
+    {
         app.faults.asked();
         app.get(path, &alice.token).await.problem(403, "forbidden");
         let asked = app.faults.asked();

@@ -198,6 +198,9 @@ async fn policies_are_as_narrow_as_what_is_called() {
     app.get("/v1/stats", &admin.token).await.ok(200);
     app.get("/v1/guard", &admin.token).await.ok(200);
     assert_eq!(app.raw(Method::DELETE, "/v1/guard/country-RU", Some(&admin.token), vec![]).await.status, 204);
+    for query in ["", "?target=a", "?actor=a"] {
+        app.get(&format!("/v1/audit{query}"), &admin.token).await.ok(200);
+    }
     for body in [json!({}), json!({ "redraw": true }), json!({ "max_uses": 9 })] {
         let path = format!("/v1/users/{}/invite", alice.id);
         app.json(Method::PATCH, &path, &admin.token, &body).await.ok(200);
@@ -220,6 +223,7 @@ async fn policies_are_as_narrow_as_what_is_called() {
     assert_eq!(app.delete_user(&carol.token, "me").await.status, 204);
 
     use_passkeys(&app, &bob.invite_code).await;
+    act_as_staff(&app).await;
 
     // While the pepper has two entries, each moves what it finds under the other.
     let two = "another-pepper-of-the-tests,pepper-of-the-tests";
@@ -305,6 +309,20 @@ async fn use_passkeys(app: &App, invite_code: &str) {
     app.post("/v1/auth/logout", body).await.problem(401, "invalid_refresh_token");
 }
 
+/// What staff does to others, which is on record.
+async fn act_as_staff(app: &App) {
+    let admin = app.sign_in_later(ADMIN).await;
+    let helen = app.sign_in(&phone(17)).await;
+    let (_, passkey) = passkeys::add(app, &helen).await;
+    let sessions = app.get("/v1/users/me/sessions", &helen.token).await.ok(200);
+    let session = sessions["items"][0]["id"].as_str().unwrap();
+    assert_eq!(passkeys::remove(app, &admin.token, &helen.id, &passkey).await.status, 204);
+    let path = format!("/v1/users/{}/sessions/{session}", helen.id);
+    assert_eq!(app.raw(Method::DELETE, &path, Some(&admin.token), vec![]).await.status, 204);
+    app.update_user(&admin.token, &helen.id, &json!({ "status": "banned" })).await.ok(200);
+    assert_eq!(app.delete_user(&admin.token, &helen.id).await.status, 204);
+}
+
 /// Everything that the gate lets anybody do, each with an access token of a refresh that
 /// was not used yet; that it is refused further in is as good.
 async fn use_refreshed_tokens(app: &App) {
@@ -321,6 +339,7 @@ async fn use_refreshed_tokens(app: &App) {
         (Method::GET, "/v1/users/me/referrals", json!(null)),
         (Method::GET, "/v1/stats", json!(null)),
         (Method::GET, "/v1/guard", json!(null)),
+        (Method::GET, "/v1/audit", json!(null)),
         (Method::PUT, "/v1/users/me/phone", json!({ "phone": phone(14), "code": "0000" })),
         (Method::POST, "/v1/users/me/passkeys/options", json!({})),
         (Method::GET, "/v1/users/me/passkeys", json!(null)),

@@ -86,11 +86,11 @@ fn the_stack_policy_protects_what_is_kept() {
     let protected = denied["Resource"].as_array().unwrap().iter();
     let protected: BTreeSet<_> =
         protected.map(|of| of.as_str().unwrap().strip_prefix("LogicalResourceId/").unwrap()).collect();
-    assert_eq!(protected, BTreeSet::from(["UsersTable", "SigningSecret", "PepperSecret"]));
+    assert_eq!(protected, BTreeSet::from(["UsersTable", "AuditTable", "SigningSecret", "PepperSecret"]));
     for resource in protected {
         let block = block(TEMPLATE, resource);
         assert!(block.contains("\n    DeletionPolicy: RetainExceptOnCreate\n"), "{resource}");
         assert!(block.contains("\n    UpdateReplacePolicy: Retain\n"), "{resource}");
     }
-    assert_eq!(TEMPLATE.matches("DeletionPolicy: RetainExceptOnCreate").count(), 3);
+    assert_eq!(TEMPLATE.matches("DeletionPolicy: RetainExceptOnCreate").count(), 4);
 }

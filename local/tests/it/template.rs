@@ -238,6 +238,7 @@ fn large() -> BTreeMap<&'static str, String> {
         ("APP_LINK_WEB", link("www")),
         ("APP_NAME", "Latchkey for people with keys".to_owned()),
         ("AUDIENCE", "https://backend.example.com".to_owned()),
+        ("AUDIT_TABLE", table("AuditTable")),
         ("CODES_TABLE", table("CodesTable")),
         ("CORS_ORIGINS", several(10, &|n| format!("https://app{n}.example.com"))),
         ("EXTRA_NUMBER_RANGES", several(10, &|n| format!("+7995{n}=11"))),
@@ -421,7 +422,7 @@ const PATTERNS: &[Examples] = &[
 
 /// Variables that nobody sets in a deployment: its own resources, and what is
 /// for laptops alone.
-const SET_BY_THE_TEMPLATE: [&str; 14] = [
+const SET_BY_THE_TEMPLATE: [&str; 15] = [
     "SMSAERO_API_KEY",
     "SMS_WEBHOOK_SECRET",
     "TRUSTED_PROXY_SECRET",
@@ -434,6 +435,7 @@ const SET_BY_THE_TEMPLATE: [&str; 14] = [
     "USERS_TABLE",
     "CODES_TABLE",
     "SESSIONS_TABLE",
+    "AUDIT_TABLE",
     "AWS_ENDPOINT_URL_DYNAMODB",
     "AWS_ENDPOINT_URL_SNS",
 ];

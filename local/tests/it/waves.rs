@@ -167,6 +167,13 @@ async fn people_keep_their_budget() {
     let (count, answer, _) = waves(&app, app.get("/v1/stats?days=90", &admin.token)).await;
     answer.ok(200);
     assert_eq!(count, 2, "stats");
+    let (count, answer, _) = waves(&app, app.get("/v1/audit", &admin.token)).await;
+    answer.ok(200);
+    assert_eq!(count, 2, "audit");
+    let ban = json!({ "status": "banned" });
+    let (count, answer, _) = waves(&app, app.update_user(&admin.token, &bob.id, &ban)).await;
+    answer.ok(200);
+    assert_eq!(count, 3, "update-user, on record");
     let body = json!({ "phone": phone(9), "purpose": "change_phone" });
     let ask = app.json(Method::POST, "/v1/auth/code", &alice.token, &body);
     let (count, answer, _) = waves(&app, ask).await;

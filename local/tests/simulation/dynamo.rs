@@ -65,12 +65,13 @@ pub(crate) fn target(input: &Value) -> (String, String) {
     (table, key_as_text(attributes))
 }
 
-/// A key as text: `pk`, or `user_id` and `slot`.
+/// A key as text: `pk`, `user_id` and `slot`, or `month` and `position`.
 pub(crate) fn key_as_text(attributes: &Value) -> String {
     let text = |name: &str| attributes[name]["S"].as_str().unwrap_or_default();
-    match attributes.get("pk") {
-        Some(_) => text("pk").to_owned(),
-        None => format!("{}/{}", text("user_id"), text("slot")),
+    match (attributes.get("pk"), attributes.get("month")) {
+        (Some(_), _) => text("pk").to_owned(),
+        (None, Some(_)) => format!("{}/{}", text("month"), text("position")),
+        (None, None) => format!("{}/{}", text("user_id"), text("slot")),
     }
 }
 
@@ -140,7 +141,18 @@ fn write(input: &Value) -> Option<String> {
         return Some(bad);
     }
     if let Some(item) = input.get("Item") {
-        let keys = ["pk", "user_id", "slot", "position", "created_at_key", "referrer_id", "created_in"];
+        let keys = [
+            "pk",
+            "user_id",
+            "slot",
+            "position",
+            "created_at_key",
+            "referrer_id",
+            "created_in",
+            "month",
+            "target",
+            "actor",
+        ];
         let of_item: Value =
             keys.iter().filter_map(|key| Some(((*key).to_owned(), item.get(*key)?.clone()))).collect();
         if let Some(bad) = bad_key(&of_item).or_else(|| too_large(item)) {

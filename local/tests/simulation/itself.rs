@@ -39,6 +39,7 @@ const ROUTES: &[(&str, &str)] = &[
     ("GET /v1/stats", "SeeStats"),
     ("GET /v1/guard", "SeeGuard"),
     ("DELETE /v1/guard/{place}", "OpenPlace"),
+    ("GET /v1/audit", "SeeAudit"),
     ("GET /.well-known/jwks.json", "Fetch"),
     ("GET /.well-known/openid-configuration", "Fetch"),
     ("GET /.well-known/apple-app-site-association", "Fetch"),

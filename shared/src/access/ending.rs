@@ -9,7 +9,7 @@ use crate::base::config::Parameter;
 use crate::base::world::World;
 use crate::cloud::error::StoreError;
 use crate::cloud::setup::Setup;
-use crate::cloud::transaction::{Committed, Tables, Transaction};
+use crate::cloud::transaction::{Committed, Recording, Tables, Transaction};
 use crate::domain::passkey::Passkey;
 use crate::domain::session::Session;
 use crate::domain::user::User;
@@ -37,6 +37,7 @@ enum Part {
     Session,
     User,
     Passkey,
+    Record,
 }
 
 impl Ending {
@@ -54,23 +55,30 @@ impl Ending {
         }
     }
 
-    /// Ends a session, and its device is not known any more; `false` if it was over.
-    pub async fn end(&self, session: &Session) -> Result<bool, StoreError> {
+    /// Ends a session, and its device is not known any more; `false` if it was over. Where
+    /// staff ends another's, that goes on `record`.
+    pub async fn end(&self, session: &Session, record: Option<Recording>) -> Result<bool, StoreError> {
         let (user, id) = (&session.user_id, &session.id);
-        let Some(device) = &session.device_id else { return self.sessions.end(user, id).await };
-        let ended = Transaction::new(self.world.new_id())
-            .with(Part::Session, self.sessions.ended(user, id))
-            .with(Part::User, self.users.unlist(user, device))
-            .commit(&self.tables, &self.world)
-            .await?;
-        match ended {
-            Committed::Done => Ok(true),
-            Committed::Refused(refused) if refused.iter().any(|(part, _)| *part == Part::Session) => {
-                Ok(false)
+        let ends = || {
+            Transaction::new(self.world.new_id())
+                .with(Part::Session, self.sessions.ended(user, id))
+                .recording(Part::Record, record.clone())
+        };
+        if let Some(device) = &session.device_id {
+            let ended = ends().with(Part::User, self.users.unlist(user, device));
+            match ended.commit(&self.tables, &self.world).await? {
+                Committed::Done => return Ok(true),
+                Committed::Refused(refused) if refused.iter().any(|(part, _)| *part == Part::Session) => {
+                    return Ok(false);
+                }
+                // The user lists it no more.
+                Committed::Refused(_) => {}
             }
-            // The user lists it no more.
-            Committed::Refused(_) => self.sessions.end(user, id).await,
         }
+        if record.is_none() {
+            return self.sessions.end(user, id).await;
+        }
+        Ok(matches!(ends().commit(&self.tables, &self.world).await?, Committed::Done))
     }
 
     /// Ends a session that is in two hands. Its device is not known any more, and the
@@ -105,10 +113,16 @@ impl Ending {
     }
 
     /// Takes a passkey of `user` away, as it was read, and ends the sessions that it began.
+    /// Where staff does so to another, that goes on `record`.
     ///
     /// # Errors
     /// `passkey_not_found`; `user_not_found` where the user is gone meanwhile.
-    pub async fn remove_passkey(&self, mut user: User, passkey: Option<Passkey>) -> Result<(), Problem> {
+    pub async fn remove_passkey(
+        &self,
+        mut user: User,
+        passkey: Option<Passkey>,
+        record: Option<Recording>,
+    ) -> Result<(), Problem> {
         let mut passkey = passkey.ok_or(Code::PasskeyNotFound)?;
         for _ in 0..TRIES {
             if passkey.user_id != user.id {
@@ -125,6 +139,7 @@ impl Ending {
                 .with(Part::User, self.users.keep_passkeys(&user, &kept))
                 .with(Part::Passkey, self.passkeys.remove(&passkey))
                 .with_all(Part::Session, began.map(|session| self.sessions.ended(&user.id, &session.id)))
+                .recording(Part::Record, record.clone())
                 .commit(&self.tables, &self.world)
                 .await?;
             if let Committed::Done = removed {

@@ -59,6 +59,7 @@ parameters! {
     SESSION_TTL = "0", "Seconds after which a session ends, however much it is used; 0: never.";
     REFRESH_GRACE = "30", "Seconds for which a replaced refresh token still gives the same new one after that was first used, up to 3600; 0: none.";
     REFRESH_RETRY = "3600", "Seconds for which a replaced refresh token gives the same new one while nobody uses that, up to 86400; 0: none.";
+    AUDIT_DAYS = "400", "Days for which the audit trail keeps an entry, up to 3650; 0: for ever.";
     REQUIRE_CHALLENGE = "false", "Whether exchanging a code needs the challenge_id that came with it.";
     REVEAL_CODE = "false", "Whether the answer to a request for a code holds the code; never in a deployed function.";
     DEFAULT_REGION = "RU", "The region in whose way a phone without + is read: two letters of ISO 3166.";
@@ -100,6 +101,7 @@ parameters! {
     USERS_TABLE = "UsersTable", "The table of users and all that is unique.";
     CODES_TABLE = "CodesTable", "The table of codes and send times.";
     SESSIONS_TABLE = "SessionsTable", "The table of sessions.";
+    AUDIT_TABLE = "AuditTable", "The table of the audit trail.";
     AWS_ENDPOINT_URL_DYNAMODB = "", "Another DynamoDB than the region's: a local engine.";
     AWS_ENDPOINT_URL_SNS = "", "Another SNS than the region's.";
 }

@@ -70,6 +70,13 @@ impl Date {
         Self(OffsetDateTime::from_unix_timestamp(at.seconds()).unwrap_or(OffsetDateTime::UNIX_EPOCH).date())
     }
 
+    /// When it begins.
+    pub fn begins(self) -> Timestamp {
+        Timestamp::of_day(
+            i64::from(self.0.to_julian_day()) - i64::from(time::OffsetDateTime::UNIX_EPOCH.to_julian_day()),
+        )
+    }
+
     /// The one `days` before.
     #[must_use]
     pub fn before(self, days: u16) -> Self {
@@ -81,6 +88,23 @@ impl Date {
 impl fmt::Display for Date {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:04}-{:02}-{:02}", self.0.year(), u8::from(self.0.month()), self.0.day())
+    }
+}
+
+/// Reads `2026-11-21`.
+impl<'de> Deserialize<'de> for Date {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let day = text.get(8..).filter(|day| day.len() == 2).and_then(|day| day.parse().ok());
+        Month::parse(text.get(..7).unwrap_or_default())
+            .zip(day)
+            .and_then(|(month, day)| {
+                let date =
+                    time::Date::from_calendar_date(month.year, month.month.try_into().ok()?, day).ok()?;
+                Some(Self(date))
+            })
+            .filter(|date| date.to_string() == text)
+            .ok_or_else(|| serde::de::Error::custom("must be a day such as 2026-11-21"))
     }
 }
 
@@ -135,13 +159,16 @@ impl fmt::Display for Month {
 #[schemars(inline, extend("format" = "date-time"), example = &"2026-11-21T01:25:52Z")]
 pub struct Rfc3339(#[schemars(with = "String")] pub Timestamp);
 
+impl fmt::Display for Rfc3339 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let time = OffsetDateTime::from_unix_timestamp(self.0.seconds()).map_err(|_| fmt::Error)?;
+        f.write_str(&time.format(&Rfc3339Format).map_err(|_| fmt::Error)?)
+    }
+}
+
 impl Serialize for Rfc3339 {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let text = OffsetDateTime::from_unix_timestamp(self.0.seconds())
-            .map_err(serde::ser::Error::custom)?
-            .format(&Rfc3339Format)
-            .map_err(serde::ser::Error::custom)?;
-        serializer.serialize_str(&text)
+        serializer.collect_str(self)
     }
 }
 

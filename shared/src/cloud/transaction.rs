@@ -9,6 +9,7 @@ use crate::cloud::error::StoreError;
 use crate::cloud::items::Item;
 use crate::cloud::setup::Setup;
 use crate::cloud::writes::Write;
+use crate::domain::audit::Entry;
 
 /// How a transaction ended.
 #[derive(Debug)]
@@ -31,12 +32,20 @@ pub struct RefusedPart(pub(crate) Item);
 pub struct Transaction<P> {
     token: String,
     parts: Vec<(P, Write)>,
+    entries: Vec<Entry>,
+}
+
+/// An entry of the audit trail, as a part of the transaction that does what it tells of.
+#[derive(Clone, Debug)]
+pub struct Recording {
+    pub(crate) entry: Entry,
+    pub(crate) write: Write,
 }
 
 impl<P: Copy + PartialEq> Transaction<P> {
     /// An empty one. The token names it for ten minutes: 1 to 36 characters.
     pub const fn new(token: String) -> Self {
-        Self { token, parts: Vec::new() }
+        Self { token, parts: Vec::new(), entries: Vec::new() }
     }
 
     /// With another write.
@@ -53,6 +62,16 @@ impl<P: Copy + PartialEq> Transaction<P> {
         self
     }
 
+    /// With entries of the audit trail, which are in the log, too, once it is done.
+    #[must_use]
+    pub fn recording(mut self, part: P, recordings: impl IntoIterator<Item = Recording>) -> Self {
+        for Recording { entry, write } in recordings {
+            self.entries.push(entry);
+            self.parts.push((part, write));
+        }
+        self
+    }
+
     /// Does all of it or none.
     ///
     /// A refusal that follows an attempt in doubt is a refusal: had that one taken
@@ -66,7 +85,10 @@ impl<P: Copy + PartialEq> Transaction<P> {
         let mut attempts = Attempts::new(world, InDoubt::Again);
         loop {
             let answer = sent.clone().customize().config_override(Attempts::once()).send().await;
-            let Err(error) = answer else { return Ok(Committed::Done) };
+            let Err(error) = answer else {
+                self.entries.iter().for_each(|entry| tell(entry, true));
+                return Ok(Committed::Done);
+            };
             let reasons = match error.as_service_error() {
                 Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => {
                     canceled.cancellation_reasons()
@@ -82,9 +104,21 @@ impl<P: Copy + PartialEq> Transaction<P> {
             if !refused.is_empty() {
                 return Ok(Committed::Refused(refused));
             }
-            attempts.after(error).await?;
+            if let Err(error) = attempts.after(error).await {
+                if let StoreError::OutcomeUnknown(_) = error {
+                    self.entries.iter().for_each(|entry| tell(entry, false));
+                }
+                return Err(error);
+            }
         }
     }
+}
+
+/// An entry in the log: identifiers alone, and nothing that people wrote.
+fn tell(entry: &Entry, is_done: bool) {
+    let Entry { id, actor, action, .. } = entry;
+    let target = entry.target.as_deref().unwrap_or_default();
+    tracing::info!(entry = id, action = action.as_str(), actor, on = target, is_done, "audit");
 }
 
 /// The tables, for what touches several at once.

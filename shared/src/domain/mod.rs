@@ -1,6 +1,7 @@
 //! The rules, without any I/O: nothing here names `http`, an AWS crate or the
 //! deployment's variables.
 
+pub mod audit;
 pub mod avatar;
 pub mod bearer;
 pub mod code;

@@ -13,6 +13,7 @@ use crate::cloud::transaction::Tables;
 use crate::http::problem::Code;
 use crate::http::views::Profiles;
 use crate::tables;
+use crate::tables::audit::Audit;
 use crate::tables::avatars::Avatars;
 use crate::tables::day_texts::DayTexts;
 use crate::tables::guard::Guard;
@@ -138,6 +139,16 @@ impl Needs for DayTexts {
     }
 }
 
+impl Needs for Audit {
+    fn parameters() -> Vec<&'static Parameter> {
+        tables::AUDIT.to_vec()
+    }
+
+    async fn build(setup: &Setup) -> Result<Self, StartError> {
+        Ok(Self::new(setup)?)
+    }
+}
+
 macro_rules! rooms {
     ($($room:ident of $table:expr;)+) => {
         $(
@@ -193,3 +204,4 @@ several_needs!(A B C);
 several_needs!(A B C D);
 several_needs!(A B C D E);
 several_needs!(A B C D E F);
+several_needs!(A B C D E F G);

@@ -131,6 +131,11 @@ pub fn admin_phones(vars: &Vars) -> Result<AdminPhones, BadParameter> {
     Ok(admins)
 }
 
+/// For how many days the audit trail keeps an entry; `None`: for ever.
+pub fn audit_days(vars: &Vars) -> Result<Option<u32>, BadParameter> {
+    Ok(Some(vars.number(config::AUDIT_DAYS, 0..=3_650)?).filter(|days| *days > 0))
+}
+
 /// Whether phones of others are masked in a profile.
 pub fn masks_phones(vars: &Vars) -> Result<bool, BadParameter> {
     match vars.text(config::SHOW_PHONES) {

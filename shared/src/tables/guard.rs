@@ -342,16 +342,12 @@ impl Guard {
     }
 
     /// Opens a place: it has all that it can have today, and what was remembered of
-    /// it is forgotten.
-    pub async fn open(&self, place: &Place) -> Result<(), StoreError> {
-        let Some(credit) = &self.credit else { return Ok(()) };
+    /// it is forgotten. None where the guard is off.
+    pub fn open(&self, place: &Place) -> Vec<Write> {
+        let Some(credit) = &self.credit else { return Vec::new() };
         let today = self.table.world.now().day();
-        let open = credit.shards(place).map(async |shard| {
-            let account = credit.opened(&shard, today);
-            self.table.send(whole(self.table.update(key(&shard)), &account)).await
-        });
-        try_join_all(open).await?;
-        Ok(())
+        let open = |shard| whole(self.table.update(key(&shard)), &credit.opened(&shard, today));
+        credit.shards(place).map(open).collect()
     }
 }
 

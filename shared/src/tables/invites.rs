@@ -34,6 +34,23 @@ impl InviteChange {
         self.max_uses == Change::Keep && self.expires_at == Change::Keep && self.revoked.is_none()
     }
 
+    /// The terms of `invite` after it.
+    pub fn applied_to(&self, invite: &Invite) -> Invite {
+        fn after<T: Copy>(change: &Change<T>, before: Option<T>) -> Option<T> {
+            match change {
+                Change::Keep => before,
+                Change::Clear => None,
+                Change::Set(value) => Some(*value),
+            }
+        }
+        Invite {
+            max_uses: after(&self.max_uses, invite.max_uses),
+            expires_at: after(&self.expires_at, invite.expires_at),
+            revoked: self.revoked.unwrap_or(invite.revoked),
+            ..invite.clone()
+        }
+    }
+
     /// Whether it can keep somebody from entering the code.
     pub const fn limits(&self) -> bool {
         matches!(self.max_uses, Change::Set(_))
@@ -76,16 +93,28 @@ impl Invites {
     }
 
     /// Changes the terms of a user's present code; refused if it is not the
-    /// user's. Where its uses are counted from then on, it is from
-    /// `uses_so_far` on.
+    /// user's, or has other terms than `seen`. Where its uses are counted from then on, it is
+    /// from `uses_so_far` on.
     pub fn change(
         &self,
         code: &InviteCode,
         owner: &UserId,
+        seen: &Invite,
         change: &InviteChange,
         uses_so_far: Option<u64>,
     ) -> Write {
-        let mut update = self.0.update(keys::invite(code)).if_equal("owner_id", string(&owner.0));
+        let mut update = self
+            .0
+            .update(keys::invite(code))
+            .if_equal("owner_id", string(&owner.0))
+            .if_still("max_uses", seen.max_uses.map(number))
+            .if_still("expires_at", seen.expires_at.map(|end| number(end.millis())));
+        update = if seen.revoked {
+            update.if_equal("revoked", AttributeValue::Bool(true))
+        } else {
+            let not_revoked = "attribute_not_exists(revoked) OR revoked = :not_revoked";
+            update.only_if(not_revoked).value(":not_revoked", AttributeValue::Bool(false))
+        };
         if let Some(uses) = uses_so_far {
             update = update
                 .set("uses = if_not_exists(uses, :uses)")

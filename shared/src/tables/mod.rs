@@ -1,4 +1,4 @@
-//! What our three tables hold.
+//! What our four tables hold.
 //!
 //! The users table has a key `pk`:
 //!
@@ -28,8 +28,9 @@
 //!
 //! The codes table, whose items end by its TTL, has a key `pk`, too: [`codes`],
 //! [`counters`], [`day_texts`], [`guard`], [`idempotency`], [`passkey_challenges`], [`proofs`], [`stats`]. The sessions table is
-//! described in [`sessions`].
+//! described in [`sessions`], the audit table in [`audit`].
 
+pub mod audit;
 pub mod avatars;
 pub mod codes;
 pub mod counters;
@@ -57,6 +58,10 @@ pub const USERS: &[&Parameter] = &[config::USERS_TABLE, config::AWS_ENDPOINT_URL
 
 /// What whoever asks the codes table reads.
 pub const CODES: &[&Parameter] = &[config::CODES_TABLE, config::AWS_ENDPOINT_URL_DYNAMODB];
+
+/// What whoever writes to the audit trail or reads it reads.
+pub const AUDIT: &[&Parameter] =
+    &[config::AUDIT_TABLE, config::AUDIT_DAYS, config::AWS_ENDPOINT_URL_DYNAMODB];
 
 /// What whoever asks the sessions table reads.
 pub const SESSIONS: &[&Parameter] = &[config::SESSIONS_TABLE, config::AWS_ENDPOINT_URL_DYNAMODB];

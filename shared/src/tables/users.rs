@@ -13,7 +13,7 @@ use crate::cloud::error::StoreError;
 use crate::cloud::items::{Item, number, read, string, write};
 use crate::cloud::setup::Setup;
 use crate::cloud::table::Table;
-use crate::cloud::transaction::{Committed, RefusedPart, Tables, Transaction};
+use crate::cloud::transaction::{Committed, Recording, RefusedPart, Tables, Transaction};
 use crate::cloud::writes::{Write, Written};
 use crate::domain::avatar::AvatarId;
 use crate::domain::device::{DeviceId, Devices};
@@ -68,40 +68,43 @@ impl Users {
         Ok(item.map(|item| item.owner_id))
     }
 
-    /// Changes a user; the user as it is then, or `None` if it is gone, or, where
-    /// its role changes, on another phone than `seen`. An avatar goes in one
-    /// transaction with all else, which takes one read more.
-    ///
-    /// # Errors
-    /// Also if the avatar is another by now.
+    /// Changes a user; the user as it is then, or `None` if it is gone or not as `seen` any
+    /// more in what goes with the change: its role and its phone, its status, its avatar.
+    /// What is on record, or takes an avatar away, is a transaction, which takes one read more.
     pub async fn change(
         &self,
         tables: &Tables,
         seen: &User,
         change: &UserChange,
+        recordings: Vec<Recording>,
     ) -> Result<Option<User>, StoreError> {
         let id = &seen.id;
         let mut update = changed(self.0.update(keys::user(id)).if_present("pk"), change);
         if change.role.is_some() {
             update = update.if_equal("phone", string(seen.phone.as_str()));
+            update = update.if_equal("role", string(seen.role.as_str()));
         }
-        let Some(avatar) = &change.removes_avatar else {
+        if change.status.is_some() {
+            update = update.if_equal("status", string(seen.status.as_str()));
+        }
+        if change.removes_avatar.is_none() && recordings.is_empty() {
             return match self.0.send(update).await? {
                 Written::Done(item) => read(item).map(Some),
                 Written::Refused(_) => Ok(None),
             };
-        };
-        let update = update.if_equal("avatar_id", string(avatar.as_str())).remove("avatar_id");
-        let changing = Transaction::new(self.0.world.new_id())
-            .with((), update)
-            .with((), self.0.delete(keys::avatar(avatar)));
-        match changing.commit(tables, &self.0.world).await? {
+        }
+        let mut changing = Transaction::new(self.0.world.new_id()).recording((), recordings);
+        if let Some(avatar) = &change.removes_avatar {
+            update = update.if_equal("avatar_id", string(avatar.as_str())).remove("avatar_id");
+            changing = changing.with((), self.0.delete(keys::avatar(avatar)));
+        }
+        match changing.with((), update).commit(tables, &self.0.world).await? {
             Committed::Done => match self.get(id).await.map_err(StoreError::once_written)? {
                 // Deleted since: that it was not done would be wrong.
                 None => Err(StoreError::OutcomeUnknown("the user is gone by now".into())),
                 there => Ok(there),
             },
-            Committed::Refused(_) => Err(StoreError::Unavailable("the avatar is another by now".into())),
+            Committed::Refused(_) => Ok(None),
         }
     }
 

@@ -1,11 +1,13 @@
 //! What must hold after every write and every text, whoever asked for it.
 
+mod audit;
 mod codes;
 mod invites;
 mod passkeys;
 mod texts;
 mod users;
 
+use self::audit::audited;
 use self::codes::codes;
 pub(crate) use self::codes::is_hash;
 use self::invites::{activations, invites, sums};
@@ -46,6 +48,7 @@ pub(crate) fn applied(truth: &mut Truth, applied: &Applied) {
         counters,
         sums,
         deletions,
+        audited,
     ] {
         if let Err(violation) = check(truth, applied) {
             truth.violated(violation.rule, violation.seen);

@@ -96,7 +96,7 @@ pub(crate) fn recent(ledger: &Ledger) -> i64 {
 }
 
 /// Whether a request is about whoever asks.
-fn is_own(ledger: &Ledger) -> bool {
+pub(super) fn is_own(ledger: &Ledger) -> bool {
     ledger.call.caller().map(|caller| caller.user) == ledger.call.subject()
 }
 
@@ -254,10 +254,10 @@ pub(super) fn deletions(truth: &mut Truth, applied: &Applied) -> Verdict {
                 "{phone} in {}",
                 place.key
             );
-            // Friends know who invited them; what is remembered of a request ends by itself; a count
-            // is marked to be nobody's for ever.
-            let is_others =
-                ["edge#", "user#"].iter().any(|of| place.key.starts_with(of)) || place.table == Table::Codes;
+            // Friends know who invited them; what is remembered of a request ends by itself; what staff
+            // did stays on record; a count is marked to be nobody's for ever.
+            let is_others = ["edge#", "user#"].iter().any(|of| place.key.starts_with(of))
+                || matches!(place.table, Table::Codes | Table::Audit);
             let is_closed = place.key.starts_with("refs#") && item["n"].is_null();
             rule!(
                 is_others || is_closed || !(place.key.contains(id) || words.contains(id)),

@@ -48,7 +48,9 @@ pub(super) fn undone(truth: &Truth, ledger: &Ledger, answer: &Answer) -> Verdict
             // remembered; the guard may learn.
             (Table::Codes, _) => {}
             (Table::Sessions | Table::Users, _) if changes.iter().all(|change| only_notes(change)) => {}
-            (Table::Sessions | Table::Users, _) => rule!(may_end, "refusal_takes", "{} changed", place.key),
+            (Table::Sessions | Table::Users | Table::Audit, _) => {
+                rule!(may_end, "refusal_takes", "{} changed", place.key);
+            }
         }
     }
     Ok(())

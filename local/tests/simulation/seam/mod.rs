@@ -319,6 +319,9 @@ fn key_of(place: &Place) -> Value {
         Some((user, slot)) if place.table == Table::Sessions => {
             json!({ "user_id": { "S": user }, "slot": { "S": slot } })
         }
+        Some((month, position)) if place.table == Table::Audit => {
+            json!({ "month": { "S": month }, "position": { "S": position } })
+        }
         _ => json!({ "pk": { "S": place.key } }),
     }
 }

@@ -234,6 +234,11 @@ pub(crate) enum Action {
         page: Page,
     },
     /// Opens a place: the block, the range or the country of everybody, or none.
+    /// Reads the audit trail: all of it, or what is found by `by`.
+    SeeAudit {
+        by: u8,
+        page: Page,
+    },
     OpenPlace {
         which: u8,
     },

@@ -168,6 +168,7 @@ const KINDS: &[(u32, Kind)] = &[
     (5, |_, rng| Action::List { by: rng.random_range(0..8), page: page(rng) }),
     (3, |_, rng| Action::SeeStats { days: [1, 30, 90][rng.random_range(0..3)] }),
     (3, |_, rng| Action::SeeGuard { page: page(rng) }),
+    (3, |_, rng| Action::SeeAudit { by: rng.random_range(0..5), page: page(rng) }),
     (2, |_, rng| Action::OpenPlace { which: rng.random_range(0..4) }),
     (2, |_, rng| Action::Fetch { nth: rng.random_range(0..64) }),
     (3, |_, rng| Action::Crash { instance: rng.random_range(0..3) }),
@@ -201,6 +202,7 @@ impl Plan {
                         | Action::List { .. }
                         | Action::SeeStats { .. }
                         | Action::SeeGuard { .. }
+                        | Action::SeeAudit { .. }
                         | Action::OpenPlace { .. }
                 );
                 let who = if is_staffs && rng.random_bool(0.8) { ADMIN } else { who };

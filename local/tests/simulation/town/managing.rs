@@ -67,6 +67,17 @@ impl Doing<'_> {
         self.read_page("users", Some(Call::to("GET /v1/users")), &query, page).await;
     }
 
+    pub(super) async fn see_audit(&mut self, by: u8, page: Page) {
+        let me = self.town.user(self.step.who).unwrap_or_default();
+        let query = match by {
+            0 => format!("target={}", self.town.user(1).unwrap_or_else(|| "nobody".to_owned())),
+            1 if !me.is_empty() => format!("actor={me}&limit=2"),
+            2 => "day=2026-11-21".to_owned(),
+            _ => "limit=2".to_owned(),
+        };
+        self.read_page("audit", Some(Call::to("GET /v1/audit")), &query, page).await;
+    }
+
     pub(super) async fn read_page(
         &mut self,
         list: &'static str,
@@ -99,6 +110,7 @@ fn long_cursor(list: &str, user: Option<&str>) -> String {
     let position = format!("1795224352000#{}", "x".repeat(3_000));
     let text = match (list, user) {
         ("referrals", Some(user)) => format!("referrals/{user}\n{position}"),
+        ("audit", _) => format!("audit///\n2026-11/{position}"),
         _ => format!("users//\n2026-11/{position}"),
     };
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text)

@@ -246,6 +246,7 @@ impl Doing<'_> {
             Action::SeeGuard { page } => {
                 self.read_page("guard", Some(Call::to("GET /v1/guard")), "limit=1", page).await;
             }
+            Action::SeeAudit { by, page } => self.see_audit(by, page).await,
             Action::OpenPlace { which } => self.open_place(which).await,
             Action::SeeStats { days } => {
                 let call = Call::to("GET /v1/stats");

@@ -10,16 +10,18 @@ pub(crate) enum Table {
     Users,
     Codes,
     Sessions,
+    Audit,
 }
 
 impl Table {
-    pub(crate) const ALL: [Self; 3] = [Self::Users, Self::Codes, Self::Sessions];
+    pub(crate) const ALL: [Self; 4] = [Self::Users, Self::Codes, Self::Sessions, Self::Audit];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Users => "UsersTable",
             Self::Codes => "CodesTable",
             Self::Sessions => "SessionsTable",
+            Self::Audit => "AuditTable",
         }
     }
 
