@@ -37,7 +37,7 @@ test("its types are right", () => {
 });
 
 test("it gets a code where a proof is asked for, and the same answer again", async () => {
-  const ask = () => sample.askForCode(gateway.url, "a-key-of-this-attempt", { phone: "+79000009001" });
+  const ask = () => sample.requestCode(gateway.url, "a-key-of-this-attempt", { phone: "+79000009001" });
   const answers = [await ask(), await ask()];
   assert.deepEqual(answers.map(({ status }) => status), [202, 202]);
   const [first, second] = await Promise.all(answers.map((answer) => answer.json()));

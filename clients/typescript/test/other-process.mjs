@@ -9,7 +9,7 @@ const storage = fileStorage(folder);
 const deeds = {
   async write() {
     for (let digit = 0; ; digit = (digit + 1) % 10) {
-      await storage.set("value", `${digit}`.repeat(200_000));
+      await storage.set("value", `${digit}`.repeat(1_500_000));
       process.send(digit);
     }
   },

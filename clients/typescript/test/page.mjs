@@ -19,14 +19,24 @@ globalThis.ready = (url, more = {}) => {
 globalThis.isLoaded = true;
 `;
 
-/** Pages at \`/\`, with the policy \`?policy=\` and the base \`?base=\`; \`bundle\` is served at \`/bundle.js\`. */
-export async function serve({ bundle = "" } = {}) {
+/** Where a page finds the client by its name. */
+const IMPORTS = { imports: { "@latchkey/client": "/client/index.js", "@latchkey/client/sign-in": "/client/sign-in.js" } };
+
+/**
+ * Pages at `/`, with the policy `?policy=` and the base `?base=`; `bundle` is served at `/bundle.js`, and what `sample`
+ * answers, a page that imports the client by its name, at `/sample`.
+ */
+export async function serve({ bundle = "", sample = () => "" } = {}) {
   const server = createServer(async (request, response) => {
     const { pathname, searchParams } = new URL(request.url, "http://localhost");
     const script = (text) => response.writeHead(200, { "content-type": "text/javascript" }).end(text);
     if (pathname === "/page.js") return script(PAGE);
     if (pathname === "/bundle.js") return script(bundle);
     if (pathname.startsWith("/client/")) return script(await readFile(DIST + pathname.slice("/client/".length)));
+    if (pathname === "/sample") {
+      const head = `<link rel="icon" href="data:,"><script type="importmap">${JSON.stringify(IMPORTS)}</script>`;
+      return response.writeHead(200, { "content-type": "text/html" }).end(`<!doctype html><title>App</title>${head}${sample()}`);
+    }
     if (pathname !== "/") return response.writeHead(404).end();
     const [policy, base] = [searchParams.get("policy"), searchParams.get("base")];
     response.writeHead(200, { "content-type": "text/html", ...(policy && { "content-security-policy": policy }) });
