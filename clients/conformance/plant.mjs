@@ -71,7 +71,7 @@ async function plant(name, folder) {
   const env = { ...process.env, LATCHKEY_CLIENT: join(folder, "index.js"), LATCHKEY_DIST: `file://${folder}/` };
   const behaviours = await output(["--test", "--test-reporter=tap", `${HERE}conformance.test.mjs`], env);
   const failed = [...behaviours.matchAll(/^not ok \d+ - ([a-z0-9-]+):/gm)].map(([, id]) => id);
-  const simulated = await output([`${HERE}simulation/simulate.mjs`, "--refreshes", values.refreshes, "--first"], env, 300_000);
+  const simulated = await output([`${HERE}simulation/simulate.mjs`, "--refreshes", values.refreshes, "--first"], env, 1_200_000);
   const [, refreshes, rounds] = /: (\d+) refreshes in (\d+) rounds/.exec(simulated) ?? [];
   const [, out, stuck] = /^(\d+) signed out, (\d+) did not/m.exec(simulated) ?? [null, "0", "0"];
   const what = Number(out) ? "signed out" : Number(stuck) ? "not back" : "–";

@@ -6,10 +6,12 @@
 // Each round the access token is over or refused, and 50 requests meet that at once, in up to three processes that share a
 // store. Requests and answers are lost, for up to half an hour on end, held up, late, doubled and garbled; portals and gateways
 // answer in our place; whole networks are slow; processes are killed anywhere, also between receiving and storing, and sleep;
-// the device's clock is set. `--held` is for how many seconds a request may be under way after it was sent, `--without`
-// names faults that there are not, `--workers` shares the refreshes out to so many programs, each with a seed of its own; `--first`
-// ends at the first who is signed out. Ends with status 1
-// where somebody was signed out, or did not come back; of a peer with 0, whatever came of it.
+// the device's clock is set.
+//
+// `--held` is for how many seconds a request may be under way after it was sent, `--without` names faults that there are not,
+// `--workers` shares the refreshes out to so many programs, each with a seed of its own, `--first` ends at the first who is
+// signed out. SIGTERM ends it with what there is. Ends with status 1 where somebody was signed out, or did not come back; of a
+// peer with 0, whatever came of it.
 
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -170,6 +172,7 @@ const simulation = new Simulation({
   without: values.without.split(","),
 });
 const isFound = () => values.first && simulation.tally.signedOut + simulation.tally.stuck > 0;
+process.once("SIGTERM", report);
 while (simulation.server.refreshes < Number(values.refreshes) && !isFound()) await simulation.round();
 report();
 
@@ -197,6 +200,7 @@ async function share(workers) {
     const child = spawn(process.execPath, [fileURLToPath(import.meta.url), ...options, ...own], { stdio: ["ignore", "pipe", "inherit"] });
     let said = "";
     child.stdout.on("data", (data) => (said += data));
+    process.once("SIGTERM", () => child.kill());
     return new Promise((resolve) => child.once("close", () => resolve(said)));
   };
   const said = await Promise.all(Array.from({ length: workers }, (_, nth) => one(nth)));
