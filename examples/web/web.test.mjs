@@ -87,12 +87,16 @@ describe("the example in a browser", { concurrency: 3 }, () => {
       const friend = await gateway.signIn(phone(200 + number));
       await authenticator(page);
       await accessible(page, "sign-in");
+      const read = [];
+      page.on("request", (request) => new URL(request.url()).pathname === "/v1/users/me" && read.push(request.method()));
       await askFor(page, me);
       await accessible(page, "code");
       await page.keyboard.type(await codeFor(me));
       await page.keyboard.press("Enter");
       await heading(page, "Sign in without a text next time?");
+      await page.locator("h1:focus").waitFor();
       await accessible(page, "offer");
+      assert.deepEqual(read, [], "nothing else is drawn before the last step");
       await tabTo(page, button(page, "Add a passkey"));
       await page.keyboard.press("Enter");
       await heading(page, "Signed in");

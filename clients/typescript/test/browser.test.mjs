@@ -434,15 +434,16 @@ describe("the client in Chromium", { concurrency: 3 }, () => {
           await signIn.requestCode(one);
           const { code } = signIn.get().texted;
           signIn.back();
-          const isOff = globalThis.waiting[0].isOff;
-          globalThis.waiting[0].arrives(code);
+          const { isOff } = globalThis.waiting[0];
           await signIn.requestCode(other);
+          globalThis.waiting[0].arrives(code);
           await new Promise((resolve) => setTimeout(resolve, 200));
-          return { off: [isOff, globalThis.waiting[1].isOff], step: signIn.get().step, busy: signIn.get().busy };
+          const { step, busy, trouble } = signIn.get();
+          return { off: [isOff, globalThis.waiting[1].isOff], step, busy, trouble };
         },
         [phone(12), phone(13)],
       );
-      assert.deepEqual(seen, { off: [true, false], step: "code", busy: false });
+      assert.deepEqual(seen, { off: [true, false], step: "code", busy: false, trouble: null });
     },
     { prepare: texts },
   );
