@@ -9,10 +9,21 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { bare } from "./gateway.mjs";
 
-const README = readFileSync(fileURLToPath(new URL("../README.md", import.meta.url)), "utf8");
+const read = (path) => readFileSync(fileURLToPath(new URL(`../${path}`, import.meta.url)), "utf8");
+const README = read("README.md");
+const INTEGRATE = read("docs/integrate.md");
 
-/** The commands of a text. */
-const commands = (text) => [...text.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block]) => block.trim().split("\n"));
+/** The commands of a text, each in one line. */
+const commands = (text) =>
+  [...text.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block]) =>
+    block.replace(/\\\n\s*/g, "").trim().split("\n").map((line) => line.trim()),
+  );
+
+/** What a shell prints of a command, with `variables`. */
+async function shell(command, variables) {
+  const { stdout } = await promisify(execFile)("sh", ["-c", command], { env: { PATH: process.env.PATH, ...variables } });
+  return stdout;
+}
 
 /** The commands below a heading. */
 const below = (heading) => commands(README.split(`\n${heading}\n`)[1].split(/\n##+ /)[0]);
@@ -34,7 +45,7 @@ function typist(gateway) {
     }
     typed = typed.replace("K5J3RW", kept.alice?.user.invite_code).replace("lkr.…", kept.alice?.refresh_token);
     const script = typed.replace("curl ", "curl -s -w '\\n%{http_code}' ");
-    const { stdout } = await promisify(execFile)("sh", ["-c", script], { env: { PATH: process.env.PATH, ...variables } });
+    const stdout = await shell(script, variables);
     const [, body, status] = stdout.match(/^([\s\S]*)\n(\d+)$/);
     assert.ok(Number(status) < 300, `${typed}: ${stdout}`);
     const answer = body === "" ? null : JSON.parse(body);
@@ -74,6 +85,40 @@ test("the quick start of the description", async () => {
     const lines = commands(tags.find(({ name }) => name === "Quick start").description);
     assert.equal(lines.length, 6);
     for (const line of lines) await type(line);
+  } finally {
+    await gateway.stop();
+  }
+});
+
+test("the guide for apps", async () => {
+  const gateway = await bare();
+  /** Somebody else, who has just signed in. */
+  const signIn = async (phone) => {
+    await gateway.ask("POST", "/v1/auth/code", { body: { phone } });
+    const [code] = (await gateway.lastText(phone)).match(/\d{4}/);
+    return gateway.ask("POST", "/v1/auth/token", { body: { phone, code } });
+  };
+  try {
+    const friend = await signIn("+79000000005");
+    let kept = {};
+    let others = 0;
+    let typed = 0;
+    for (const line of commands(INTEGRATE).filter((line) => line.startsWith("curl "))) {
+      // Takes what a device answers; what a device is, other tests play.
+      if (line.includes("{…}")) continue;
+      const [, phone] = line.match(/"phone": "([^"]*)"/) ?? [];
+      let command = line.replace('"challenge_id": "…"', `"challenge_id": "${kept.challenge_id}"`);
+      if (line.includes('"1234"')) command = command.replace("1234", (await gateway.lastText(phone)).match(/\d{4}/)[0]);
+      command = command.replace("lkd.…", kept.device_token).replace("lkr.…", kept.refresh_token).replace("K5J3RW", friend.user.invite_code);
+      assert.ok(!command.includes("…"), command);
+      const printed = await shell(command.replace("curl ", "curl -s -w '\\n%{http_code}' "), { LATCHKEY: gateway.url, TOKEN: kept.access_token });
+      const [, body, status] = printed.match(/^([\s\S]*)\n(\d+)$/);
+      assert.ok(Number(status) < 300, `${command}: ${printed}`);
+      kept = { ...kept, ...(body ? JSON.parse(body) : {}) };
+      if (line.includes("/logout")) kept = await signIn(`+7900000001${(others += 1)}`);
+      typed += 1;
+    }
+    assert.ok(typed >= 10, String(typed));
   } finally {
     await gateway.stop();
   }

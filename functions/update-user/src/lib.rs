@@ -11,6 +11,7 @@ use latchkey::cloud::setup::Setup;
 use latchkey::cloud::transaction::{Recording, Tables};
 use latchkey::domain::audit::{Act, Actor, Deed};
 use latchkey::domain::bearer::Bearer;
+use latchkey::domain::invite_code::InviteCode;
 use latchkey::domain::phone_lists::TestPhones;
 use latchkey::domain::profile::{Email, TelegramId};
 use latchkey::domain::user::{Change, Role, Status, User};
@@ -25,7 +26,7 @@ use latchkey::settings;
 use latchkey::tables::audit::Audit;
 use latchkey::tables::users::{UserChange, Users};
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use tokio::join;
 
 latchkey::function!(UpdateUser);
@@ -90,12 +91,15 @@ pub struct Wanted {
     #[serde(default)]
     /// Can only be null, which removes the avatar; `PUT /v1/users/me/avatar` sets one.
     #[schemars(with = "()")]
-    avatar_url: Change<NotSet>,
+    avatar_url: Change<String>,
     /// Can only be what it is: `PUT /v1/users/me/phone` moves the account to another.
     #[schemars(extend("format" = "phone"))]
     phone: Option<String>,
     /// Can only be what it is: `PATCH /v1/users/{user_id}/invite` draws another.
     invite_code: Option<String>,
+    /// Whose code was entered: in a profile that is sent back as it came.
+    #[schemars(skip)]
+    activated_invite_code: Option<String>,
     /// What the user may do to others; only an admin may change it.
     role: Option<Role>,
     /// Whether the user may sign in; only an admin may change it.
@@ -104,13 +108,39 @@ pub struct Wanted {
     reason: Option<Line<300>>,
 }
 
-/// An avatar can be cleared here; it is set by uploading one.
-#[derive(Debug, PartialEq)]
-struct NotSet;
-
-impl<'de> Deserialize<'de> for NotSet {
-    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
-        Err(serde::de::Error::custom("must be null; PUT /v1/users/me/avatar uploads one"))
+impl Wanted {
+    /// That what is changed elsewhere is as it is: a profile may be sent back as it came.
+    fn require_as_stored(&self, user: &User) -> Result<(), Problem> {
+        let avatar = user.avatar_id.as_ref().map(|id| format!("/v1/avatars/{}", id.as_str()));
+        let is_its = |url: &str| avatar.as_deref().is_some_and(|avatar| url.ends_with(avatar));
+        let entered = user.activated_invite_code.as_ref().map(InviteCode::as_str);
+        for (field, is_other, words) in [
+            (
+                "phone",
+                self.phone.as_deref().is_some_and(|phone| phone != user.phone.as_str()),
+                "is changed by PUT /v1/users/me/phone, with a code",
+            ),
+            (
+                "invite_code",
+                self.invite_code.as_deref().is_some_and(|code| code != user.invite_code.as_str()),
+                "is changed by PATCH /v1/users/{user_id}/invite",
+            ),
+            (
+                "activated_invite_code",
+                self.activated_invite_code.is_some() && self.activated_invite_code.as_deref() != entered,
+                "is entered by PUT /v1/users/me/referrer",
+            ),
+            (
+                "avatar_url",
+                matches!(&self.avatar_url, Change::Set(url) if !is_its(url)),
+                "must be null; PUT /v1/users/me/avatar uploads one",
+            ),
+        ] {
+            if is_other {
+                return Err(Problem::invalid_field(field, words));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -129,8 +159,8 @@ impl Endpoint for UpdateUser {
     async fn call(needs: &Deps, request: Request<Self>) -> Result<Json<Profile>, Problem> {
         let Deps { gate, users, profiles, tables, testers, .. } = needs;
         let id = request.path.target(&request.caller);
-        let Wanted { email, city, telegram_id, avatar_url, phone, invite_code, role, status, reason } =
-            request.body.0;
+        let wanted = request.body.0;
+        let (role, status, reason) = (wanted.role, wanted.status, wanted.reason.as_ref());
 
         let (admitted, referrals) =
             join!(gate.admit_to(&request.caller, &id, Self::STAFF), profiles.referrals(&id));
@@ -148,19 +178,14 @@ impl Endpoint for UpdateUser {
         }
         let Admitted { me, mut user, .. } = admitted;
         let referrals = referrals?;
-        if phone.is_some_and(|phone| phone != user.phone.as_str()) {
-            return Err(Problem::invalid_field("phone", "is changed by PUT /v1/users/me/phone, with a code"));
-        }
-        if invite_code.is_some_and(|code| code != user.invite_code.as_str()) {
-            let words = "is changed by PATCH /v1/users/{user_id}/invite";
-            return Err(Problem::invalid_field("invite_code", words));
-        }
+        wanted.require_as_stored(&user)?;
+        let clears_avatar = wanted.avatar_url == Change::Clear;
 
         let by = Actor::user(&me.id, request.context.coarse_ip());
         let mut change = UserChange {
-            email: email.map(|email| email.0),
-            city: city.map(|city| city.0),
-            telegram_id: telegram_id.map(|id| id.0),
+            email: wanted.email.map(|email| email.0),
+            city: wanted.city.map(|city| city.0),
+            telegram_id: wanted.telegram_id.map(|id| id.0),
             role,
             status,
             removes_avatar: None,
@@ -169,8 +194,8 @@ impl Endpoint for UpdateUser {
             if role.is_some_and(|role| role != Role::User) && testers.names(&user.phone) {
                 return Err(Problem::invalid_field("role", "a test number never gets a role"));
             }
-            change.removes_avatar = user.avatar_id.clone().filter(|_| avatar_url == Change::Clear);
-            let recordings = needs.recordings(&by, &user, &change, reason.as_ref());
+            change.removes_avatar = user.avatar_id.clone().filter(|_| clears_avatar);
+            let recordings = needs.recordings(&by, &user, &change, reason);
             let (changed, related) = join!(
                 users.change(tables, &user, &change, recordings),
                 profiles.related(&user, referrals.count, &me)

@@ -173,6 +173,8 @@ async fn an_invite_code_comes_in_its_wrapping() {
         format!("{code}."),
         format!("({code})"),
         format!("«{}»!", code.to_lowercase()),
+        format!("http://localhost:3000/i/{code}#top"),
+        format!("<https://example.com/i/{code}/?utm_source=chat>"),
         format!("{start}-{end}"),
         format!("{start} {end}\n"),
         format!("\u{200b}{start}\u{ad}{end}\u{feff}"),

@@ -1,14 +1,20 @@
 //! What documents say is what the code does.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
+use clap::CommandFactory;
+use latchkey::base::config::PARAMETERS;
 use latchkey::http::problem::Code;
+use latchkey_local::cli::Options;
 use latchkey_local::generated;
-use latchkey_template::{Route, Template};
+use latchkey_template::Template;
+use regex::Regex;
 
 const ENV_SAMPLE: &str = include_str!("../../../.env.sample");
 const ERRORS: &str = include_str!("../../../docs/errors.md");
-const COMING_FROM: &str = include_str!("../../../docs/coming-from.md");
+const ARCHITECTURE: &str = include_str!("../../../docs/ARCHITECTURE.md");
+const CONTRIBUTING: &str = include_str!("../../../CONTRIBUTING.md");
 const DEPLOY: &str = include_str!("../../../docs/deploy.md");
 const INTEGRATE: &str = include_str!("../../../docs/integrate.md");
 const README: &str = include_str!("../../../README.md");
@@ -50,21 +56,276 @@ fn the_table_of_problems_is_the_catalogue() {
     assert_eq!(rows, catalogue);
 }
 
+/// A page of the documents: where it is from the root, and what it says.
+struct Document {
+    path: PathBuf,
+    text: String,
+}
+
+impl Document {
+    /// All of ours.
+    fn all() -> Vec<Self> {
+        let (mut all, mut folders) = (Vec::new(), vec![PathBuf::from("..")]);
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(&folder).unwrap() {
+                let path = entry.unwrap().path();
+                let name = path.file_name().unwrap().to_str().unwrap();
+                if path.is_dir()
+                    && !name.starts_with('.')
+                    && !["node_modules", "target", "vendor"].contains(&name)
+                {
+                    folders.push(path);
+                } else if name.ends_with(".md") {
+                    all.push(Self { text: std::fs::read_to_string(&path).unwrap(), path });
+                }
+            }
+        }
+        assert!(all.len() >= 40, "{}", all.len());
+        all
+    }
+
+    /// What it names as code within its sentences.
+    fn named(&self) -> impl Iterator<Item = &str> {
+        self.text.split("```").step_by(2).flat_map(|prose| prose.split('`').skip(1).step_by(2))
+    }
+
+    /// Its lines of commands that begin with a word, one command each, without what a shell adds.
+    fn commands(&self, program: &str) -> Vec<String> {
+        let whole = self.text.replace("\\\n", " ");
+        let commands = whole.split(['`', '\n']).flat_map(|line| line.split(" && "));
+        let of = |command: &str| {
+            let command = command.split(" #").next()?.trim();
+            let from = command.find(program).filter(|from| command[..*from].split(' ').all(is_setting))?;
+            Some(command[from..].to_owned())
+        };
+        commands.filter_map(of).collect()
+    }
+}
+
+/// Whether a word in front of a command sets a variable for it.
+fn is_setting(word: &str) -> bool {
+    word.is_empty() || word.contains('=')
+}
+
+/// What each expression finds in all documents is judged by `is_so`, and there is some of it.
+#[track_caller]
+fn hold(
+    what: &str,
+    least: usize,
+    found: impl Iterator<Item = (PathBuf, String)>,
+    is_so: impl Fn(&str) -> bool,
+) {
+    let (mut held, mut broken) = (0, Vec::new());
+    for (path, found) in found {
+        held += 1;
+        if !is_so(&found) {
+            broken.push(format!("{}: {found}", path.display()));
+        }
+    }
+    assert_eq!(broken, [""; 0], "{what}");
+    assert!(held >= least, "{what}: {held}");
+}
+
+/// What an expression captures in each document.
+fn captured(expression: &str) -> impl Iterator<Item = (PathBuf, String)> {
+    let expression = Regex::new(expression).unwrap();
+    Document::all().into_iter().flat_map(move |document| {
+        let found = expression.captures_iter(&document.text).map(|found| found[1].to_owned());
+        found.map(|found| (document.path.clone(), found)).collect::<Vec<_>>()
+    })
+}
+
 #[test]
 fn documents_name_only_paths_that_are_there() {
     let routes = Template::of_checkout().routes();
-    for (document, least) in [(README, 5), (INTEGRATE, 5), (DEPLOY, 2), (COMING_FROM, 20)] {
-        let mut named = 0;
-        for path in document.split(|c: char| c.is_whitespace() || "`\"'()|".contains(c)) {
-            let path = path.trim_start_matches("$LATCHKEY").trim_start_matches("http://127.0.0.1:3000");
-            if path.starts_with("/v1/") {
-                let known =
-                    |route: &Route| route.path == path || route.path.replace("{user_id}", "me") == path;
-                assert!(routes.iter().any(known), "{path}");
-                named += 1;
+    let is_route = |path: &str| {
+        let path = path.split('?').next().unwrap().trim_end_matches(['.', '…']);
+        path == "/v1/*"
+            || routes.iter().any(|route| {
+                let (asked, known) = (path.split('/'), route.path.split('/'));
+                asked.clone().count() == known.clone().count()
+                    && asked.zip(known).all(|(asked, known)| asked == known || known.starts_with('{'))
+            })
+    };
+    hold("routes", 100, captured(r#"(/v1/[^\s`"'()|,;:]*)"#), is_route);
+}
+
+/// Files and folders of the repository that are named as such, from its root, from where the
+/// document is, or from where its chapter is about.
+#[test]
+fn documents_name_only_files_that_are_there() {
+    let file = Regex::new(r"^[\w.-]+(/[\w.-]+)*(\.(rs|mjs|py|md|json|yaml|toml|patch)|/)$").unwrap();
+    let is_ours =
+        |name: &str| file.is_match(name) && !name.starts_with(".latchkey") && !name.starts_with("target/");
+    let named =
+        Document::all().into_iter().filter(|document| !document.path.ends_with("shared/numbers/README.md"));
+    let named = named.flat_map(|document| {
+        let names = document.named().filter(|name| name.contains('/') && is_ours(name)).map(str::to_owned);
+        names.map(|name| (document.path.clone(), name)).collect::<Vec<_>>()
+    });
+    let places = ["", "docs", "shared/src", "local/tests/simulation", "functions/greeting"];
+    let mut missing = Vec::new();
+    let mut held = 0;
+    for (path, name) in named {
+        held += 1;
+        let mut at = places.iter().map(|place| Path::new("..").join(place).join(&name)).collect::<Vec<_>>();
+        at.push(path.with_file_name(&name));
+        // What a checklist has made is there for the function that it was copied from.
+        at.push(Path::new("../functions/get-user").join(&name));
+        if !at.iter().any(|at| at.exists()) {
+            missing.push(format!("{}: {name}", path.display()));
+        }
+    }
+    assert_eq!(missing, [""; 0]);
+    assert!(held >= 100, "{held}");
+}
+
+/// Variables, and parameters that a deployment is given.
+#[test]
+fn documents_name_only_parameters_that_there_are() {
+    let options = Options::variables();
+    let known = |name: &str| {
+        PARAMETERS.iter().any(|parameter| parameter.name == name)
+            || options.iter().any(|option| option == name)
+    };
+    // Those of tests, of the log, of an app, of DynamoDB, and those that are told to be gone.
+    let others =
+        ["LATCHKEY_TRIALS", "EXPO_PUBLIC_LATCHKEY", "NEW_IMAGE", "PUMPING_PAUSE", "PUMPING_MIN_SENDS"];
+    let variable = Regex::new(r"^([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(=.*)?$").unwrap();
+    let named = Document::all().into_iter().flat_map(|document| {
+        let names = document.named().filter_map(|name| Some(variable.captures(name)?[1].to_owned()));
+        names.map(|name| (document.path.clone(), name)).collect::<Vec<_>>()
+    });
+    let is_known = |name: &str| known(name) || others.contains(&name) || name.starts_with("ERR_");
+    hold("variables", 150, named, is_known);
+
+    let template = Template::of_checkout();
+    let parameters: Vec<_> = template.parameters().into_iter().map(|parameter| parameter.name).collect();
+    let edge = include_str!("../../../edge.yaml");
+    let is_parameter = |name: &str| {
+        parameters.iter().any(|parameter| parameter == name) || edge.contains(&format!("\n  {name}:\n"))
+    };
+    let given = Document::all().into_iter().flat_map(|document| {
+        let given = document.commands("sam").into_iter().chain(document.commands("aws"));
+        let name = Regex::new(r"(?:^|\s)([A-Z][A-Za-z0-9]+)=").unwrap();
+        let given =
+            given.filter_map(|command| Some(command.split_once("--parameter-overrides")?.1.to_owned()));
+        let names = given.flat_map(|given| {
+            name.captures_iter(&given).map(|found| found[1].to_owned()).collect::<Vec<_>>()
+        });
+        names.map(|name| (document.path.clone(), name)).collect::<Vec<_>>()
+    });
+    hold("parameters of the template", 25, given, is_parameter);
+}
+
+/// A status and a code beside each other belong to each other.
+#[test]
+fn documents_give_each_problem_its_status() {
+    let code = |name: &str| Code::ALL.iter().find(|code| code.as_str() == name);
+    let (mut held, mut wrong) = (0, Vec::new());
+    let named = Regex::new(r"\b([45]\d\d) `([a-z]+(?:_[a-z]+)+)`").unwrap();
+    for document in Document::all() {
+        for found in named.captures_iter(&document.text) {
+            held += 1;
+            // What earlier services answer has names of one word.
+            if code(&found[2]).is_none_or(|code| code.status().as_str() != &found[1]) {
+                wrong.push(format!("{}: {}", document.path.display(), &found[0]));
             }
         }
-        assert!(named >= least, "{named}");
+    }
+    assert_eq!(wrong, [""; 0]);
+    assert!(held >= 20, "{held}");
+}
+
+/// Options that are typed are options that there are; what is tested, run and measured by a
+/// name has that name; steps of CI are steps.
+#[test]
+fn commands_of_documents_can_be_typed() {
+    let (mut typed, mut wrong) = (0, Vec::new());
+    let there_is = |path: &str| Path::new("..").join(path).exists();
+    let steps = std::fs::read_to_string("../.ci/run").unwrap();
+    let steps: BTreeSet<_> =
+        steps.lines().filter_map(|line| line.strip_prefix("step ")?.split(' ').next()).collect();
+    let tests = include_str!("main.rs");
+    for document in Document::all() {
+        for command in document.commands("cargo ") {
+            let words: Vec<_> = command.split_whitespace().collect();
+            let (cargo, own) =
+                words.split_at(words.iter().position(|word| *word == "--").unwrap_or(words.len()));
+            let after =
+                |option: &str| words.iter().position(|word| *word == option).and_then(|at| words.get(at + 1));
+            let mut is_so = true;
+            for (option, places) in [
+                ("--example", ["local/examples/{}.rs", "local/examples/{}/main.rs"]),
+                ("--bench", ["bench/{}.rs", "bench/{}/main.rs"]),
+                ("--test", ["local/tests/{}/main.rs", "local/tests/{}/mod.rs"]),
+                ("-p", ["functions/{}", "{}"]),
+            ] {
+                if let Some(name) = after(option).filter(|name| !name.starts_with('<')) {
+                    let name = name.strip_prefix("latchkey-").unwrap_or(name);
+                    let name = if name == "latchkey" { "shared" } else { name };
+                    is_so &=
+                        name == "greeting" || places.iter().any(|place| there_is(&place.replace("{}", name)));
+                }
+            }
+            for module in own.iter().chain(cargo).filter_map(|word| word.strip_suffix("::")) {
+                is_so &= tests.contains(&format!("mod {module};"));
+            }
+            if cargo == ["cargo", "run"] {
+                let asked = own.iter().skip(1).filter(|word| !word.starts_with('<')).copied();
+                let read = Options::command().try_get_matches_from(std::iter::once("latchkey").chain(asked));
+                // Help is no error of ours, and some are named without what they are given.
+                is_so &= read.is_ok() || ["--help", "promote"].iter().any(|end| command.ends_with(end));
+            }
+            typed += 1;
+            if !is_so {
+                wrong.push(format!("{}: {command}", document.path.display()));
+            }
+        }
+        for command in document.commands(".ci/run ") {
+            let asked = command.split_whitespace().skip(1).filter(|step| !step.starts_with(['-', '<']));
+            if !asked.clone().all(|step| steps.contains(step)) {
+                wrong.push(format!("{}: {command}", document.path.display()));
+            }
+        }
+    }
+    assert_eq!(wrong, [""; 0]);
+    assert!(typed >= 40, "{typed}");
+
+    let rows = CONTRIBUTING
+        .split("| step |")
+        .nth(1)
+        .unwrap()
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
+    let told: BTreeSet<_> =
+        rows.flat_map(|row| row.split('|').nth(1).unwrap().split('`').skip(1).step_by(2)).collect();
+    assert_eq!(told, steps, "the steps of CI");
+}
+
+/// What there is of each, wherever it is listed or counted.
+#[test]
+fn lists_of_documents_are_whole() {
+    let template = Template::of_checkout();
+    let functions = template.functions();
+    let waves = ARCHITECTURE.split("| endpoint | waves |").nth(1).unwrap();
+    for name in &functions {
+        assert!(waves.contains(&format!("\n| {name} |")), "waves of {name}");
+    }
+    let counted =
+        ["twenty", "twenty-one", "twenty-two", "twenty-three", "twenty-four", "twenty-five", "twenty-six"];
+    let told = format!("compiles {} functions", counted[functions.len() - 20]);
+    assert!(DEPLOY.contains(&told), "{told}");
+
+    let table = README.split("\n## The API\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    for route in template.routes().iter().filter(|route| !route.path.ends_with("/{file}")) {
+        let name = route.path.rsplit("/.well-known/").next().unwrap();
+        let row = table.lines().find(|line| {
+            line.starts_with(&format!("| `{}`", route.method)) && line.contains(&format!("{name}`"))
+        });
+        let is_said = ["", "HEAD"].contains(&route.method.as_str()) || row.is_some();
+        assert!(is_said, "README: {} {}", route.method, route.path);
     }
 }
 
@@ -91,25 +352,26 @@ fn links_between_documents_lead_somewhere() {
         let kept = text.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
         kept.collect::<String>().replace(' ', "-")
     };
-    let root = std::path::Path::new("..");
     let mut followed = 0;
-    for document in ["README.md", "docs/coming-from.md", "docs/deploy.md", "docs/integrate.md"] {
-        let path = root.join(document);
-        let text = std::fs::read_to_string(&path).unwrap();
-        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+    for Document { path, text } in Document::all() {
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split([')', ' ']).next()) {
             if link.contains("://") {
                 continue;
             }
             let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
             let target = if file.is_empty() { path.clone() } else { path.with_file_name(file) };
-            let found = std::fs::read(&target).unwrap_or_else(|error| panic!("{link}: {error}"));
-            let found = String::from_utf8_lossy(&found);
-            let mut anchors = found.lines().filter(|line| line.starts_with('#')).map(heading);
-            assert!(anchor.is_empty() || anchors.any(|found| found == anchor), "{document}: {link}");
+            assert!(target.exists(), "{}: {link}", path.display());
+            if !anchor.is_empty() {
+                let found = std::fs::read_to_string(&target).unwrap();
+                let mut anchors = found.lines().filter(|line| line.starts_with('#')).map(heading);
+                let is_there =
+                    anchors.any(|found| found == anchor) || found.contains(&format!("<a id=\"{anchor}\">"));
+                assert!(is_there, "{}: {link}", path.display());
+            }
             followed += 1;
         }
     }
-    assert!(followed >= 30, "{followed}");
+    assert!(followed >= 150, "{followed}");
 }
 
 /// The chances of `docs/security.md`, worked out from the limits.

@@ -1,5 +1,6 @@
 //! Profiles: what a person says about itself, and what others see of it.
 
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::app::{ADMIN, App, phone};
@@ -60,4 +61,35 @@ async fn phones_of_others_can_be_masked() {
     assert_eq!(seen["referrals"], json!([phone(2)]));
     let error = app.functions_with(&[("SHOW_PHONES", "half")]).await.err().unwrap().to_string();
     assert!(error.starts_with("SHOW_PHONES: "));
+}
+
+/// Whoever reads a profile, changes a field and sends all of it back, changes that field.
+#[tokio::test]
+async fn a_profile_may_be_sent_back_whole() {
+    let app = App::new().await;
+    let (alice, bob) = (app.sign_in(&phone(1)).await, app.sign_in(&phone(2)).await);
+    app.activate(&alice.token, &bob.invite_code).await.ok(200);
+    let picture = include_bytes!("one-pixel.png").to_vec();
+    app.raw(Method::PUT, "/v1/users/me/avatar", Some(&alice.token), picture).await.ok(200);
+    let mut whole = app.me(&alice).await;
+    for staffs in ["role", "status"] {
+        whole.as_object_mut().unwrap().remove(staffs);
+    }
+    whole["city"] = "Omsk".into();
+    let changed = app.update_user(&alice.token, "me", &whole).await.ok(200);
+    assert_eq!((&changed["city"], &changed["avatar_url"]), (&whole["city"], &whole["avatar_url"]));
+
+    for (field, other) in [
+        ("phone", phone(3)),
+        ("invite_code", bob.invite_code.clone()),
+        ("activated_invite_code", alice.invite_code.clone()),
+        ("avatar_url", whole["avatar_url"].as_str().unwrap().replace("/v1/avatars/", "/v1/avatars/x")),
+    ] {
+        let refused = app.update_user(&alice.token, "me", &json!({ field: other, "city": "Perm" })).await;
+        assert_eq!(refused.problem(422, "invalid_request")["errors"][0]["field"], field);
+    }
+    let entering = json!({ "activated_invite_code": alice.invite_code });
+    let refused = app.update_user(&bob.token, "me", &entering).await.problem(422, "invalid_request");
+    assert_eq!(refused["errors"][0]["message"], "is entered by PUT /v1/users/me/referrer");
+    assert_eq!(app.me(&alice).await, changed);
 }

@@ -191,6 +191,23 @@ async fn people_keep_their_budget() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_guard_keeps_its_budget() {
+    let app = App::with_admin(&[("GUARD_STOCKS", "100"), ("TEXTS_PER_DAY", "1000")]).await;
+    let admin = app.sign_in(ADMIN).await;
+    for (name, texts, expected) in [("nothing is short", 0, 2), ("a block is", 7, 3)] {
+        for n in 0..texts {
+            app.request_code(&format!("+7900123{n:04}")).await;
+        }
+        let (count, answer, _) = waves(&app, app.get("/v1/guard", &admin.token)).await;
+        assert_eq!(answer.ok(200)["items"].as_array().unwrap().is_empty(), texts == 0, "{name}");
+        assert_eq!(count, expected, "{name}");
+    }
+    let open = app.raw(Method::DELETE, "/v1/guard/block-7900123", Some(&admin.token), vec![]);
+    let (count, answer, _) = waves(&app, open).await;
+    assert_eq!((answer.status, count), (204, 2), "opening one");
+}
+
+#[tokio::test(start_paused = true)]
 async fn passkeys_keep_their_budget() {
     let app = App::with(&[("GUESSES_PER_IP_HOUR", "1000")]).await.answering_first().await;
     let alice = app.sign_in(&phone(1)).await;

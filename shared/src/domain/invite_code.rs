@@ -38,8 +38,11 @@ impl InviteCode {
             return None;
         }
         let typed = plain(typed);
-        let typed = typed.rsplit_once("/i/").map_or(typed.as_str(), |(_, code)| code);
-        let typed = typed.split(['/', '?']).next().unwrap_or_default();
+        let typed = match typed.rsplit_once("/i/") {
+            Some((_, code)) => code.split(['/', '?', '#']).next(),
+            None => typed.split(['/', '?']).next(),
+        };
+        let typed = typed.unwrap_or_default();
         let code = typed
             .chars()
             .filter(|c| c.is_alphanumeric())

@@ -141,13 +141,11 @@ impl Phone {
             return Err(PhoneError::NotANumber);
         }
         let typed: String = plain(typed).chars().map(|c| if is_dash(c) { '-' } else { c }).collect();
-        let typed = typed.trim_end_matches([',', ';', ' ']);
-        // A link that was copied (RFC 3966).
-        let typed = if typed.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("tel:")) {
-            &typed[4..]
-        } else {
-            typed
-        };
+        let typed = typed.trim_start_matches(is_around);
+        let typed = typed.trim_end_matches(|c| is_around(c) || matches!(c, ',' | ';'));
+        // A link that was copied (RFC 3966, RFC 5724).
+        let is_link = |scheme: &str| ["tel:", "sms:"].iter().any(|of| scheme.eq_ignore_ascii_case(of));
+        let typed = if typed.get(..4).is_some_and(is_link) { &typed[4..] } else { typed };
         if has_extension(typed) {
             return Err(PhoneError::Extension);
         }
@@ -258,6 +256,11 @@ const fn belongs_in_a_phone(c: char) -> bool {
     matches!(c, '0'..='9' | '+' | ' ' | '(' | ')' | '[' | ']' | '-' | '.' | '/')
 }
 
+/// Quotes and the like, in which lists, mails and chats put a number.
+const fn is_around(c: char) -> bool {
+    matches!(c, ' ' | '"' | '\'' | '`' | '<' | '>' | '«' | '»' | '‹' | '›' | '‘'..='‟')
+}
+
 /// Hyphens, dashes, the minus sign, the long mark of Japanese, which keyboards put for it,
 /// and the tilde, at which one waits for the tone: `8~10 44 …`.
 const fn is_dash(c: char) -> bool {
@@ -331,6 +334,12 @@ mod tests {
             "+79000000000; ",
             "tel:+7-900-000-00-00",
             "TEL:89000000000",
+            "sms:+79000000000",
+            "<tel:+79000000000>",
+            "\"+79000000000\",",
+            "'8 900 000-00-00'",
+            "“+7 900 000-00-00”",
+            "«+7 900 000-00-00»;",
             "８９００ ０００ ００ ００",
             "＋７（９００）０００－００－００",
             "٨٩٠٠٠٠٠٠٠٠٠",

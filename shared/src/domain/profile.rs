@@ -45,9 +45,11 @@ impl<'de> Deserialize<'de> for TelegramId {
             Value::Number(number) if number.is_u64() => number.to_string(),
             _ => return Err(serde::de::Error::custom("must be a Telegram name or number")),
         };
-        let text = ["https://", "http://"].iter().find_map(|of| text.strip_prefix(of)).unwrap_or(&text);
-        let text = ["t.me/", "telegram.me/"].iter().find_map(|of| text.strip_prefix(of)).unwrap_or(text);
-        let text = text.trim().to_owned();
+        let text = text.trim();
+        let link = ["https://", "http://"].iter().find_map(|of| text.strip_prefix(of)).unwrap_or(text);
+        let of_link = ["t.me/", "telegram.me/", "tg://resolve?domain=", "tg://user?id="];
+        let name = of_link.iter().find_map(|of| link.strip_prefix(of)?.split(['/', '?', '&', '#']).next());
+        let text = name.unwrap_or(text).to_owned();
         let name = text.strip_prefix('@').unwrap_or(&text);
         let fits = (1..=32).contains(&name.len())
             && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
@@ -97,6 +99,10 @@ mod tests {
             (Value::from(123_456_789), "123456789"),
             ("https://t.me/latch_key".into(), "latch_key"),
             ("t.me/latch_key".into(), "latch_key"),
+            ("https://t.me/latch_key/".into(), "latch_key"),
+            ("http://telegram.me/latch_key?start=1".into(), "latch_key"),
+            ("tg://resolve?domain=latch_key&start=1".into(), "latch_key"),
+            ("tg://user?id=123456789".into(), "123456789"),
             (" @latch_key ".into(), "@latch_key"),
         ] {
             assert_eq!(serde_json::from_value::<TelegramId>(sent).unwrap().0, stored);
