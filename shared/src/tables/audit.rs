@@ -78,6 +78,10 @@ impl Audit {
         };
         let (since, until) = self.span(wanted.day);
         let until = after.map_or(until, |after| after.as_str().to_owned());
+        // Of before what is kept; DynamoDB refuses a range that ends before it begins.
+        if until < since {
+            return Ok((Vec::new(), None));
+        }
         let queries = partitions.into_iter().map(async |(index, name, value)| {
             let output = self
                 .table
