@@ -286,6 +286,8 @@ export const removePasskey = (id, passkey) =>
 export const guard = (parameters, signal) => call("GET", `v1/guard${query(parameters)}`, { signal });
 export const openPlace = (place) => call("DELETE", `v1/guard/${encodeURIComponent(place)}`);
 
+export const listAudit = (parameters, signal) => call("GET", `v1/audit${query(parameters)}`, { signal });
+
 /** Removes an account. That it is gone already is as good. */
 export const deleteUser = (id) => unlessGone("user_not_found", call("DELETE", user(id)));
 

@@ -104,7 +104,8 @@ export function countDown(button, seconds, name, waitingName) {
 /**
  * Asks in a dialog, and does `run` when told to. Stays open, and says why, when
  * that fails. With `typed`, only after that was typed; with `entry`, a field, `run`
- * is told what was entered. Answers whether it was done.
+ * is told what was entered, which may be nothing where that is `optional`. Answers
+ * whether it was done.
  */
 export function ask({ title, text, action, danger, typed, entry, run }) {
   return new Promise((resolve) => {
@@ -112,10 +113,10 @@ export function ask({ title, text, action, danger, typed, entry, run }) {
     const words = text && h("p", { id: id() }, text);
     const problem = h("div", {});
     const confirm = h("button", { type: "submit", class: danger ? "danger" : "primary" }, action);
-    const { label, ...given } = typed ? { label: t("delete_typed", { phone: typed }), autocapitalize: "off" } : (entry ?? {});
+    const { label, optional, ...given } = typed ? { label: t("delete_typed", { phone: typed }), autocapitalize: "off" } : (entry ?? {});
     const input = label && h("input", { ...given, autocomplete: "off", spellcheck: "false" });
     const entered = () => input?.value.trim();
-    const matches = () => (typed ? entered() === typed : entered() !== "");
+    const matches = () => (typed ? entered() === typed : optional || entered() !== "");
     const allow = () => (confirm.disabled = !matches());
     let done = false;
     let running = false;

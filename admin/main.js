@@ -2,6 +2,7 @@
 // then by the address behind #.
 
 import * as api from "./api.js";
+import { audit } from "./audit.js";
 import { h, icon } from "./dom.js";
 import { during, notice, once, say } from "./feedback.js";
 import { guard } from "./guard.js";
@@ -52,6 +53,7 @@ function due(signal) {
   const id = path.match(/^\/users\/([^/]+)$/)?.[1];
   const context = { me, signal, go, query: new URLSearchParams(query) };
   if (path === "/guard") return guard(context);
+  if (path === "/audit" && me.role === "admin") return audit(context);
   return id ? person({ ...context, id: decoded(id) }) : list.users(context);
 }
 
@@ -172,8 +174,8 @@ function frame() {
 
 function pages() {
   const mine = list.address(me.id);
-  const at = { "#/guard": "guard", [mine]: "account" }[location.hash.split("?")[0]] ?? "users";
-  const places = { users: "#/users", guard: "#/guard", account: mine };
+  const at = { "#/guard": "guard", "#/audit": "audit", [mine]: "account" }[location.hash.split("?")[0]] ?? "users";
+  const places = { users: "#/users", guard: "#/guard", ...(me.role === "admin" && { audit: "#/audit" }), account: mine };
   const links = Object.entries(places).map(([name, href]) => h("a", { href, "aria-current": name === at && "true" }, t(name)));
   return h("nav", { "aria-label": t("pages") }, links);
 }

@@ -1,6 +1,7 @@
 // One person: profile, referrer, referrals, passkeys, sessions; and what an admin may do.
 
 import * as api from "./api.js";
+import { auditOf } from "./audit.js";
 import { attempt, card, focus, loaded } from "./cards.js";
 import { field, h, icon, select } from "./dom.js";
 import { ask, during, notice, say, showMore } from "./feedback.js";
@@ -86,6 +87,7 @@ export function person({ me, id, signal, go }) {
         (writes || isOwn()) && card(t("passkeys"), passkeysCard),
         writes && card(t("sessions"), sessionsCard),
         writes && card(t("rights"), (place) => rights(place)),
+        writes && card(t("audit_of"), (place) => auditOf(place, { me, id, signal })),
         card(t("referrals_title"), (place) => referrals(place, { id, signal, total: user.referrals_count })),
       ),
     );
@@ -152,7 +154,8 @@ export function person({ me, id, signal, go }) {
             text: t("ban_text"),
             action: t("ban"),
             danger: true,
-            run: () => change({ status: "banned" }, () => t("banned")),
+            entry: { label: t("reason"), name: "reason", maxlength: 300, optional: true },
+            run: (reason) => change({ status: "banned", ...(reason && { reason }) }, () => t("banned")),
           });
           if (done) focus(rightsPlace());
         },

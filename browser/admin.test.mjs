@@ -324,6 +324,74 @@ describe("the admin panel", { concurrency: 3 }, () => {
     assert.equal(await page.getByText(WORDS.en.guard_off).count(), 0);
   });
 
+  for (const [width, locale, colorScheme] of [
+    ["phone", "ru", "dark"],
+    ["desktop", "en", "light"],
+  ]) {
+    panel(`an admin bans with a reason, and sees who did what: ${width}, ${locale}`, { width, locale, colorScheme }, async (page, gateway) => {
+      const say = WORDS[locale];
+      const alice = await gateway.signIn(phone(1));
+      await enter(page, gateway, ADMIN, "#/audit");
+      await page.getByText(say.audit_none, { exact: true }).waitFor();
+      await accessible(page, "nothing on record");
+      await page.goto(`${gateway.url}/admin${address(alice)}`);
+      const ban = button(page, say.ban);
+      await ban.waitFor();
+      await tabTo(page, ban);
+      await page.keyboard.press("Enter");
+      const dialog = page.getByRole("dialog", { name: say.ban_title.replace("{phone}", phone(1)) });
+      await accessible(page, "a ban with a reason");
+      await page.keyboard.type("Sold codes");
+      await page.keyboard.press("Enter");
+      await dialog.waitFor({ state: "detached" });
+      // On the person's own page, with the reason.
+      const card = page.locator("section.card", { has: page.getByRole("heading", { name: say.audit_of, exact: true }) });
+      await card.getByText(say.act_banned, { exact: true }).waitFor();
+      await card.getByText(say.audit_reason.replace("{reason}", "Sold codes")).waitFor();
+      await accessible(page, "a person on record");
+
+      await page.getByRole("link", { name: say.audit, exact: true }).click();
+      await page.locator("h1:focus", { hasText: say.audit }).waitFor();
+      assert.equal(await page.locator("nav [aria-current]").textContent(), say.audit);
+      const rows = page.locator(".lines > li");
+      await rows.first().waitFor();
+      assert.equal(await rows.count(), 1);
+      assert.match(await rows.first().textContent(), /Sold codes/);
+      await rows.first().getByRole("link", { name: alice.user.id }).waitFor();
+      await accessible(page, "the audit trail");
+
+      // Of one day, by the keyboard; then all again.
+      await page.locator("input[name=day]").fill("2020-01-31");
+      await page.locator("input[name=target]").fill(alice.user.id);
+      await page.keyboard.press("Enter");
+      await page.getByText(say.audit_none_found).waitFor();
+      assert.match(page.url(), /day=2020-01-31/);
+      await accessible(page, "nothing found on record");
+      await button(page, say.clear).click();
+      await page.getByText("Sold codes", { exact: false }).waitFor();
+    });
+  }
+
+  panel("the audit trail goes on page by page, and is not a moderator's", {}, async (page, gateway) => {
+    const [admin, alice] = [await gateway.signIn(ADMIN), await gateway.signIn(phone(1))];
+    const token = admin.access_token;
+    for (let n = 0; n < 30; n += 1) {
+      const role = n % 2 === 0 ? "moderator" : "user";
+      await gateway.ask("PATCH", `/v1/users/${alice.user.id}`, { token, body: { role } });
+    }
+    await page.route("**/v1/audit*", (route) => route.continue({ url: route.request().url().replace("limit=50", "limit=20") }));
+    await enter(page, gateway, ADMIN, "#/audit");
+    await page.getByText("20 shown").waitFor();
+    await button(page, "Show more").click();
+    await page.getByText("30 in all").waitFor();
+    await page.locator(".place:focus", { hasText: "Role changed" }).waitFor();
+    await gateway.ask("PATCH", `/v1/users/${alice.user.id}`, { token, body: { role: "moderator" } });
+    await button(page, "Sign out").click();
+    await enter(page, gateway, phone(1), "#/audit");
+    await page.locator("h1", { hasText: "Users" }).waitFor();
+    assert.equal(await page.getByRole("link", { name: "Audit trail" }).count(), 0);
+  });
+
   panel("a long list goes on to the end, and going back keeps the place", {}, async (page, gateway) => {
     const all = await people(gateway, 150);
     await enter(page, gateway);

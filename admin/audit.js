@@ -1,0 +1,142 @@
+// The audit trail: who did what to whom, newest first; all of it, or of one day,
+// one person, one admin. And what was done to one person, on that one's page.
+
+import * as api from "./api.js";
+import { field, h } from "./dom.js";
+import { during, notice, refresh, showMore } from "./feedback.js";
+import { address } from "./users.js";
+import { ago, t, time } from "./words.js";
+
+const PAGE = 50;
+
+// A page may be short or empty: so many are asked for until there is something to show.
+const SHORT_PAGES = 12;
+const ENOUGH = 20;
+
+export function audit({ me, query, signal, go }) {
+  const wanted = { target: query.get("target"), actor: query.get("actor"), day: query.get("day") };
+  const looked = Object.values(wanted).some(Boolean);
+  const { list, foot, more } = entries(wanted, { me, looked, signal });
+  const again = refresh(() => go(location.hash, { anew: true }));
+  during(more());
+  return {
+    title: t("audit"),
+    content: h(
+      "div",
+      { class: "stack" },
+      h("div", { class: "bar" }, h("h1", { tabindex: "-1" }, t("audit")), again),
+      find(wanted, looked, go),
+      h("section", { class: "card", "aria-label": t("audit") }, h("div", { class: "stack tight" }, list, foot)),
+    ),
+  };
+}
+
+/** What was done to one person, in a card of that one's page. */
+export function auditOf(place, { me, id, signal }) {
+  const { list, foot, more } = entries({ target: id }, { me, signal });
+  place.replaceChildren(list, foot);
+  during(more());
+}
+
+/** A list of entries, its foot, and what shows more of it. */
+function entries(wanted, { me, looked = true, signal }) {
+  const list = h("ul", { class: "lines" });
+  const foot = h("div", { class: "foot" });
+  const known = new Set();
+  let cursor = null;
+
+  const more = async () => {
+    foot.replaceChildren();
+    let added = 0;
+    try {
+      for (let pages = 0; pages < SHORT_PAGES && added < ENOUGH; pages += 1) {
+        const page = await api.listAudit({ ...wanted, limit: PAGE, cursor }, signal);
+        cursor = page.cursor;
+        const fresh = page.items.filter(({ id }) => !known.has(id));
+        fresh.forEach(({ id }) => known.add(id));
+        list.append(...fresh.map((entry) => line(entry, wanted, me)));
+        added += fresh.length;
+        if (cursor === null) break;
+      }
+      end();
+    } catch (failure) {
+      if (!signal.aborted) foot.replaceChildren(notice(failure, more));
+    }
+    return added;
+  };
+
+  const end = () => {
+    const count = known.size;
+    if (cursor !== null) foot.replaceChildren(h("p", { class: "muted" }, t("shown", { count })), showMore(more, { list, foot }));
+    else if (count > 0) foot.replaceChildren(h("p", { class: "muted" }, t("shown_all", { count })));
+    else foot.replaceChildren(h("p", { class: "muted" }, t(looked ? "audit_none_found" : "audit_none")));
+  };
+
+  return { list, foot, more };
+}
+
+function find(wanted, looked, go) {
+  const text = (name) =>
+    h("input", { type: "text", name, value: wanted[name] ?? "", maxlength: 128, autocomplete: "off", autocapitalize: "off", spellcheck: "false" });
+  const fields = { target: text("target"), actor: text("actor"), day: h("input", { type: "date", name: "day", value: wanted.day ?? "" }) };
+  const names = { target: t("audit_target"), actor: t("audit_actor"), day: t("audit_day") };
+  return h(
+    "form",
+    {
+      role: "search",
+      class: "card finds",
+      onsubmit: (event) => {
+        event.preventDefault();
+        const query = new URLSearchParams();
+        for (const [name, { value }] of Object.entries(fields)) if (value.trim()) query.set(name, value.trim());
+        const hash = query.size ? `#/audit?${query}` : "#/audit";
+        go(hash, { anew: hash === location.hash });
+      },
+    },
+    Object.entries(fields).map(([name, control]) => field(names[name], control)),
+    h(
+      "div",
+      { class: "actions start" },
+      h("button", { type: "submit", class: "primary" }, t("find")),
+      looked && h("button", { type: "button", class: "quiet", onclick: () => go("#/audit") }, t("clear")),
+    ),
+  );
+}
+
+function line(entry, wanted, me) {
+  const { action, actor, target, from, to, reason, address: where, at } = entry;
+  const change = changed(action, from, to);
+  // Whose page it is, and who is looked for, need not be told with each line.
+  const whom = target && target !== wanted.target && [`${t("audit_target")}: `, named(target, me)];
+  const who = actor !== wanted.actor && [`${t("audit_actor")}: `, named(actor, me)];
+  const facts = [whom, who, where].filter(Boolean);
+  return h(
+    "li",
+    {},
+    h(
+      "div",
+      { class: "place entry", tabindex: "-1" },
+      h("p", { class: "device" }, h("span", {}, t(`act_${action}`)), h("time", { class: "muted", datetime: at, title: time(at) }, ago(at))),
+      change && h("p", { class: "mono small" }, change),
+      reason && h("p", {}, t("audit_reason", { reason })),
+      facts.map((fact) => h("p", { class: "muted small" }, fact)),
+    ),
+  );
+}
+
+/** What was and what is; of a device or a passkey, which. */
+function changed(action, from, to) {
+  // What the act says by itself.
+  if (action === "banned" || action === "unbanned") return null;
+  const shown = (value) => (action === "changed_role" ? t(`role_${value}`) : value);
+  if (action === "changed_invite") return `${from ?? t("no_limit")} → ${to ?? t("no_limit")}`;
+  if (from !== null && to !== null) return `${shown(from)} → ${shown(to)}`;
+  return from ?? to;
+}
+
+/** A person is a link; the command line, a place and an HMAC are what they are called. */
+function named(id, me) {
+  if (id === "cli") return t("command_line");
+  if (id === me.id) return h("a", { href: address(id) }, t("you"));
+  return /^[0-9a-f]{8}-/.test(id) ? h("a", { href: address(id), class: "mono" }, id) : h("span", { class: "mono" }, id);
+}
