@@ -1,8 +1,12 @@
 // The proxy does what its faults are called, on a true connection; and no process that is killed behind it is signed out.
 
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { createServer } from "node:http";
+import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
 
 import { kill } from "./kills/kill.mjs";
 import { start } from "./proxy.mjs";
@@ -89,6 +93,20 @@ test("a seed draws the same again, and another draws others", async () => {
   };
   assert.equal(await drawn(7), await drawn(7));
   assert.notEqual(await drawn(7), await drawn(8));
+});
+
+test("as a command it prints its address, and each fault", async () => {
+  const to = `http://127.0.0.1:${server.address().port}`;
+  const command = [fileURLToPath(new URL("proxy.mjs", import.meta.url)), "--to", to, "--badness", "1", "--path", "/", "--faults", "portal"];
+  const child = spawn(process.execPath, command, { stdio: ["ignore", "pipe", "inherit"] });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const { value: address } = await lines.next();
+  assert.match(address, /^http:\/\/127\.0\.0\.1:\d+$/);
+  const answer = await fetch(`${address}/v1/users/me`, { redirect: "manual" });
+  assert.match(await answer.text(), /airport/);
+  assert.equal((await lines.next()).value, "portal /v1/users/me");
+  child.kill("SIGTERM");
+  assert.deepEqual(await once(child, "exit"), [0, null]);
 });
 
 test("twenty kills of real processes sign nobody out", async () => {
