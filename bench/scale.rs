@@ -182,6 +182,8 @@ impl Side {
         self.ask(name, async |app| app.activate(&token, &inviter.invite_code).await).await;
         let path = "/v1/users/me/referrals";
         self.ask("list-referrals", async |app| app.get(path, &inviter.token).await).await;
+        let path = "/v1/users/me/export";
+        self.ask("export-user", async |app| app.get(path, &inviter.token).await).await;
         self.ask("list-referrals, of nobody", async |app| app.get(path, &token).await).await;
 
         for (name, path) in [

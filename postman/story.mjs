@@ -98,6 +98,13 @@ export const STORY = [
         ],
       },
       { operation: "updateUser", body: { email: "alice@example.com", city: "Omsk" }, check: [`pm.expect(answer.city).to.equal("Omsk");`] },
+      {
+        operation: "exportUser",
+        check: [
+          `pm.expect(answer.account.city).to.equal("Omsk");`,
+          `pm.expect(answer.referrals.map(({ id }) => id)).to.eql([pm.collectionVariables.get("bob_id")]);`,
+        ],
+      },
       { operation: "uploadAvatar", picture: PICTURE, check: [`pm.collectionVariables.set("avatar_id", answer.avatar_url.split("/").at(-1));`] },
       { operation: "getAvatar", path: { avatar_id: "{{avatar_id}}" }, check: [`pm.expect(pm.response.headers.get("content-type")).to.match(/^image\\//);`] },
       ask("alice_new", { name: "Text a code to another number", as: "alice", body: { phone: "{{alice_new}}", purpose: "change_phone" } }),

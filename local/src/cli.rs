@@ -30,6 +30,7 @@ use crate::folder;
 use crate::folder::DataFolder;
 use crate::functions::Functions;
 use crate::gateway::Kind;
+use crate::moving::{Export, Import};
 use crate::promote::Promotion;
 use crate::secrets;
 use crate::texts::Texts;
@@ -119,6 +120,10 @@ impl Log {
 pub enum Command {
     /// Give somebody who has signed in a role, here or in a deployed stack
     Promote(Promotion),
+    /// Bring users in from a file, here or into a deployed stack
+    Import(Import),
+    /// Write all users into a file, from here or from a deployed stack
+    Export(Export),
 }
 
 impl Options {

@@ -113,22 +113,30 @@ impl HttpClient for Engine {
 }
 
 impl HttpConnector for Engine {
-    /// The engine blocks, so it is kept off the async threads.
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let engine = self.clone();
-        HttpConnectorFuture::new(async move {
-            let target = request.headers().get("x-amz-target").unwrap_or_default();
-            let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
-            let body = request.body().bytes().unwrap_or_default().to_vec();
-            let (status, body) = tokio::task::spawn_blocking(move || engine.answer(&operation, &body))
-                .await
-                .map_err(|error| ConnectorError::other(error.into(), None))?;
-            let status = status.try_into().map_err(|error| ConnectorError::other(Box::new(error), None))?;
-            let mut response = HttpResponse::new(status, SdkBody::from(body));
-            response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
-            Ok(response)
-        })
+        respond(&request, move |operation, body| engine.answer(operation, body))
     }
+}
+
+/// Answers a request of the SDK: operation and body in, status and body out. The engine blocks,
+/// so it is kept off the async threads.
+pub(crate) fn respond(
+    request: &HttpRequest,
+    answer: impl FnOnce(&str, &[u8]) -> (u16, String) + Send + 'static,
+) -> HttpConnectorFuture {
+    let target = request.headers().get("x-amz-target").unwrap_or_default();
+    let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+    let body = request.body().bytes().unwrap_or_default().to_vec();
+    HttpConnectorFuture::new(async move {
+        let (status, body) = tokio::task::spawn_blocking(move || answer(&operation, &body))
+            .await
+            .map_err(|error| ConnectorError::other(error.into(), None))?;
+        let status = status.try_into().map_err(|error| ConnectorError::other(Box::new(error), None))?;
+        let mut response = HttpResponse::new(status, SdkBody::from(body));
+        response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
+        Ok(response)
+    })
 }
 
 /// The key of the item that is put, if it is a text of the inbox.

@@ -20,6 +20,7 @@ pub fn all<T: FromEndpoint>() -> Vec<Function<T>> {
         audit::function(),
         change_phone::function(),
         delete_user::function(),
+        export_user::function(),
         get_avatar::function(),
         get_user::function(),
         guard::function(),

@@ -11,6 +11,7 @@ pub mod functions;
 pub mod gateway;
 pub mod generated;
 pub mod inbox;
+pub mod moving;
 pub mod openapi;
 pub mod parameters;
 pub mod promote;

@@ -6,8 +6,13 @@ use std::process::ExitCode;
 use latchkey::base::config::Vars;
 use latchkey::base::error::Chain;
 use latchkey_local::cli::{Command, Options, serve};
+use latchkey_local::moving::{export, import};
 use latchkey_local::promote::promote;
 use latchkey_local::{env_file, parameters};
+
+fn say(done: &str) {
+    let _ = writeln!(std::io::stdout(), "{done}");
+}
 
 fn main() -> ExitCode {
     // Before the first thread, and never over what the environment says.
@@ -32,10 +37,12 @@ fn main() -> ExitCode {
     let done = match &options.command {
         None => runtime.block_on(serve(options, vars)),
         Some(Command::Promote(promotion)) => {
-            runtime.block_on(promote(promotion, &options.data_dir, vars)).map(|done| {
-                let _ = writeln!(std::io::stdout(), "{done}");
-            })
+            runtime.block_on(promote(promotion, &options.data_dir, vars)).map(|done| say(&done))
         }
+        Some(Command::Import(wanted)) => {
+            runtime.block_on(import(wanted, &options.data_dir, vars)).map(|done| say(&done))
+        }
+        Some(Command::Export(wanted)) => runtime.block_on(export(wanted, &options.data_dir, vars)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

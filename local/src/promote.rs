@@ -88,7 +88,7 @@ pub async fn promote(promotion: &Promotion, folder: &Path, vars: Vars) -> Result
 }
 
 /// This machine's data.
-fn of_folder(folder: &Path, vars: Vars) -> Result<Setup, StartError> {
+pub(crate) fn of_folder(folder: &Path, vars: Vars) -> Result<Setup, StartError> {
     let file = folder.join(DATABASE);
     if !file.exists() {
         let none = format!("{} has no data yet: run the gateway and sign in first", folder.display());
@@ -98,7 +98,7 @@ fn of_folder(folder: &Path, vars: Vars) -> Result<Setup, StartError> {
 }
 
 /// The tables of a deployed stack, by the credentials of whoever runs this.
-async fn of_stack(stack: &str, vars: Vars) -> Result<Setup, StartError> {
+pub(crate) async fn of_stack(stack: &str, vars: Vars) -> Result<Setup, StartError> {
     let shared = aws_config::defaults(aws_config::BehaviorVersion::latest())
         .http_client(latchkey::cloud::clients::https_client_of_machine())
         .load()

@@ -185,6 +185,10 @@ def story(api, gateway):
     assert [item["phone"] for item in api.ok("GET", "/v1/users/me/referrals", token=token)["items"]] == [BOB]
     assert api.ok("PATCH", "/v1/users/me", {"city": "Omsk"}, token)["city"] == "Omsk"
 
+    exported = api.ok("GET", "/v1/users/me/export", token=token)
+    assert exported["account"]["city"] == "Omsk" and exported["account"]["sessions"], exported
+    assert [item["phone"] for item in exported["referrals"]] == [BOB]
+
     picture = (ROOT / "local/tests/it/one-pixel.png").read_bytes()
     avatar = api.ok("PUT", "/v1/users/me/avatar", picture, token, media_type="image/png")["avatar_url"]
     served = api.ok("GET", re.sub("^https?://[^/]*", "", avatar))

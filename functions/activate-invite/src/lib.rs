@@ -23,6 +23,7 @@ use latchkey::http::body::{JsonBody, Nothing};
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::response::Json;
 use latchkey::http::views::{Person, Profiles};
+use latchkey::tables::invites::Found;
 use latchkey::tables::stats::{Made, Stats};
 use latchkey::tables::users::{Users, activated_code};
 use schemars::JsonSchema;
@@ -78,7 +79,8 @@ impl Needs for Deps {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "InviteEntry")]
 pub struct Entered {
-    /// The invite code: six digits and letters. Case does not matter; I and L are read as 1, O as 0.
+    /// The invite code: six digits and letters. Case does not matter; I and L are read as 1, O as 0. A code that was
+    /// brought along from an earlier service is taken as well, as the one that it stands for.
     #[schemars(example = &"7Q2M4X")]
     invite_code: String,
 }
@@ -130,12 +132,11 @@ impl Endpoint for ActivateInvite {
 
     async fn call(needs: &Deps, request: Request<Self>) -> Result<Json<Activated>, Problem> {
         let Deps { gate, users, invitations, profiles, stats, tables, world } = needs;
-        let code = InviteCode::parse(&request.body.0.invite_code);
-        let (me, invite) = join!(
+        let (me, found) = join!(
             gate.admit(&request.caller, &request.caller.user_id, Self::STAFF),
-            invitations.find(code.as_ref()),
+            invitations.find(&request.body.0.invite_code),
         );
-        let (me, mut invite) = (me?, invite?);
+        let (me, Found { code, mut invite }) = (me?, found?);
 
         for _ in 0..TRIES {
             let entry = match judge(&me, code.clone(), invite.as_ref(), world.now()) {

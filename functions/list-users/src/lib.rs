@@ -12,7 +12,6 @@ use latchkey::base::world::{Month, World};
 use latchkey::cloud::error::StoreError;
 use latchkey::cloud::setup::Setup;
 use latchkey::domain::bearer::Bearer;
-use latchkey::domain::invite_code::InviteCode;
 use latchkey::domain::numbers::Numbers;
 use latchkey::domain::position::Position;
 use latchkey::domain::user::{Role, Status, User};
@@ -24,7 +23,7 @@ use latchkey::http::problem::{Code, Problem};
 use latchkey::http::response::Json;
 use latchkey::http::views::Listed;
 use latchkey::settings;
-use latchkey::tables::invites::Invites;
+use latchkey::tables::invites::{Found, Invites};
 use latchkey::tables::keyset::Keyset;
 use latchkey::tables::rolls::{Roll, Rolls};
 use latchkey::tables::users::Users;
@@ -149,7 +148,6 @@ impl Deps {
     /// The one user of a phone or an invite code.
     async fn find(&self, query: &Query, caller: &Bearer) -> Result<Option<User>, Problem> {
         let phone = query.phone.as_deref().map(|phone| self.numbers.read(phone, None)).transpose()?;
-        let code = query.invite_code.as_deref().map(InviteCode::parse);
         let (me, by_phone, by_code) = join!(
             self.gate.admit_staff(caller, ListUsers::STAFF),
             async {
@@ -159,15 +157,15 @@ impl Deps {
                 }
             },
             async {
-                match &code {
-                    Some(Some(code)) => self.invites.get(code).await,
-                    _ => Ok::<_, StoreError>(None),
+                match &query.invite_code {
+                    Some(typed) => self.invites.find(typed).await,
+                    None => Ok::<_, StoreError>(Found::default()),
                 }
             },
         );
         me?;
-        let (by_phone, by_code) = (by_phone?, by_code?.and_then(|invite| invite.owner_id));
-        let id = match (phone.is_some(), code.is_some()) {
+        let (by_phone, by_code) = (by_phone?, by_code?.invite.and_then(|invite| invite.owner_id));
+        let id = match (phone.is_some(), query.invite_code.is_some()) {
             (true, true) if by_phone != by_code => None,
             (true, _) => by_phone,
             (false, _) => by_code,

@@ -185,6 +185,7 @@ async fn draw_another(
         expires_at: if let Change::Set(end) = change.expires_at { Some(end) } else { None },
         revoked: change.revoked.unwrap_or(false),
         shards: Some(user.referral_shards),
+        aliases: Vec::new(),
     };
     for _ in 0..TRIES {
         let code = InviteCode::draw(&mut *world.rng());

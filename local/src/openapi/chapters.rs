@@ -17,8 +17,8 @@ const CHAPTERS: &[Chapter] = &[
     },
     Chapter {
         name: "Profile",
-        about: "Who somebody is, their picture and their number.",
-        operations: &["getUser", "updateUser", "uploadAvatar", "getAvatar", "changePhone"],
+        about: "Who somebody is, their picture, their number, and all that is stored of them.",
+        operations: &["getUser", "updateUser", "uploadAvatar", "getAvatar", "changePhone", "exportUser"],
     },
     Chapter {
         name: "Invites",

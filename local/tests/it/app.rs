@@ -17,6 +17,8 @@ use latchkey::base::config::{self, Parameter, Vars};
 use latchkey::base::error::StartError;
 use latchkey::base::world::{Clock, Timestamp, World};
 use latchkey::cloud::setup::Setup;
+use latchkey::domain::pepper::Pepper;
+use latchkey::domain::secret::Secret;
 use latchkey::settings;
 use latchkey::sms::inbox::Inbox;
 use latchkey_local::engine::Engine;
@@ -493,12 +495,23 @@ impl App {
 
     /// Every item of a table but the inbox's, as text.
     pub(crate) async fn items(&self, table: &Parameter) -> String {
+        self.all_items(table).await.iter().map(Value::to_string).collect()
+    }
+
+    /// Every item of a table but the inbox's, as DynamoDB's JSON has them.
+    pub(crate) async fn all_items(&self, table: &Parameter) -> Vec<Value> {
         self.faults.asked();
         self.setup("tests").dynamodb().scan().table_name(self.vars.text(table)).send().await.unwrap();
         let is_text = |item: &Value| item["pk"]["S"].as_str().is_some_and(|pk| pk.starts_with("inbox#"));
         let asked = self.faults.asked();
         let items = asked.iter().flat_map(|asked| asked.output["Items"].as_array().unwrap());
-        items.filter(|item| !is_text(item)).map(Value::to_string).collect()
+        items.filter(|item| !is_text(item)).cloned().collect()
+    }
+
+    /// What stands for a phone in the keys of the codes table: under `kind`.
+    pub(crate) fn key_of(&self, kind: &str, phone: &str) -> String {
+        let secret = Secret::parse(self.vars.text(config::PEPPER_SECRET)).unwrap();
+        Pepper::new(&secret).first().key(kind, phone)
     }
 
     /// The caller's own profile.

@@ -2,11 +2,16 @@
 
 use std::sync::Arc;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use http::Method;
+use latchkey::base::config;
+use latchkey::cloud::transaction::{Committed, Tables, Transaction};
+use latchkey::domain::invite_code::{InviteCode, Typed};
+use latchkey::tables::invites::Invites;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::app::{ADMIN, Answer, App, FREE, phone};
+use crate::app::{ADMIN, Answer, App, FREE, Person, phone};
 use crate::faults::Fault;
 use crate::trials::trials_of;
 
@@ -202,4 +207,81 @@ async fn wrong_codes_are_counted_for_the_phone() {
     assert_eq!(app.me(&owner).await["referrals_count"], 0);
     app.clock.advance(86_400);
     assert!(along(&owner.invite_code).await["invite_error"].is_null());
+}
+
+/// Puts aliases of somebody's code, as an import does.
+pub(crate) async fn give_aliases(app: &App, person: &Person, aliases: &[&str]) {
+    let (setup, tables) = (app.setup("tests"), Tables::new(&app.setup("tests")));
+    let invites = Invites::new(&setup);
+    let code = InviteCode::parse(&person.invite_code).unwrap();
+    let mut writes = Transaction::new(app.world.new_id());
+    for alias in aliases {
+        let Some(Typed::Alias(alias)) = Typed::parse(alias) else { panic!("{alias} is no alias") };
+        writes = writes.with((), invites.alias(&alias, &code));
+    }
+    assert!(matches!(writes.commit(&tables, &app.world).await.unwrap(), Committed::Done));
+    let given = aliases.iter().map(|alias| AttributeValue::S((*alias).to_owned())).collect();
+    setup
+        .dynamodb()
+        .update_item()
+        .table_name(app.vars.text(config::USERS_TABLE))
+        .key("pk", AttributeValue::S(format!("invite#{code}")))
+        .update_expression("SET aliases = :aliases")
+        .expression_attribute_values(":aliases", AttributeValue::L(given))
+        .send()
+        .await
+        .unwrap();
+}
+
+/// A code of an earlier service counts as the one that it stands for, wherever one is entered.
+#[tokio::test]
+async fn an_alias_is_the_code_that_it_stands_for() {
+    let app = App::with_admin(&[]).await;
+    let (admin, alice) = (app.sign_in(ADMIN).await, app.sign_in(&phone(1)).await);
+    give_aliases(&app, &alice, &["aB3xYz9", "код-12"]).await;
+    app.activate(&alice.token, "aB3xYz9").await.problem(422, "own_invite_code");
+
+    let bob = app.sign_in(&phone(2)).await;
+    app.activate(&bob.token, "aB3xYz8").await.problem(404, "invite_code_not_found");
+    let entered = app.activate(&bob.token, " ab3XYZ9 ").await.ok(200);
+    assert_eq!(entered["activated_invite_code"], alice.invite_code);
+    assert_eq!(entered["referrer"]["id"], alice.id);
+    // The same code, by whichever name.
+    for same in ["https://e.com/i/aB3xYz9", "Код 12", &alice.invite_code] {
+        assert_eq!(app.activate(&bob.token, same).await.ok(200), entered, "{same}");
+    }
+    let refused = app.activate(&bob.token, "unknown").await.problem(409, "invite_already_activated");
+    assert_eq!(refused["activated_invite_code"], alice.invite_code);
+
+    // Along with a sign-in.
+    let code = app.code_for(&phone(3)).await;
+    let body = json!({ "phone": phone(3), "code": code, "invite_code": "КОД12" });
+    let answer = app.post("/v1/auth/token", body).await.ok(200);
+    assert_eq!(answer["user"]["activated_invite_code"], alice.invite_code);
+    assert_eq!(app.me(&alice).await["referrals_count"], 2);
+    // For whoever looks for somebody.
+    for (query, found) in [("aB3xYz9", 1), ("%D0%BA%D0%BE%D0%B4-12", 1), ("aB3xYz8", 0)] {
+        let listed = app.get(&format!("/v1/users?invite_code={query}"), &admin.token).await.ok(200);
+        assert_eq!(listed["items"].as_array().unwrap().len(), found, "{query}");
+    }
+
+    // Limits, and the end of the code, are those of both.
+    let path = format!("/v1/users/{}/invite", alice.id);
+    app.json(Method::PATCH, &path, &admin.token, &json!({ "max_uses": 2 })).await.ok(200);
+    let dave = app.sign_in(&phone(4)).await;
+    app.activate(&dave.token, "aB3xYz9").await.problem(404, "invite_code_not_found");
+    app.json(Method::PATCH, &path, &admin.token, &json!({ "redraw": true })).await.ok(200);
+    app.activate(&dave.token, "aB3xYz9").await.problem(404, "invite_code_not_found");
+}
+
+/// Codes of aliases are guessed no faster than others.
+#[tokio::test]
+async fn a_wrong_alias_is_counted() {
+    let app = App::with(&[("INVITE_GUESSES_PER_DAY", "2")]).await;
+    let (alice, bob) = (app.sign_in(&phone(1)).await, app.sign_in(&phone(2)).await);
+    give_aliases(&app, &alice, &["aB3xYz9"]).await;
+    for wrong in ["aB3xYz7", "aB3xYz8"] {
+        app.activate(&bob.token, wrong).await.problem(404, "invite_code_not_found");
+    }
+    app.activate(&bob.token, "aB3xYz9").await.problem(429, "too_many_invite_guesses");
 }

@@ -120,6 +120,7 @@ async fn permissions_are_one_table() {
         ("DELETE /v1/guard/{place}", [false, false, false, true]),
         ("GET /v1/audit", [false, false, false, true]),
         ("PATCH /v1/users/{user_id}/invite", [false, false, false, true]),
+        ("GET /v1/users/me/export", [true, true, true, true]),
         ("PUT /v1/users/me/avatar", [true, true, true, true]),
         ("PUT /v1/users/me/phone", [true, true, true, true]),
         ("PUT /v1/users/me/referrer", [true, true, true, true]),

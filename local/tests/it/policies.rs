@@ -172,6 +172,7 @@ async fn policies_are_as_narrow_as_what_is_called() {
     app.sign_in(&phone(1)).await;
     app.me(&bob).await;
     app.get("/v1/users/me/referrals", &alice.token).await.ok(200);
+    app.get("/v1/users/me/export", &alice.token).await.ok(200);
     app.refresh(&bob.refresh).await.ok(200);
     // From the device that signed in last.
     let answer = app.exchange(&phone(12), &app.code_for(&phone(12)).await).await.ok(200);
@@ -337,6 +338,7 @@ async fn use_refreshed_tokens(app: &App) {
         (Method::PUT, "/v1/users/me/referrer", json!({ "invite_code": "ZZZZZZ" })),
         (Method::PATCH, "/v1/users/me/invite", json!({ "max_uses": 1 })),
         (Method::GET, "/v1/users/me/referrals", json!(null)),
+        (Method::GET, "/v1/users/me/export", json!(null)),
         (Method::GET, "/v1/stats", json!(null)),
         (Method::GET, "/v1/guard", json!(null)),
         (Method::GET, "/v1/audit", json!(null)),

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::app::{ADMIN, Answer, App, phone};
 use crate::faults::Asked;
+use crate::invites;
 use crate::passkeys;
 
 const LATENCY: Duration = Duration::from_millis(100);
@@ -65,6 +66,11 @@ async fn every_endpoint_keeps_its_budget() {
         let (count, _, _) = waves(&app, app.activate(&bob.token, invite_code)).await;
         assert_eq!(count, most, "activate-invite again");
     }
+    invites::give_aliases(&app, &carol, &["aB3xYz9"]).await;
+    let dave = app.sign_in(&phone(4)).await;
+    let (count, answer, _) = waves(&app, app.activate(&dave.token, "aB3xYz9")).await;
+    answer.ok(200);
+    assert_eq!(count, 3, "activate-invite, an alias");
     let (count, answer, _) = waves(&app, app.get("/v1/users/me", &bob.token)).await;
     answer.ok(200);
     assert_eq!(count, 2, "get-user");
@@ -75,6 +81,13 @@ async fn every_endpoint_keeps_its_budget() {
     let (count, answer, _) = waves(&app, app.get("/v1/users/me/referrals", &alice.token)).await;
     answer.ok(200);
     assert_eq!(count, 1, "list-referrals");
+    let (count, answer, _) = waves(&app, app.get("/v1/users/me/export?limit=1", &alice.token)).await;
+    let cursor = answer.ok(200)["cursor"].as_str().unwrap().to_owned();
+    assert_eq!(count, 2, "export-user");
+    let path = format!("/v1/users/me/export?cursor={cursor}");
+    let (count, answer, _) = waves(&app, app.get(&path, &alice.token)).await;
+    answer.ok(200);
+    assert_eq!(count, 1, "export-user, further pages");
     for path in ["/health", "/i/AAAAAA", "/nothing"] {
         let (count, _, asked) = waves(&app, app.raw(Method::GET, path, None, vec![])).await;
         assert_eq!((count, asked.len()), (0, 0), "{path}");

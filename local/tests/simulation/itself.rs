@@ -34,6 +34,7 @@ const ROUTES: &[(&str, &str)] = &[
     ("GET /v1/avatars/{avatar_id}", "SeeAvatar"),
     ("PUT /v1/users/me/referrer", "EnterInvite"),
     ("GET /v1/users/{user_id}/referrals", "SeeReferrals"),
+    ("GET /v1/users/me/export", "Export"),
     ("PATCH /v1/users/{user_id}/invite", "Manage"),
     ("GET /v1/users", "List"),
     ("GET /v1/stats", "SeeStats"),

@@ -10,7 +10,6 @@ use crate::cloud::setup::Setup;
 use crate::cloud::transaction::RefusedPart;
 use crate::cloud::writes::Write;
 use crate::domain::invite::{Entry, Invite};
-use crate::domain::invite_code::InviteCode;
 use crate::domain::limits::{LimitMet, LimitOf, Window};
 use crate::domain::pepper::Pepper;
 use crate::domain::phone::Phone;
@@ -18,7 +17,7 @@ use crate::domain::user::User;
 use crate::settings;
 use crate::tables;
 use crate::tables::counters::{Counters, Taken};
-use crate::tables::invites::Invites;
+use crate::tables::invites::{Found, Invites};
 use crate::tables::referrals::Referrals;
 
 /// What enters invite codes.
@@ -72,12 +71,10 @@ impl Invitations {
         })
     }
 
-    /// Whose a code is, and on what terms it may be entered.
-    pub async fn find(&self, code: Option<&InviteCode>) -> Result<Option<Invite>, StoreError> {
-        match code {
-            Some(code) => self.invites.get(code).await,
-            None => Ok(None),
-        }
+    /// The code that somebody typed, an alias as the one that it stands for, which takes one
+    /// read more; with whose it is, and on what terms it may be entered.
+    pub async fn find(&self, typed: &str) -> Result<Found, StoreError> {
+        self.invites.find(typed).await
     }
 
     /// Counts a wrong code that somebody with `phone` entered. Where that are too
@@ -87,6 +84,11 @@ impl Invitations {
             Taken::Counted(_) => None,
             Taken::Full(until) => Some(LimitMet { of: LimitOf::InviteGuesses, until }),
         })
+    }
+
+    /// How many codes somebody with `phone` entered today, right and wrong.
+    pub async fn entered_today(&self, phone: &Phone) -> Result<i64, StoreError> {
+        self.counters.so_far(&self.name(phone), self.per_day).await
     }
 
     /// What is written when `user` enters a code. It is counted as one more try,
@@ -124,12 +126,12 @@ impl Invitations {
         if of(Part::Count).or(of(Part::Invite)).is_none() {
             return Ok(None);
         }
-        let mut invite = self.find(Some(&entry.code)).await?;
+        let mut invite = self.invites.get(&entry.code).await?;
         let is_spread = invite.as_ref().is_none_or(|invite| invite.shards > Some(1));
         let are_many = of(Part::Count).is_some_and(|(_, count)| Referrals::are_many(entry, count));
         if are_many && !is_spread {
             self.referrals.spread(entry).await?;
-            invite = self.find(Some(&entry.code)).await?;
+            invite = self.invites.get(&entry.code).await?;
         }
         Ok(Some(Refusal::Changed(invite)))
     }

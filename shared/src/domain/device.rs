@@ -5,6 +5,7 @@
 //! A phone has two registers of codes, guesses and limits: that of strangers, and
 //! that of its known devices. Neither touches the other.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use base64::Engine;
@@ -96,6 +97,14 @@ impl Devices {
     pub fn since(&self, device: &DeviceId) -> Option<Timestamp> {
         let last = self.0.get(device)?;
         Some(device.listed_at().unwrap_or(*last))
+    }
+
+    /// Of each, since when it is listed and when it last signed in; the newest first.
+    pub fn times(&self) -> Vec<(Timestamp, Timestamp)> {
+        let since = |(device, last): (&DeviceId, &Timestamp)| (device.listed_at().unwrap_or(*last), *last);
+        let mut times: Vec<_> = self.0.iter().map(since).collect();
+        times.sort_unstable_by_key(|(_, last)| Reverse(*last));
+        times
     }
 
     /// Without a device.

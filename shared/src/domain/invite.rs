@@ -27,6 +27,9 @@ pub struct Invite {
     /// Over how many items those who enter it are counted, where it is more than one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shards: Option<u32>,
+    /// What else counts as it, as it was given: codes of an earlier service.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
 }
 
 impl Invite {

@@ -1,6 +1,7 @@
 //! Invite codes: six characters that survive being read out and typed in.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use rand::{CryptoRng, RngExt};
 use schemars::JsonSchema;
@@ -14,6 +15,9 @@ const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /// How many characters a code has: 32⁶ is about 10⁹ codes.
 const LENGTH: usize = 6;
+
+/// How many characters an alias has.
+const ALIAS: RangeInclusive<usize> = 4..=32;
 
 /// How many bytes of what was typed are looked at: more is no code, and no link to one.
 const LONGEST: usize = 2_048;
@@ -34,18 +38,8 @@ impl InviteCode {
     /// any case, I and L for 1, O for 0, whatever marks stand around and between its
     /// characters. `None` if it cannot be one.
     pub fn parse(typed: &str) -> Option<Self> {
-        if typed.len() > LONGEST {
-            return None;
-        }
-        let typed = plain(typed);
-        let typed = match typed.rsplit_once("/i/") {
-            Some((_, code)) => code.split(['/', '?', '#']).next(),
-            None => typed.split(['/', '?']).next(),
-        };
-        let typed = typed.unwrap_or_default();
-        let code = typed
+        let code = characters(typed)?
             .chars()
-            .filter(|c| c.is_alphanumeric())
             .take(LENGTH + 1)
             .map(|c| match c.to_ascii_uppercase() {
                 'I' | 'L' => Some('1'),
@@ -62,8 +56,95 @@ impl InviteCode {
     }
 }
 
+/// A code of another service that counts as one of ours, as it is compared: in capitals,
+/// without the marks around and between its characters. It never reads as one of ours.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Alias(String);
+
+impl Alias {
+    /// The characters that are compared.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What somebody entered as an invite code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Typed {
+    /// One of ours.
+    Code(InviteCode),
+    /// What may be an alias of one.
+    Alias(Alias),
+}
+
+impl Typed {
+    /// Reads it as [`InviteCode::parse`] does; what cannot be one of ours may be an alias of 4
+    /// to 32 letters and digits of any script. `None` if it can be neither.
+    pub fn parse(typed: &str) -> Option<Self> {
+        if let Some(code) = InviteCode::parse(typed) {
+            return Some(Self::Code(code));
+        }
+        let alias: String = characters(typed)?.chars().flat_map(char::to_uppercase).collect();
+        ALIAS.contains(&alias.chars().count()).then_some(Self::Alias(Alias(alias)))
+    }
+}
+
+/// The letters and digits of what was typed, of a whole share link those of its code. `None`
+/// where it is too long to be looked at.
+fn characters(typed: &str) -> Option<String> {
+    if typed.len() > LONGEST {
+        return None;
+    }
+    let typed = plain(typed);
+    let typed = match typed.rsplit_once("/i/") {
+        Some((_, code)) => code.split(['/', '?', '#']).next(),
+        None => typed.split(['/', '?']).next(),
+    };
+    let typed = typed.unwrap_or_default();
+    Some(typed.chars().filter(|c| c.is_alphanumeric()).collect())
+}
+
 impl fmt::Display for InviteCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn alias(typed: &str) -> Option<String> {
+        match Typed::parse(typed)? {
+            Typed::Alias(alias) => Some(alias.0),
+            Typed::Code(_) => None,
+        }
+    }
+
+    #[test]
+    fn what_is_no_code_of_ours_may_be_an_alias_of_one() {
+        for (typed, expected) in [
+            ("aB3xYz9", "AB3XYZ9"),
+            ("ABCU12", "ABCU12"),
+            ("код-12", "КОД12"),
+            (" https://e.com/i/aB3xYz9?utm=1", "AB3XYZ9"),
+            ("straße", "STRASSE"),
+        ] {
+            assert_eq!(alias(typed).as_deref(), Some(expected), "{typed}");
+        }
+        for typed in ["", "abc", "K5J3RW", "klJoRw", &"A".repeat(33), &"A".repeat(3_000)] {
+            assert_eq!(alias(typed), None, "{typed}");
+        }
+    }
+
+    /// Whatever reads as one of ours never reads as an alias, in whichever case and marks: so no
+    /// alias can take the place of a code.
+    #[test]
+    fn no_alias_reads_as_a_code() {
+        for typed in ["aB3xYz9", "ABCU12", "код-12", "O0O0U0", "1234567"] {
+            let alias = alias(typed).unwrap();
+            assert_eq!(InviteCode::parse(&alias), None);
+            assert_eq!(Typed::parse(&alias), Typed::parse(&alias.to_lowercase()));
+        }
     }
 }

@@ -78,6 +78,11 @@ impl PasskeyList {
         self.0.contains_key(id)
     }
 
+    /// How one came to be in it.
+    pub fn added(&self, id: &PasskeyId) -> Option<&Added> {
+        self.0.get(id)
+    }
+
     /// All of them.
     pub fn ids(&self) -> impl Iterator<Item = &PasskeyId> {
         self.0.keys()

@@ -104,6 +104,19 @@ impl Replaced {
     /// When `generation` was replaced, of a session whose present one is `of`; `None`
     /// where it is not known any more.
     fn at(&self, generation: u32, of: u32) -> Option<Timestamp> {
+        let all = self.places();
+        let is_kept = of.checked_sub(generation).is_some_and(|age| (1..=8).contains(&age));
+        all[generation as usize % all.len()].filter(|_| is_kept)
+    }
+
+    /// When the last generations were replaced, as far as it is kept; newest first.
+    pub fn all(&self) -> Vec<Timestamp> {
+        let mut all: Vec<_> = self.places().into_iter().flatten().collect();
+        all.sort_unstable_by(|one, other| other.cmp(one));
+        all
+    }
+
+    const fn places(&self) -> [Option<Timestamp>; 8] {
         let Self {
             replaced_0,
             replaced_1,
@@ -114,10 +127,7 @@ impl Replaced {
             replaced_6,
             replaced_7,
         } = *self;
-        let all =
-            [replaced_0, replaced_1, replaced_2, replaced_3, replaced_4, replaced_5, replaced_6, replaced_7];
-        let is_kept = of.checked_sub(generation).is_some_and(|age| (1..=8).contains(&age));
-        all[generation as usize % all.len()].filter(|_| is_kept)
+        [replaced_0, replaced_1, replaced_2, replaced_3, replaced_4, replaced_5, replaced_6, replaced_7]
     }
 
     /// Notes that `generation` was replaced at `at`.

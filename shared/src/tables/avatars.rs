@@ -9,7 +9,7 @@ use crate::cloud::setup::Setup;
 use crate::cloud::table::Table;
 use crate::cloud::writes::Write;
 use crate::domain::avatar::{Avatar, AvatarId, Format};
-use crate::domain::user::User;
+use crate::domain::user::{User, UserId};
 use crate::tables::keys;
 
 /// The avatars of all users.
@@ -46,14 +46,19 @@ impl Avatars {
             .if_present("pk")
             .if_still("avatar_id", present.map(|id| string(id.as_str())))
             .assign("avatar_id", string(id.as_str()));
+        let mut writes = vec![user, self.put(&seen.id, id, avatar)];
+        writes.extend(present.map(|present| self.forget(present)));
+        writes
+    }
+
+    /// Stores an avatar's file, which is its owner's.
+    pub fn put(&self, owner: &UserId, id: &AvatarId, avatar: &Avatar) -> Write {
         let item = Item::from([
-            ("owner_id".to_owned(), string(&seen.id.0)),
+            ("owner_id".to_owned(), string(&owner.0)),
             ("media_type".to_owned(), string(avatar.format.media_type())),
             ("file".to_owned(), blob(avatar.bytes.clone())),
         ]);
-        let mut writes = vec![user, self.0.put_if_absent(keys::avatar(id), item)];
-        writes.extend(present.map(|present| self.forget(present)));
-        writes
+        self.0.put_if_absent(keys::avatar(id), item)
     }
 
     /// Takes an avatar's file away.

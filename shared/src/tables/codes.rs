@@ -26,7 +26,7 @@ use crate::domain::phone::Phone;
 use crate::domain::phone_lists::TestPhone;
 use crate::settings;
 use crate::tables;
-use crate::tables::phone_items::{CREDITED_ON, ENTERED_AT, PEPPER_ENTRY, PhoneItems};
+use crate::tables::phone_items::{CREDITED_ON, ENTERED_AT, PEPPER_ENTRY, PhoneItems, times};
 use crate::tables::register::Register;
 
 /// The attribute of a live code whose text was handed to a carrier, or that has
@@ -92,6 +92,38 @@ pub enum Issue {
     /// Known devices let two texts of this day be: they are strangers to what all
     /// texts are bounded by, until one is entered.
     Idle,
+}
+
+/// What is kept of a phone in one register, without what would tell a code.
+#[derive(Debug)]
+pub struct Record {
+    /// Of which.
+    pub asker: Asker,
+    /// When texts were sent, newest first.
+    pub texted_at: Vec<Timestamp>,
+    /// When a wrong code was entered, newest first.
+    pub wrong_at: Vec<Timestamp>,
+    /// When a code was entered last, where that is kept.
+    pub entered_at: Option<Timestamp>,
+    /// On which day a code that was entered counted for its places, as that day's start.
+    pub credited_on: Option<Timestamp>,
+    /// The code that can be entered.
+    pub live: Option<Pending>,
+}
+
+/// A code that can be entered, without anything by which it could be.
+#[derive(Debug)]
+pub struct Pending {
+    /// Whether it signs in; else it proves the phone for somebody who moves to it.
+    pub signs_in: bool,
+    /// When it was made.
+    pub sent_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// How many guesses were compared with it.
+    pub attempts: i64,
+    /// Whether its text was handed to a carrier.
+    pub handed_over: bool,
 }
 
 /// How counting a text without a code ended.
@@ -161,6 +193,12 @@ impl Codes {
     /// What bounds them.
     pub const fn limits(&self) -> &CodeLimits {
         &self.limits
+    }
+
+    /// All that is kept of a phone, register by register.
+    pub async fn records(&self, phone: &Phone) -> Result<Vec<Record>, StoreError> {
+        let items = self.items.all(phone).await?;
+        Ok(items.iter().map(|(asker, item)| Record::of(*asker, item)).collect())
     }
 
     /// Makes a new code live for a phone, if its limits allow one more text.
@@ -516,6 +554,27 @@ impl Codes {
     /// The item is needed as long as its times are: a day.
     fn ttl(&self, now: Timestamp) -> i64 {
         now.plus_seconds(DAY + i64::from(self.limits.ttl)).seconds()
+    }
+}
+
+impl Record {
+    fn of(asker: Asker, item: &Item) -> Self {
+        let live = LiveCode(item);
+        let time = |name| read_number(item, name).map(Timestamp::from_millis);
+        Self {
+            asker,
+            texted_at: times(item, "t"),
+            wrong_at: times(item, "g"),
+            entered_at: time(ENTERED_AT),
+            credited_on: read_number(item, CREDITED_ON).map(Timestamp::of_day),
+            live: live.get("code_hash").map(|_| Pending {
+                signs_in: live.string("purpose") == Some(Purpose::SignIn.to_string().as_str()),
+                sent_at: Timestamp::from_millis(live.number("sent_at")),
+                expires_at: live.expires_at(),
+                attempts: live.number("attempts"),
+                handed_over: live.get(HANDED_OVER).is_some(),
+            }),
+        }
     }
 }
 

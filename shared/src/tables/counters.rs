@@ -4,7 +4,7 @@
 use crate::base::config;
 use crate::base::world::Timestamp;
 use crate::cloud::error::StoreError;
-use crate::cloud::items::{Item, TTL, number};
+use crate::cloud::items::{Item, TTL, number, read_number};
 use crate::cloud::setup::Setup;
 use crate::cloud::table::Table;
 use crate::cloud::writes::{Write, Written};
@@ -92,6 +92,11 @@ impl Counters {
     pub(super) async fn read(&self, what: &str, window: Window) -> Result<Option<Item>, StoreError> {
         let (start, _) = window.of_clock(self.0.world.now());
         Ok(self.0.get_all(vec![key(what, start)]).await?.pop())
+    }
+
+    /// How many of `what` are counted in this hour or day.
+    pub async fn so_far(&self, what: &str, window: Window) -> Result<i64, StoreError> {
+        Ok(self.read(what, window).await?.and_then(|item| read_number(&item, "n")).unwrap_or_default())
     }
 
     /// One more of `what` as part of a transaction, refused if the limit is

@@ -1,6 +1,7 @@
 //! Invite codes: whose each is, and on what terms it may be entered.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use serde::{Deserialize, Serialize};
 
 use crate::base::config;
 use crate::base::world::Timestamp;
@@ -10,12 +11,27 @@ use crate::cloud::setup::Setup;
 use crate::cloud::table::Table;
 use crate::cloud::writes::Write;
 use crate::domain::invite::Invite;
-use crate::domain::invite_code::InviteCode;
+use crate::domain::invite_code::{Alias, InviteCode, Typed};
 use crate::domain::user::{Change, User, UserId};
 use crate::tables::keys;
 
 /// The invite codes of all users.
 pub struct Invites(Table);
+
+/// What was found of a code that somebody typed.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// Which it is; `None` where it can be none, and where it is no alias of any.
+    pub code: Option<InviteCode>,
+    /// Whose, and on what terms.
+    pub invite: Option<Invite>,
+}
+
+/// What an `alias#` item holds.
+#[derive(Serialize, Deserialize)]
+struct AliasItem {
+    invite_code: InviteCode,
+}
 
 /// What a change of an invite code's terms sets.
 #[derive(Clone, Debug, Default)]
@@ -69,6 +85,38 @@ impl Invites {
     /// more.
     pub async fn get(&self, code: &InviteCode) -> Result<Option<Invite>, StoreError> {
         self.0.get(&keys::invite(code)).await
+    }
+
+    /// The code that somebody typed, an alias as the one that it stands for, which takes one
+    /// read more; with what is stored of it.
+    pub async fn find(&self, typed: &str) -> Result<Found, StoreError> {
+        let code = match Typed::parse(typed) {
+            Some(Typed::Code(code)) => Some(code),
+            Some(Typed::Alias(alias)) => self.of_alias(&alias).await?,
+            None => None,
+        };
+        let invite = match &code {
+            Some(code) => self.get(code).await?,
+            None => None,
+        };
+        Ok(Found { code, invite })
+    }
+
+    /// The code that an alias stands for, read consistently.
+    pub async fn of_alias(&self, alias: &Alias) -> Result<Option<InviteCode>, StoreError> {
+        let item: Option<AliasItem> = self.0.get(&keys::alias(alias)).await?;
+        Ok(item.map(|item| item.invite_code))
+    }
+
+    /// That a code has these terms, aliases among them, and this owner, if any; refused if it is
+    /// or was anybody's.
+    pub fn issue(&self, code: &InviteCode, terms: &Invite) -> Write {
+        self.0.put_if_absent(keys::invite(code), write(terms))
+    }
+
+    /// That an alias stands for a code, for ever; refused if it does for another.
+    pub fn alias(&self, alias: &Alias, code: &InviteCode) -> Write {
+        self.0.put_if_absent(keys::alias(alias), write(&AliasItem { invite_code: code.clone() }))
     }
 
     /// That `user` owns the invite code; refused if another does or did.
@@ -144,7 +192,7 @@ impl Invites {
                 .update(keys::user(&seen.id))
                 .if_equal("invite_code", string(seen.invite_code.as_str()))
                 .assign("invite_code", string(code.as_str())),
-            self.0.put_if_absent(keys::invite(code), write(terms)),
+            self.issue(code, terms),
             self.disown(&seen.invite_code),
         ]
     }

@@ -1,7 +1,7 @@
 //! Keys of the users table that more than one room writes to.
 
 use crate::domain::avatar::AvatarId;
-use crate::domain::invite_code::InviteCode;
+use crate::domain::invite_code::{Alias, InviteCode};
 use crate::domain::user::UserId;
 
 pub(super) fn user(id: &UserId) -> String {
@@ -10,6 +10,10 @@ pub(super) fn user(id: &UserId) -> String {
 
 pub(super) fn invite(code: &InviteCode) -> String {
     format!("invite#{code}")
+}
+
+pub(super) fn alias(alias: &Alias) -> String {
+    format!("alias#{}", alias.as_str())
 }
 
 pub(super) fn avatar(id: &AvatarId) -> String {

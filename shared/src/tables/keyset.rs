@@ -1,5 +1,6 @@
 //! The public halves of the signing keys: one item of the users table.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
 use crate::base::config;
@@ -52,6 +53,20 @@ impl Keyset {
     /// When the deployment began: no user is older.
     pub async fn since(&self) -> Result<Timestamp, StoreError> {
         Ok(self.item().await?.map_or_else(|| self.0.world.now(), |item| item.since))
+    }
+
+    /// That there are users who are older than the deployment.
+    pub async fn reaches_back(&self, to: Timestamp) -> Result<(), StoreError> {
+        let update = self
+            .0
+            .update(KEY)
+            .only_if("attribute_not_exists(since) OR since > :to")
+            .set("since = :to, #keys = if_not_exists(#keys, :none)")
+            .named("keys")
+            .value(":to", number(to.millis()))
+            .value(":none", AttributeValue::L(Vec::new()));
+        self.0.send(update).await?;
+        Ok(())
     }
 
     /// What [`Keyset::publish`] goes by.

@@ -7,6 +7,7 @@
 //! | `user#<id>` | a user | [`users`] |
 //! | `phone#<e164>` | whose phone that is | [`users`] |
 //! | `invite#<code>` | whose invite code that is; without an owner for ever once drawn anew | [`invites`] |
+//! | `alias#<code>` | which invite code a code of an earlier service stands for | [`invites`] |
 //! | `edge#<smaller id>#<larger id>` | that one of the two entered the other's code | [`referrals`] |
 //! | `refs#<id>#<0..7>` | how many entered a user's code: one item, eight once they are many | [`referrals`] |
 //! | `avatar#<id>` | an avatar: the file and its type | [`avatars`] |
@@ -32,6 +33,7 @@
 
 pub mod audit;
 pub mod avatars;
+pub mod census;
 pub mod codes;
 pub mod counters;
 pub mod day_texts;

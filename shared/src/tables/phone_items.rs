@@ -8,8 +8,10 @@
 use std::cmp::Reverse;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use tokio::try_join;
 
 use crate::base::config;
+use crate::base::world::Timestamp;
 use crate::cloud::error::StoreError;
 use crate::cloud::items::{Item, TTL, number, read_number, string};
 use crate::cloud::setup::Setup;
@@ -72,6 +74,17 @@ impl PhoneItems {
     /// Changes the item of a phone in a transaction with others.
     pub(super) fn part(&self, asker: Asker, phone: &Phone) -> Write {
         self.signed(self.update(asker, phone))
+    }
+
+    /// The items of a phone, under whichever entry, with the register that each is.
+    pub(super) async fn all(&self, phone: &Phone) -> Result<Vec<(Asker, Item)>, StoreError> {
+        let of = async |asker| {
+            let keys = self.pepper.entries().iter().map(|entry| key(entry, asker, phone));
+            let items = self.table.get_all(keys.collect()).await?;
+            Ok::<_, StoreError>(items.into_iter().map(move |item| (asker, item)))
+        };
+        let (strangers, known) = try_join!(of(Asker::Stranger), of(Asker::Known))?;
+        Ok(strangers.chain(known).collect())
     }
 
     /// Changes each of the items that a phone may have, in a transaction.
@@ -220,6 +233,14 @@ fn merged(items: impl Iterator<Item = Item>) -> Item {
     let latest = latest.into_iter().filter_map(|(name, at)| Some((name.to_owned(), number(at?))));
     merged.extend(latest);
     merged
+}
+
+/// The times of a register of an item, newest first, however long it is.
+pub(super) fn times(item: &Item, prefix: &str) -> Vec<Timestamp> {
+    let names = item.keys().filter(|name| is_time(name, prefix));
+    let mut times: Vec<_> = names.filter_map(|name| read_number(item, name)).filter(|at| *at > 0).collect();
+    times.sort_unstable_by_key(|at| Reverse(*at));
+    times.into_iter().map(Timestamp::from_millis).collect()
 }
 
 /// Whether an attribute is a place of a register: `t1`, `t2`, …

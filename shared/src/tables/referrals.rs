@@ -26,7 +26,7 @@ use crate::tables::keys;
 
 /// How many are counted by one item: whoever invites more may be somebody whom
 /// thousands follow.
-const MANY: i64 = 100;
+pub const MANY: u32 = 100;
 
 /// The index that lists edges by referrer.
 const INDEX: &str = "referrals";
@@ -36,12 +36,12 @@ pub struct Referrals(Table);
 
 /// What an `edge#` item holds.
 #[derive(Serialize, Deserialize)]
-struct Edge {
-    referrer_id: UserId,
+pub(super) struct Edge {
+    pub(super) referrer_id: UserId,
     /// A [`Position`], the sort key of the index.
     position: String,
     #[serde(flatten)]
-    referral: Referral,
+    pub(super) referral: Referral,
 }
 
 #[derive(Deserialize)]
@@ -98,6 +98,16 @@ impl Referrals {
         let next = edges.last().filter(|_| has_more);
         let next = next.and_then(|edge| Position::parse(edge.position.clone()));
         Ok((edges.into_iter().map(|edge| edge.referral).collect(), next))
+    }
+
+    /// When `user` entered the code of `referrer`; `None` where either is gone, or never did.
+    pub async fn entered_at(
+        &self,
+        user: &UserId,
+        referrer: &UserId,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let edge: Option<Edge> = self.0.get(&keys::edge(referrer, user)).await?;
+        Ok(edge.map(|edge| edge.referral.activated_at))
     }
 
     /// How many entered a user's code, by the first of the items that count them:

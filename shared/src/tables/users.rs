@@ -26,6 +26,9 @@ use crate::domain::user::{Change, Role, Status, User, UserId};
 use crate::tables::keys;
 use crate::tables::rolls::{BANNED, SHARDS, month_key};
 
+/// What the keys begin with of what remembers which numbers made an admin.
+pub(super) const MADE_ADMIN: &str = "admin#";
+
 /// All users.
 pub struct Users(Table);
 
@@ -119,6 +122,9 @@ impl Users {
         if user.role != Role::User {
             item.insert("staff_role".to_owned(), string(user.role.as_str()));
         }
+        if user.status == Status::Banned {
+            item.insert("banned".to_owned(), string(BANNED));
+        }
         [self.0.put_if_absent(keys::user(&user.id), item), self.claim_phone(&user.phone, &user.id)]
     }
 
@@ -126,6 +132,21 @@ impl Users {
     pub fn claim_phone(&self, phone: &Phone, owner: &UserId) -> Write {
         let owner = Item::from([("owner_id".to_owned(), string(&owner.0))]);
         self.0.put_if_absent(phone_key(phone), owner)
+    }
+
+    /// That a number of which nothing but this hash is known made an admin.
+    pub fn made_admin_by_hash(&self, hash: &str) -> Write {
+        self.0.update(format!("{MADE_ADMIN}{hash}")).assign("made", AttributeValue::Bool(true))
+    }
+
+    /// The hash by which [`Users::made_admin`] remembers a number.
+    pub fn admin_hash(phone: &Phone) -> String {
+        URL_SAFE_NO_PAD.encode(Sha256::digest(phone.as_str()))
+    }
+
+    /// Whether a number of `ADMIN_PHONES` made an admin.
+    pub async fn has_made_admin(&self, phone: &Phone) -> Result<bool, StoreError> {
+        Ok(self.0.get::<serde::de::IgnoredAny>(&admin_key(phone)).await?.is_some())
     }
 
     /// That a number of `ADMIN_PHONES` made an admin; where it `does` so now, refused
@@ -312,7 +333,7 @@ pub fn activated_code(refused: &RefusedPart) -> Option<InviteCode> {
 
 /// Not the number itself: the item outlives whoever had it.
 fn admin_key(phone: &Phone) -> String {
-    format!("admin#{}", URL_SAFE_NO_PAD.encode(Sha256::digest(phone.as_str())))
+    format!("{MADE_ADMIN}{}", Users::admin_hash(phone))
 }
 
 fn phone_key(phone: &Phone) -> String {

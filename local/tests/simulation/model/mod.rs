@@ -14,7 +14,7 @@ use self::invites::{entered_invite, managed};
 use self::passkeys::{added_passkey, entered_passkey, passkeys_are_shown, removed_passkey};
 use self::refusals::{conflicts_are_waited_for, undone};
 use self::sessions::{refreshed, revoked, sessions_are_shown, signed_out};
-use self::users::{deleted, moved, patched, pictured, referrals_are_counted, shown};
+use self::users::{deleted, exported, moved, patched, pictured, referrals_are_counted, shown};
 use crate::call::{Answer, Caller};
 use crate::check::{Verdict, held_until, recent, rule, signed_in_at};
 use crate::described;
@@ -76,6 +76,7 @@ fn judged(truth: &mut Truth, ledger: &Ledger, answer: &Answer, now: i64) -> Verd
             shown(truth, ledger, answer)
         }
         "GET /v1/users/{user_id}/sessions" => sessions_are_shown(truth, ledger, answer, now),
+        "GET /v1/users/me/export" => exported(truth, ledger, answer),
         "PUT /v1/users/me/referrer" => entered_invite(truth, ledger, answer),
         "PATCH /v1/users/{user_id}/invite" => managed(truth, ledger, answer),
         "PUT /v1/users/me/avatar" => pictured(truth, ledger, answer),

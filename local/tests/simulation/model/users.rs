@@ -65,6 +65,27 @@ pub(super) fn shown(truth: &Truth, ledger: &Ledger, answer: &Answer) -> Verdict 
     Ok(())
 }
 
+/// An export's first page holds the account as it was at some time meanwhile, and every session
+/// that was stored all the time.
+pub(super) fn exported(truth: &Truth, ledger: &Ledger, answer: &Answer) -> Verdict {
+    let Some(caller) = ledger.call.caller().filter(|_| answer.is_success()) else { return Ok(()) };
+    let account = &answer.body["account"];
+    if account.is_null() {
+        return Ok(());
+    }
+    let names = ["id", "phone", "invite_code", "role", "status", "email", "city", "telegram_id"];
+    let is_it = |item: &Value| names.iter().all(|name| text(item, name) == account[*name].as_str());
+    let place = Place::user(&caller.user);
+    rule!(truth.versions(ledger, &place).flatten().any(is_it), "not_exported", "{account}");
+    let shown: Vec<_> = account["sessions"].as_array().into_iter().flatten().map(|of| &of["id"]).collect();
+    for (place, item) in truth.items(Table::Sessions, &format!("{}/", caller.user)) {
+        let id = text(item, "id").unwrap_or_default();
+        let is_old = truth.moments(ledger, std::slice::from_ref(place)).len() == 1;
+        rule!(!is_old || shown.iter().any(|shown| **shown == id), "not_exported", "session {id}");
+    }
+    Ok(())
+}
+
 /// A profile's count of referrals is how many there are.
 pub(super) fn referrals_are_counted(truth: &Truth, ledger: &Ledger, answer: &Answer) -> Verdict {
     let Some(user) = ledger.call.subject().filter(|_| answer.is_success()) else { return Ok(()) };

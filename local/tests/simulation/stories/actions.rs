@@ -187,6 +187,9 @@ pub(crate) enum Action {
     See {
         whom: u8,
     },
+    Export {
+        page: Page,
+    },
     SeeSessions {
         whom: u8,
     },

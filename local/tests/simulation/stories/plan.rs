@@ -141,6 +141,7 @@ const KINDS: &[(u32, Kind)] = &[
     (2, |_, _| Action::RemoveAvatar),
     (2, |draw, rng| Action::SeeAvatar { of: draw.person(rng) }),
     (12, |draw, rng| Action::See { whom: if rng.random_bool(0.6) { draw.who } else { draw.person(rng) } }),
+    (4, |_, rng| Action::Export { page: page(rng) }),
     (4, |draw, rng| Action::SeeSessions {
         whom: if rng.random_bool(0.6) { draw.who } else { draw.person(rng) },
     }),

@@ -208,6 +208,10 @@ impl Doing<'_> {
                 let call = self.about("GET /v1/users/{user_id}", whom);
                 self.send_own(call).await;
             }
+            Action::Export { page } => {
+                let call = Some(Call::about("GET /v1/users/me/export", "me"));
+                self.read_page("export", call, "limit=2", page).await;
+            }
             Action::SeeSessions { whom } => {
                 let call = self.about("GET /v1/users/{user_id}/sessions", whom);
                 self.send_own(call).await;

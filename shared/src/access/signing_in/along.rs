@@ -1,27 +1,28 @@
 use crate::access::invitations::{Invitations, Refusal};
 use crate::base::world::Timestamp;
 use crate::cloud::error::StoreError;
-use crate::domain::invite::{Activation, Entry, Invite, InviteRefusal, judge};
-use crate::domain::invite_code::InviteCode;
+use crate::domain::invite::{Activation, Entry, InviteRefusal, judge};
 use crate::domain::user::User;
 use crate::http::problem::Code;
+use crate::tables::invites::Found;
 
 /// An invite code that comes along with a sign-in. It never keeps anybody out: where
 /// it cannot be activated, it says why.
 #[derive(Debug)]
 pub struct Along {
-    typed: Option<String>,
-    /// Whose it is, and on what terms.
-    invite: Option<Invite>,
+    /// What was found of it; `None` where none came along.
+    found: Option<Found>,
     error: Option<Code>,
 }
 
 impl Along {
     /// One as it was typed, if any was, with whose it is.
     pub async fn find(typed: Option<String>, invitations: &Invitations) -> Result<Self, StoreError> {
-        let code = typed.as_deref().and_then(InviteCode::parse);
-        let invite = invitations.find(code.as_ref()).await?;
-        Ok(Self { typed, invite, error: None })
+        let found = match typed {
+            Some(typed) => Some(invitations.find(&typed).await?),
+            None => None,
+        };
+        Ok(Self { found, error: None })
     }
 
     /// Why it cannot be activated.
@@ -37,8 +38,8 @@ impl Along {
         invitations: &Invitations,
         now: Timestamp,
     ) -> Result<Option<Entry>, StoreError> {
-        let (Some(typed), None) = (&self.typed, self.error) else { return Ok(None) };
-        let refusal = match judge(user, InviteCode::parse(typed), self.invite.as_ref(), now) {
+        let (Some(Found { code, invite }), None) = (&self.found, self.error) else { return Ok(None) };
+        let refusal = match judge(user, code.clone(), invite.as_ref(), now) {
             Ok(Activation::Activate(entry)) => return Ok(Some(entry)),
             Ok(Activation::Repeated(_)) => return Ok(None),
             Err(refusal) => refusal,
@@ -54,7 +55,11 @@ impl Along {
         match why {
             Some(Refusal::Limited(_)) => self.error = Some(Code::TooManyInviteGuesses),
             Some(Refusal::Loop) => self.error = Some(Code::InviteLoop),
-            Some(Refusal::Changed(now)) => self.invite = now,
+            Some(Refusal::Changed(now)) => {
+                if let Some(found) = &mut self.found {
+                    found.invite = now;
+                }
+            }
             None => {}
         }
     }
