@@ -118,6 +118,9 @@ class Stub(BaseHTTPRequestHandler):
         self.answer(404, "")
 
     def do_GET(self):
+        query = self.path.partition("?")[2]
+        names = {"location": "s3:GetBucketLocation", "list-type": "s3:ListBucket", "versioning": "s3:GetBucketVersioning"}
+        self.wants(next((action for name, action in names.items() if name in query), "s3:GetObject"))
         self.answer(200, "<LocationConstraint>eu-central-1</LocationConstraint>")
 
     def body(self):
@@ -241,7 +244,7 @@ def main():
     deployer = Policy("deployer.json")
     refused = sorted({action for action, arn in Stub.asked if not deployer.allows(action, arn)})
     assert not refused, f"deployer.json does not allow {refused}"
-    print(f"  deployer.json allows the {len({action for action, _ in Stub.asked})} things that SAM asked for")
+    print(f"  deployer.json allows what SAM asked for: {sorted({action for action, _ in Stub.asked})}")
     server.shutdown()
 
 
