@@ -321,7 +321,8 @@ def check(account, made, there, values):
         for dimension in metric.get("MetricStat", {}).get("Metric", {}).get("Dimensions", [])
         if dimension["Name"] == "GlobalSecondaryIndexName"
     }
-    assert watched == {index["IndexName"] for index in users["Properties"]["GlobalSecondaryIndexes"]}, watched
+    tables = [of["Properties"] for of in made["Resources"].values() if of["Type"] == "AWS::DynamoDB::Table"]
+    assert watched == {index["IndexName"] for of in tables for index in of.get("GlobalSecondaryIndexes", [])}, watched
 
     known = {**values, **name, "Api": "api", "AWS::Region": REGION, "AWS::Partition": "aws", "AWS::StackName": "stack"}
     api = resolved(made["Resources"]["Api"]["Properties"]["Body"], known, conditions)
