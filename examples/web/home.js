@@ -13,6 +13,7 @@ export async function drawHome(client, api) {
       "p",
       { className: "row" },
       button("Sign out", () => client.auth.signOut().catch(() => {})),
+      button("Save all that is stored of me", () => attempt(async () => save(await client.me.export()), "Saved.")),
       button("Sign out everywhere else", () => attempt(() => client.auth.signOut("others"), "Signed out everywhere else.", "sessions")),
     ),
   );
@@ -100,6 +101,13 @@ export async function drawHome(client, api) {
   const parted = await Promise.allSettled(Object.values(draw).map((one) => one()));
   const failed = parted.find(({ status }) => status === "rejected");
   if (failed) tell(failed.reason);
+}
+
+function save(data) {
+  const file = new Blob([JSON.stringify(data, null, 2)], { type: "application/json" });
+  const href = URL.createObjectURL(file);
+  element("a", { href, download: "my-data.json" }).click();
+  setTimeout(() => URL.revokeObjectURL(href), 1_000);
 }
 
 function tell(problem) {

@@ -1,6 +1,7 @@
 // The app in Chromium, against a real gateway at another origin.
 
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 
 import { authenticator } from "../../browser/authenticator.mjs";
@@ -131,6 +132,9 @@ describe("the example in a browser", { concurrency: 3 }, () => {
       await said(page, "Signed out.");
       assert.equal(await part(page, "Signed-in devices").locator("li").count(), 1);
       await accessible(page, "one's own");
+      const [download] = await Promise.all([page.waitForEvent("download"), button(page, "Save all that is stored of me").click()]);
+      const { account, referrals } = JSON.parse(await readFile(await download.path(), "utf8"));
+      assert.deepEqual([account.phone, account.city, referrals.map(({ phone }) => phone)], [me, "Omsk", [phone(200 + number)]]);
 
       await button(page, "Sign out").click();
       await heading(page, "Sign in");

@@ -7,6 +7,11 @@ type Answer<Name extends keyof Schemas> = Promise<Schemas[Name]>;
 
 const ME = "/v1/users/me";
 
+interface Page {
+  cursor?: string;
+  limit?: number;
+}
+
 /** Whoever is signed in, and what is theirs. */
 export class Me {
   constructor(readonly caller: Caller) {}
@@ -39,9 +44,8 @@ export class Me {
     return this.#ask("PUT", `${ME}/referrer`, { invite_code });
   }
 
-  referrals(page: { cursor?: string; limit?: number } = {}): Answer<"PageOfReferral"> {
-    const set = Object.entries(page).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
-    return this.#ask("GET", `${ME}/referrals${set.length > 0 ? "?" : ""}${set.join("&")}`);
+  referrals(page: Page = {}): Answer<"PageOfReferral"> {
+    return this.#ask("GET", `${ME}/referrals${query(page)}`);
   }
 
   sessions(): Answer<"PageOfSession"> {
@@ -64,6 +68,18 @@ export class Me {
     return unlessGone("passkey_not_found", this.#ask("DELETE", `${ME}/passkeys/${encodeURIComponent(id)}`));
   }
 
+  /** All that is stored of the person, read to the last page. */
+  async export(signal?: AbortSignal): Promise<Omit<Schemas["Export"], "cursor">> {
+    const read = (page: Page): Answer<"Export"> => this.#ask("GET", `${ME}/export${query(page)}`, undefined, signal);
+    const { cursor, ...whole } = await read({ limit: 100 });
+    for (let next = cursor; next; ) {
+      const page = await read({ limit: 100, cursor: next });
+      whole.referrals.push(...page.referrals);
+      next = page.cursor;
+    }
+    return whole;
+  }
+
   /** Removes the account, and forgets the session. */
   async delete(): Promise<void> {
     await this.#ask("DELETE", ME);
@@ -75,6 +91,11 @@ export class Me {
     // Not a guess, which may have been counted though its answer was lost.
     return (path.endsWith("/phone") ? ask() : this.caller.insist(ask, signal)) as Promise<T>;
   }
+}
+
+function query(page: Page): string {
+  const set = Object.entries(page).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
+  return set.length > 0 ? `?${set.join("&")}` : "";
 }
 
 /** That it is gone already is as good. */

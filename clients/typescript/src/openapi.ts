@@ -164,6 +164,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/users/me/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Exports all that is stored of the caller
+         * @description The first page holds the account, with its sessions, devices, passkeys and invite code, and when codes were texted to its number; it and those behind it hold who entered the invite code, newest first. What tells a code or opens a session is left out, as is what is stored a second time for an index alone.
+         */
+        get: operations["exportUser"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/users/me/referrer": {
         parameters: {
             query?: never;
@@ -1189,6 +1209,377 @@ export interface components {
              */
             to_strangers: number;
         };
+        /** @description All that is stored of a person, a page at a time. The last page has a null `cursor`. */
+        Export: {
+            /** @description The account; null on the pages behind the first. */
+            account: components["schemas"]["ExportedAccount"] | null;
+            /** @description What to send as `?cursor=` to get the next page; null on the last page. */
+            cursor: string | null;
+            /** @description Who entered the invite code, newest first; an entry may take a second to appear. */
+            referrals: components["schemas"]["ExportedReferral"][];
+        };
+        /** @description An account, with all that is stored beside it. */
+        ExportedAccount: {
+            /**
+             * Format: date-time
+             * @description When the user entered a friend's code; null until one is, and once that friend's account is deleted.
+             * @example 2026-11-21T01:25:52Z
+             */
+            activated_at: string | null;
+            /**
+             * @description The friend's invite code that the user entered; null until one is.
+             * @example 7Q2M4X
+             */
+            activated_invite_code: string | null;
+            /**
+             * @description The address of the avatar, which anyone who knows it may read; null if there is none.
+             * @example https://api.example.com/v1/avatars/9c1185a5c5e9fc54612808977ee8f548
+             */
+            avatar_url: string | null;
+            /**
+             * @description The user's city, as the user wrote it; null until one is set.
+             * @example Omsk
+             */
+            city: string | null;
+            /** @description The codes to the user's number of the last day, of devices that are known and of all others. */
+            codes: components["schemas"]["ExportedCodes"][];
+            /**
+             * Format: date-time
+             * @description When the user first signed in.
+             * @example 2026-11-21T01:25:52Z
+             */
+            created_at: string;
+            /** @description The devices that are known to be the user's, the one last used first. */
+            devices: components["schemas"]["ExportedDevice"][];
+            /**
+             * @description The user's e-mail address, unverified; null until one is set.
+             * @example alice@example.com
+             */
+            email: string | null;
+            /**
+             * Format: uint32
+             * @description How often all of the user's sessions were ended at once.
+             * @example 0
+             */
+            epoch: number;
+            /**
+             * @description The user's identifier.
+             * @example 01a1fbdf-98a0-7c0b-bce7-48148979ccac
+             */
+            id: string;
+            /** @description On what terms the invite code may be entered. */
+            invite: components["schemas"]["ExportedInvite"];
+            /**
+             * @description The user's own invite code, for friends to enter.
+             * @example K5J3RW
+             */
+            invite_code: string;
+            /**
+             * Format: int64
+             * @description How many invite codes the user entered today (UTC), right and wrong.
+             * @example 1
+             */
+            invite_codes_entered_today: number;
+            /** @description The user's passkeys, newest first. */
+            passkeys: components["schemas"]["ExportedPasskey"][];
+            /**
+             * @description The phone number that the user proved to have, in E.164.
+             * @example +79000000001
+             */
+            phone: string;
+            /**
+             * Format: uint64
+             * @description How many users entered the invite code in all.
+             * @example 2
+             */
+            referrals_count: number;
+            /** @description The owner of the code that the user entered; null until one is entered, and once that account is deleted. */
+            referrer: components["schemas"]["Person"] | null;
+            /**
+             * @description What the user may do to others.
+             * @example user
+             */
+            role: components["schemas"]["Role"];
+            /** @description Where the user is signed in, and was until lately. */
+            sessions: components["schemas"]["ExportedSession"][];
+            /**
+             * @description Whether the user may sign in.
+             * @example active
+             */
+            status: components["schemas"]["Status"];
+            /**
+             * @description The user's Telegram name or number, unverified; null until one is set.
+             * @example @alice
+             */
+            telegram_id: string | null;
+        };
+        /** @description A code that can be entered. */
+        ExportedCode: {
+            /**
+             * Format: int64
+             * @description How many guesses were compared with it.
+             * @example 0
+             */
+            attempts: number;
+            /**
+             * Format: date-time
+             * @description When it ends.
+             * @example 2026-11-21T09:17:40Z
+             */
+            expires_at: string;
+            /**
+             * @description Whether its text was handed to a carrier.
+             * @example true
+             */
+            handed_over: boolean;
+            /**
+             * Format: date-time
+             * @description When it was made.
+             * @example 2026-11-21T01:25:52Z
+             */
+            sent_at: string;
+            /**
+             * @description Whether it signs in; else it proves the number for somebody who moves to it.
+             * @example true
+             */
+            signs_in: boolean;
+        };
+        /** @description The codes to the user's number, and the guesses at them. */
+        ExportedCodes: {
+            /**
+             * Format: date-time
+             * @description When a code was last entered; null where that is not kept.
+             * @example 2026-11-21T01:25:52Z
+             */
+            entered_at: string | null;
+            /**
+             * @description Whether devices asked that are known to be the user's; else all others.
+             * @example true
+             */
+            known_devices: boolean;
+            /** @description The code that can be entered, without the code itself; null where there is none. */
+            live: components["schemas"]["ExportedCode"] | null;
+            /**
+             * @description When codes were texted, newest first.
+             * @example [
+             *       "2026-11-21T09:12:40Z"
+             *     ]
+             */
+            texted_at: string[];
+            /**
+             * Format: date
+             * @description The last day on which a code that was entered spoke for its network and country; null where none did.
+             * @example 2026-11-21
+             */
+            vouched_on: string | null;
+            /**
+             * @description When a wrong code was entered, newest first.
+             * @example [
+             *       "2026-11-21T09:12:45Z"
+             *     ]
+             */
+            wrong_at: string[];
+        };
+        /** @description A device that is known to be the user's. */
+        ExportedDevice: {
+            /**
+             * Format: date-time
+             * @description When it first signed in.
+             * @example 2026-11-21T01:25:52Z
+             */
+            known_since: string;
+            /**
+             * Format: date-time
+             * @description When it last signed in.
+             * @example 2026-11-21T09:12:40Z
+             */
+            signed_in_at: string;
+        };
+        /** @description On what terms an invite code may be entered. */
+        ExportedInvite: {
+            /**
+             * @description Codes of an earlier service that count as it.
+             * @example [
+             *       "abc1234"
+             *     ]
+             */
+            aliases: string[];
+            /**
+             * Format: date-time
+             * @description When the code expires; null for never.
+             * @example 2026-12-31T23:59:59Z
+             */
+            expires_at: string | null;
+            /**
+             * Format: uint32
+             * @description How often the code may be entered in all; null for no limit.
+             * @example 100
+             */
+            max_uses: number | null;
+            /**
+             * @description Whether the code is revoked, so that nobody can enter it.
+             * @example false
+             */
+            revoked: boolean;
+            /**
+             * Format: uint32
+             * @description How often it was, where that is counted apart from the referrals; else null.
+             * @example 2
+             */
+            uses: number | null;
+        };
+        /** @description A passkey, as it is stored. */
+        ExportedPasskey: {
+            /**
+             * @description The passkey that began that session; null where a text did.
+             * @example mV0Jx3YkQ2e1yq0TgH5b7A
+             */
+            added_by_passkey: string | null;
+            /**
+             * @description The session that it was added in.
+             * @example 07-0-4f1d2a9c6b3e58d7a1c0e9f2b4d68357
+             */
+            added_in_session: string | null;
+            /**
+             * Format: uint32
+             * @description The authenticator's count of signatures at its last use.
+             * @example 3
+             */
+            counter: number;
+            /**
+             * Format: date-time
+             * @description When it was added.
+             * @example 2026-11-21T01:25:52Z
+             */
+            created_at: string;
+            /**
+             * @description What its authenticator calls it, in base64url.
+             * @example qVQ3vKZ1m0m4g5nM6e7yPq2bT9c
+             */
+            credential_id: string;
+            /**
+             * @description The passkey's identifier; `DELETE /v1/users/{user_id}/passkeys/{passkey_id}` removes the passkey.
+             * @example mV0Jx3YkQ2e1yq0TgH5b7A
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When it last signed its owner in; null if it never did.
+             * @example 2026-11-21T01:25:52Z
+             */
+            last_used_at: string | null;
+            /**
+             * @description Whether it may ever be on several devices.
+             * @example true
+             */
+            may_sync: boolean;
+            /**
+             * @description The name that its owner gave it; null if none.
+             * @example iPhone
+             */
+            name: string | null;
+            /**
+             * @description Its public key, a point of P-256 in SEC 1's uncompressed form, in base64url.
+             * @example BGR0_HCg
+             */
+            public_key: string;
+            /**
+             * @description Whether it was on several devices, or backed up, when it was last used.
+             * @example true
+             */
+            synced: boolean;
+            /**
+             * Format: uint32
+             * @description How many sessions it began.
+             * @example 3
+             */
+            uses: number;
+        };
+        /** @description Somebody who entered the invite code. */
+        ExportedReferral: {
+            /**
+             * Format: date-time
+             * @description When the code was entered.
+             * @example 2026-11-21T01:25:52Z
+             */
+            activated_at: string;
+            /**
+             * @description The identifier of that user.
+             * @example 01a1fbc2-5d0e-7f8a-9b1c-2d3e4f5a6b7c
+             */
+            id: string;
+            /**
+             * @description The phone number of that user, as the caller sees it: whole, or masked as in `+7900•••0009`.
+             * @example +79000000009
+             */
+            phone: string;
+        };
+        /** @description A session, as it is stored. */
+        ExportedSession: {
+            /**
+             * Format: date-time
+             * @description When it began.
+             * @example 2026-11-21T01:25:52Z
+             */
+            created_at: string;
+            /**
+             * @description The name that the device gave at the sign-in; null if it gave none.
+             * @example Alice's phone
+             */
+            device: string | null;
+            /**
+             * Format: date-time
+             * @description When it ends, however often they are.
+             * @example 2027-11-21T09:12:40Z
+             */
+            expires_at: string;
+            /**
+             * @description The session's identifier.
+             * @example 07-0-4f1d2a9c6b3e58d7a1c0e9f2b4d68357
+             */
+            id: string;
+            /**
+             * @description The network that the device was last seen in: the /24 of an IPv4 address, the /48 of an IPv6 one.
+             * @example 203.0.113.0/24
+             */
+            ip: string;
+            /**
+             * Format: date-time
+             * @description When its tokens were last refreshed.
+             * @example 2026-11-21T09:12:40Z
+             */
+            last_seen_at: string;
+            /**
+             * @description The passkey that began it; null where a text did.
+             * @example mV0Jx3YkQ2e1yq0TgH5b7A
+             */
+            passkey_id: string | null;
+            /**
+             * Format: date-time
+             * @description When it ends unless its tokens are refreshed.
+             * @example 2027-11-21T09:12:40Z
+             */
+            refresh_until: string;
+            /**
+             * @description When its tokens were refreshed, as far as that is kept: the last eight times, newest first.
+             * @example [
+             *       "2026-11-21T09:12:40Z"
+             *     ]
+             */
+            refreshed_at: string[];
+            /**
+             * Format: uint32
+             * @description How often its tokens were refreshed.
+             * @example 1
+             */
+            refreshes: number;
+            /**
+             * Format: date-time
+             * @description When the present tokens were first used; null if they were not, and of a sign-in's own.
+             * @example 2026-11-21T01:25:52Z
+             */
+            used_at: string | null;
+        };
         /** @description How the guard stands. */
         GuardState: {
             /** @description What to send as `?cursor=` to get the next page; null on the last page. */
@@ -1250,7 +1641,7 @@ export interface components {
         /** @description The friend's invite code, as the user typed it. */
         InviteEntry: {
             /**
-             * @description The invite code: six digits and letters. Case does not matter; I and L are read as 1, O as 0.
+             * @description The invite code: six digits and letters. Case does not matter; I and L are read as 1, O as 0. A code that was brought along from an earlier service is taken as well, as the one that it stands for.
              * @example 7Q2M4X
              */
             invite_code: string;
@@ -3676,6 +4067,215 @@ export interface operations {
                         retry_after: number;
                         /** @constant */
                         status?: 429;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `outcome_unknown`: It is not known whether it was done; it is safe to repeat.
+             *     - `unavailable`: The service cannot answer right now.
+             */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "outcome_unknown" | "unavailable";
+                        /** @description In how many seconds to try again, as in the header `Retry-After`. */
+                        retry_after: number;
+                        /** @constant */
+                        status?: 503;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportUser: {
+        parameters: {
+            query?: {
+                /** @description The `cursor` of the previous page; without it, the first page is given. */
+                cursor?: string;
+                /** @description The most items that a page may have. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request succeeded. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "account": {
+                     *         "activated_at": "2026-11-21T01:25:52Z",
+                     *         "activated_invite_code": "7Q2M4X",
+                     *         "avatar_url": "https://api.example.com/v1/avatars/9c1185a5c5e9fc54612808977ee8f548",
+                     *         "city": "Omsk",
+                     *         "codes": [
+                     *           {
+                     *             "entered_at": "2026-11-21T01:25:52Z",
+                     *             "known_devices": true,
+                     *             "live": {
+                     *               "attempts": 0,
+                     *               "expires_at": "2026-11-21T09:17:40Z",
+                     *               "handed_over": true,
+                     *               "sent_at": "2026-11-21T01:25:52Z",
+                     *               "signs_in": true
+                     *             },
+                     *             "texted_at": [
+                     *               "2026-11-21T09:12:40Z"
+                     *             ],
+                     *             "vouched_on": "2026-11-21",
+                     *             "wrong_at": [
+                     *               "2026-11-21T09:12:45Z"
+                     *             ]
+                     *           }
+                     *         ],
+                     *         "created_at": "2026-11-21T01:25:52Z",
+                     *         "devices": [
+                     *           {
+                     *             "known_since": "2026-11-21T01:25:52Z",
+                     *             "signed_in_at": "2026-11-21T09:12:40Z"
+                     *           }
+                     *         ],
+                     *         "email": "alice@example.com",
+                     *         "epoch": 0,
+                     *         "id": "01a1fbdf-98a0-7c0b-bce7-48148979ccac",
+                     *         "invite": {
+                     *           "aliases": [
+                     *             "abc1234"
+                     *           ],
+                     *           "expires_at": "2026-12-31T23:59:59Z",
+                     *           "max_uses": 100,
+                     *           "revoked": false,
+                     *           "uses": 2
+                     *         },
+                     *         "invite_code": "K5J3RW",
+                     *         "invite_codes_entered_today": 1,
+                     *         "passkeys": [
+                     *           {
+                     *             "added_by_passkey": "mV0Jx3YkQ2e1yq0TgH5b7A",
+                     *             "added_in_session": "07-0-4f1d2a9c6b3e58d7a1c0e9f2b4d68357",
+                     *             "counter": 3,
+                     *             "created_at": "2026-11-21T01:25:52Z",
+                     *             "credential_id": "qVQ3vKZ1m0m4g5nM6e7yPq2bT9c",
+                     *             "id": "mV0Jx3YkQ2e1yq0TgH5b7A",
+                     *             "last_used_at": "2026-11-21T01:25:52Z",
+                     *             "may_sync": true,
+                     *             "name": "iPhone",
+                     *             "public_key": "BGR0_HCg",
+                     *             "synced": true,
+                     *             "uses": 3
+                     *           }
+                     *         ],
+                     *         "phone": "+79000000001",
+                     *         "referrals_count": 2,
+                     *         "referrer": {
+                     *           "id": "01a1fbc2-5d0e-7f8a-9b1c-2d3e4f5a6b7c",
+                     *           "phone": "+79000000009"
+                     *         },
+                     *         "role": "user",
+                     *         "sessions": [
+                     *           {
+                     *             "created_at": "2026-11-21T01:25:52Z",
+                     *             "device": "Alice's phone",
+                     *             "expires_at": "2027-11-21T09:12:40Z",
+                     *             "id": "07-0-4f1d2a9c6b3e58d7a1c0e9f2b4d68357",
+                     *             "ip": "203.0.113.0/24",
+                     *             "last_seen_at": "2026-11-21T09:12:40Z",
+                     *             "passkey_id": "mV0Jx3YkQ2e1yq0TgH5b7A",
+                     *             "refresh_until": "2027-11-21T09:12:40Z",
+                     *             "refreshed_at": [
+                     *               "2026-11-21T09:12:40Z"
+                     *             ],
+                     *             "refreshes": 1,
+                     *             "used_at": "2026-11-21T01:25:52Z"
+                     *           }
+                     *         ],
+                     *         "status": "active",
+                     *         "telegram_id": "@alice"
+                     *       },
+                     *       "cursor": null,
+                     *       "referrals": [
+                     *         {
+                     *           "activated_at": "2026-11-21T01:25:52Z",
+                     *           "id": "01a1fbc2-5d0e-7f8a-9b1c-2d3e4f5a6b7c",
+                     *           "phone": "+79000000009"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Export"];
+                };
+            };
+            /**
+             * @description - `missing_token`: An access token is needed.
+             *     - `invalid_token`: The access token is not valid.
+             *     - `session_ended`: The session has ended.
+             */
+            401: {
+                headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "missing_token" | "invalid_token" | "session_ended";
+                        /** @constant */
+                        status?: 401;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `forbidden`: This is not yours to do.
+             *     - `account_banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "account_banned";
+                        /** @constant */
+                        status?: 403;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `invalid_request`: The request has invalid fields.
+             *     - `invalid_cursor`: The cursor does not belong to this list.
+             */
+            422: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "invalid_request" | "invalid_cursor";
+                        /** @description With `invalid_request`: each invalid field by its name, and what is wrong with it. */
+                        errors?: {
+                            field: string;
+                            message: string;
+                        }[];
+                        /** @constant */
+                        status?: 422;
                     } & components["schemas"]["Problem"];
                 };
             };

@@ -59,6 +59,21 @@ test("a sign-in, and all that is one's own", async () => {
   await assert.rejects(client.me.get(), { code: "not_signed_in" });
 });
 
+test("what is stored of somebody is exported whole, page after page", async () => {
+  const client = await signedIn(70);
+  const { invite_code, id } = await client.me.get();
+  // More than a page.
+  const friends = Array.from({ length: 103 }, (_, next) => phone(1_000 + next));
+  for (const friend of friends) {
+    const { code } = await gateway.ask("POST", "/v1/auth/code", { body: { phone: friend } });
+    await gateway.ask("POST", "/v1/auth/token", { body: { phone: friend, code, invite_code } });
+  }
+  const { account, referrals, ...more } = await client.me.export();
+  assert.equal(account.id, id);
+  assert.deepEqual(referrals.map(({ phone }) => phone).sort(), friends);
+  assert.deepEqual(more, {});
+});
+
 test("a problem says its code and what else it holds", async () => {
   const client = ours();
   const { code } = await client.auth.requestCode({ phone: phone(10) });
