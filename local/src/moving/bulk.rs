@@ -28,21 +28,21 @@ const KEYS: usize = 100;
 #[derive(Clone)]
 pub(super) struct Bulk {
     engine: Engine,
+    table: String,
     waiting: Arc<Mutex<Waiting>>,
 }
 
-/// What was put and added to, and is not taken in yet: of one table.
+/// What was put and added to, and is not taken in yet.
 #[derive(Default)]
 struct Waiting {
-    table: String,
     items: Vec<Item>,
     added: HashMap<String, i64>,
 }
 
 /// A part of a transaction that can wait.
 enum Part {
-    Put(String, Item),
-    Add(String, String, i64),
+    Put(Item),
+    Add(String, i64),
 }
 
 impl std::fmt::Debug for Bulk {
@@ -52,8 +52,9 @@ impl std::fmt::Debug for Bulk {
 }
 
 impl Bulk {
-    pub(super) fn new(engine: Engine) -> Self {
-        Self { engine, waiting: Arc::default() }
+    /// One for a table; what is of others goes into the engine as ever.
+    pub(super) fn new(engine: Engine, table: &str) -> Self {
+        Self { engine, table: table.to_owned(), waiting: Arc::default() }
     }
 
     /// The SDK's way in.
@@ -73,10 +74,17 @@ impl Bulk {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The parts of a transaction, if each of them can wait.
+    fn parts(&self, body: &[u8]) -> Option<Vec<Part>> {
+        let mut transaction: Value = serde_json::from_slice(body).ok()?;
+        let parts = transaction["TransactItems"].as_array_mut()?;
+        parts.iter_mut().map(|of| part(of, &self.table)).collect()
+    }
+
     /// A transaction of nothing but new items and sums waits with others; before anything else
     /// is answered, what waits is taken in.
     fn answer(&self, operation: &str, body: &[u8]) -> (u16, String) {
-        let parts = if operation == "TransactWriteItems" { parts(body) } else { None };
+        let parts = if operation == "TransactWriteItems" { self.parts(body) } else { None };
         let mut waiting = self.waiting();
         let Some(parts) = parts else {
             let taken = self.take_in(&mut waiting);
@@ -88,14 +96,8 @@ impl Bulk {
         };
         for part in parts {
             match part {
-                Part::Put(table, item) => {
-                    waiting.table = table;
-                    waiting.items.push(item);
-                }
-                Part::Add(table, key, change) => {
-                    waiting.table = table;
-                    *waiting.added.entry(key).or_default() += change;
-                }
+                Part::Put(item) => waiting.items.push(item),
+                Part::Add(key, change) => *waiting.added.entry(key).or_default() += change,
             }
         }
         let taken = if waiting.items.len() < AT_ONCE { Ok(()) } else { self.take_in(&mut waiting) };
@@ -106,17 +108,18 @@ impl Bulk {
     }
 
     fn take_in(&self, waiting: &mut Waiting) -> Result<(), DynoxideError> {
-        let Waiting { table, mut items, added } = std::mem::take(waiting);
+        let Waiting { mut items, added } = std::mem::take(waiting);
         if items.is_empty() && added.is_empty() {
             return Ok(());
         }
-        items.extend(self.summed(&table, &added)?);
-        self.engine.database().import_items(&table, items, ImportOptions::default())?;
+        items.extend(self.summed(&added)?);
+        self.engine.database().import_items(&self.table, items, ImportOptions::default())?;
         Ok(())
     }
 
     /// The items that are added to, as they are from then on.
-    fn summed(&self, table: &str, added: &HashMap<String, i64>) -> Result<Vec<Item>, DynoxideError> {
+    fn summed(&self, added: &HashMap<String, i64>) -> Result<Vec<Item>, DynoxideError> {
+        let table = self.table.as_str();
         let internal = |error: serde_json::Error| DynoxideError::InternalServerError(error.to_string());
         let keys: Vec<_> = added.keys().collect();
         let mut summed: HashMap<_, _> =
@@ -147,22 +150,18 @@ impl Bulk {
     }
 }
 
-/// The parts of a transaction, if each of them can wait.
-fn parts(body: &[u8]) -> Option<Vec<Part>> {
-    let mut transaction: Value = serde_json::from_slice(body).ok()?;
-    let parts = transaction["TransactItems"].as_array_mut()?;
-    parts.iter_mut().map(part).collect()
-}
-
-fn part(part: &mut Value) -> Option<Part> {
-    if let Some(put) = part.get_mut("Put") {
-        let table = put["TableName"].as_str()?.to_owned();
-        return Some(Part::Put(table, serde_json::from_value(put["Item"].take()).ok()?));
+/// A part of a transaction on `table`, if it can wait.
+fn part(part: &mut Value, table: &str) -> Option<Part> {
+    if let Some(put) = part.get_mut("Put").filter(|put| put["TableName"] == table) {
+        return Some(Part::Put(serde_json::from_value(put["Item"].take()).ok()?));
     }
-    let update = part.get("Update").filter(|update| update["UpdateExpression"] == "ADD #n :add_n")?;
+    let update = part.get("Update").filter(|update| update["TableName"] == table)?;
+    if update["UpdateExpression"] != "ADD #n :add_n" {
+        return None;
+    }
     let change = update["ExpressionAttributeValues"][":add_n"]["N"].as_str()?.parse().ok()?;
     let key = update["Key"]["pk"]["S"].as_str()?.to_owned();
-    Some(Part::Add(update["TableName"].as_str()?.to_owned(), key, change))
+    Some(Part::Add(key, change))
 }
 
 impl HttpClient for Bulk {

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use latchkey::base::config::Vars;
+use latchkey::base::config::{self, Vars};
 use latchkey::base::error::StartError;
 use latchkey::base::world::World;
 use latchkey::cloud::error::StoreError;
 use latchkey::cloud::setup::Setup;
 use latchkey::cloud::transaction::{Committed, RefusedPart, Transaction};
+use latchkey::domain::audit::{Act, Actor, Deed};
 use latchkey::domain::avatar::AvatarId;
 use latchkey::domain::invite::{Entry, Invite};
 use latchkey::domain::invite_code::Alias;
@@ -87,7 +88,7 @@ pub async fn import(import: &Import, folder: &Path, vars: Vars) -> Result<String
     let engine = Engine::in_file(&taken.database()?)?;
     let plain = Setup::new(vars.clone(), World::real()).tables_through(engine.http_client());
     tables::create(&plain.dynamodb(), &vars).await?;
-    let bulk = Bulk::new(engine);
+    let bulk = Bulk::new(engine, vars.text(config::USERS_TABLE));
     let setup = Setup::new(vars, World::real()).tables_through(bulk.http_client());
     let done = bring_in(import, file, Arc::new(Rooms::new(&setup)?), None).await;
     // Whatever was acknowledged is taken in, whether or not all was.
@@ -116,6 +117,12 @@ async fn bring_in(
         } else {
             Err(StartError::new("nothing was brought in", words))
         };
+    }
+    if told.good + told.referrals > 0 {
+        let deed = Deed::of_all(Act::Imported).to(told.good.to_string());
+        let recording = rooms.audit.entry(&Actor::command_line(), deed);
+        let recording = Transaction::new(rooms.world.new_id()).recording((), [recording]);
+        recording.commit(&rooms.tables, &rooms.world).await.map_err(unanswered)?;
     }
     let bad = std::mem::take(&mut plan.bad);
     Importer { plan, rooms }.run(rate).await?;

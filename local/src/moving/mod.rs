@@ -25,6 +25,7 @@ use latchkey::domain::phone::Phone;
 use latchkey::domain::phone_lists::AdminPhones;
 use latchkey::domain::user::{Role, User};
 use latchkey::settings;
+use latchkey::tables::audit::Audit;
 use latchkey::tables::avatars::Avatars;
 use latchkey::tables::invites::Invites;
 use latchkey::tables::keyset::Keyset;
@@ -43,6 +44,7 @@ struct Rooms {
     referrals: Referrals,
     avatars: Avatars,
     keyset: Keyset,
+    audit: Audit,
     tables: Tables,
     numbers: Numbers,
     admins: AdminPhones,
@@ -57,6 +59,7 @@ impl Rooms {
             referrals: Referrals::new(setup),
             avatars: Avatars::new(setup),
             keyset: Keyset::new(setup),
+            audit: Audit::new(setup)?,
             tables: Tables::new(setup),
             numbers: settings::numbers(&setup.vars)?,
             admins: settings::admin_phones(&setup.vars)?,

@@ -158,6 +158,10 @@ async fn whoever_is_brought_in_is_as_if_they_had_signed_up() {
     let of_gone = &user(&all, &phone(8))[1];
     assert_eq!((&of_gone["activated_invite_code"], &of_gone["referrer"]), (&json!("ZZZZZZ"), &Value::Null));
     assert_eq!(user(&all, ADMIN)[1]["role"], "admin");
+    let admin = app.sign_in_later(ADMIN).await;
+    let record = app.get("/v1/audit?actor=cli", &admin.token).await.ok(200);
+    let record: Vec<_> = record["items"].as_array().unwrap().iter().map(|of| &of["action"]).collect();
+    assert_eq!(record, ["imported"], "one entry an import, and none of what brought nobody in");
 
     // They sign in as ever, and codes are entered as ever.
     let answer = app.exchange(&phone(2), &app.code_for(&phone(2)).await).await.ok(200);
@@ -556,7 +560,11 @@ async fn users_are_brought_into_a_stack_and_out_of_it() {
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(dynoxide::server::serve_on(listener, engine.database().clone()));
     let stub = folder.join("aws");
-    std::fs::write(&stub, "#!/bin/sh\necho UsersTable\n").unwrap();
+    std::fs::write(
+        &stub,
+        "#!/bin/sh\ncase \"$*\" in *AuditTable*) echo AuditTable ;; *) echo UsersTable ;; esac\n",
+    )
+    .unwrap();
     std::fs::set_permissions(&stub, Permissions::from_mode(0o700)).unwrap();
     let latchkey = async |arguments: &[&str]| {
         let mut command = Process::new(env!("CARGO_BIN_EXE_latchkey"));
