@@ -1,13 +1,13 @@
 // The API, and the session of whoever signed in. The access token is in memory
-// only; the refresh token in this tab's sessionStorage, so that a reload goes on. What
-// the device is known by, which signs nobody in, stays in localStorage: so strangers who
-// know an admin's number cannot use up the admin's codes.
+// only; where the refresh token is, session.js says. What the device is known by, which signs
+// nobody in, stays in localStorage: so strangers who know an admin's number cannot use up
+// the admin's codes.
 
 import { solve } from "./proof.js";
+import * as session from "./session.js";
 
 // This file is …/admin/<version>/api.js, with or without a stage before it.
 const BASE = new URL("../../", import.meta.url);
-const KEY = "latchkey.refresh_token";
 const DEVICE = "latchkey.device_token";
 
 // How long an answer may take, in milliseconds. A refresh is given up sooner:
@@ -34,6 +34,8 @@ export class Failure extends Error {
 }
 
 let access = null;
+// Of which session the access token is.
+let accessOf = null;
 let refreshing = null;
 let ended = () => {};
 let forbidden = () => {};
@@ -41,35 +43,39 @@ let stale = async () => false;
 
 /**
  * Who is told when the session is over, with the code of the problem that said
- * so; when something was forbidden, because rights may have changed; and, with the
- * failure, when something takes another sign-in: answers whether there was one.
+ * so; when something was forbidden, because rights may have changed; with the
+ * failure, when something takes another sign-in: answers whether there was one; and when
+ * somebody else signed in, in another tab.
  */
 export function listen(listeners) {
   ({ ended, forbidden, stale } = listeners);
+  session.listen({
+    ended: () => {
+      access = null;
+      ended("session_ended");
+    },
+    replaced: ({ isSomebodyElse }) => {
+      access = null;
+      if (isSomebodyElse) listeners.replaced();
+    },
+  });
 }
 
-export function hasSession() {
-  return sessionStorage.getItem(KEY) !== null;
-}
+export const hasSession = session.has;
 
-// A duplicated tab has a copy of the refresh token. Used there after it was
-// replaced here, it would look stolen and end the session.
-const tabs = new BroadcastChannel("latchkey.rotation");
-tabs.onmessage = ({ data }) => {
-  if (sessionStorage.getItem(KEY) === data.replaced) sessionStorage.setItem(KEY, data.by);
-};
+/** Takes part in the session of another tab; answers whether there is one. */
+export const join = session.join;
 
-function keep(answer) {
-  const replaced = sessionStorage.getItem(KEY);
-  access = answer.access_token;
-  sessionStorage.setItem(KEY, answer.refresh_token);
+async function keep(answer) {
   localStorage.setItem(DEVICE, answer.device_token);
-  if (replaced) tabs.postMessage({ replaced, by: answer.refresh_token });
+  await session.keep(answer.refresh_token, answer.user?.id);
+  access = answer.access_token;
+  accessOf = session.mark();
 }
 
 function forget() {
   access = null;
-  sessionStorage.removeItem(KEY);
+  session.forget();
 }
 
 function end(code) {
@@ -145,22 +151,17 @@ function refresh() {
 
 async function rotate() {
   try {
-    const used = sessionStorage.getItem(KEY);
-    let token;
-    const answer = await insist(() => {
-      token = sessionStorage.getItem(KEY);
-      if (!token) throw new Failure("session_ended", { status: 401 });
-      return send("POST", "v1/auth/refresh", {
-        body: { refresh_token: token },
-        patience: PATIENCE_WITH_REFRESH,
-      });
+    return await session.alone(async () => {
+      const refresh_token = await session.read();
+      if (!refresh_token) throw new Failure("session_ended", { status: 401 });
+      const trade = () =>
+        send("POST", "v1/auth/refresh", { body: { refresh_token }, patience: PATIENCE_WITH_REFRESH });
+      const answer = await insist(trade);
+      // Signed out meanwhile: what came is not kept.
+      if (!hasSession()) throw new Failure("session_ended", { status: 401 });
+      await keep(answer);
+      return access;
     });
-    // Signed out meanwhile: what came is not kept.
-    if (used === null || !hasSession()) throw new Failure("session_ended", { status: 401 });
-    // Another tab traded it, too, and went on from there: what it has is newer.
-    if (sessionStorage.getItem(KEY) === token) keep(answer);
-    else access = answer.access_token;
-    return access;
   } catch (failure) {
     if (failure.status === 401 || failure.code === "account_banned") end(failure.code);
     throw failure;
@@ -184,7 +185,9 @@ async function callOnce(method, path, options) {
     try {
       return await send(method, path, { ...options, token });
     } catch (failure) {
-      if (failure.status !== 401 || failure.code === "session_ended") throw failure;
+      // In another tab there may have been another sign-in, which ended this one.
+      const isOver = failure.code === "session_ended" && accessOf === session.mark();
+      if (failure.status !== 401 || isOver) throw failure;
       if (access === token) access = null;
       token = access ?? (await refresh());
       return await send(method, path, { ...options, token });
@@ -241,16 +244,20 @@ async function trade(path, sent, key) {
   const answer = await insist(() =>
     send("POST", path, { body: { ...sent, ...knownDevice() }, headers: { "idempotency-key": key } }),
   );
-  const before = sessionStorage.getItem(KEY);
-  keep(answer);
+  const before = await session.alone(async () => {
+    const before = await session.read();
+    await keep(answer);
+    return before;
+  });
   if (before) send("POST", "v1/auth/logout", { body: { refresh_token: before } }).catch(() => {});
   return answer.user;
 }
 
 /** Ends the session, here in any case; fails if the API could not be told. */
 export async function signOut() {
-  const refresh_token = sessionStorage.getItem(KEY);
+  const reading = session.read();
   forget();
+  const refresh_token = await reading;
   if (refresh_token) await send("POST", "v1/auth/logout", { body: { refresh_token } });
 }
 
@@ -287,6 +294,8 @@ export const guard = (parameters, signal) => call("GET", `v1/guard${query(parame
 export const openPlace = (place) => call("DELETE", `v1/guard/${encodeURIComponent(place)}`);
 
 export const listAudit = (parameters, signal) => call("GET", `v1/audit${query(parameters)}`, { signal });
+export const lookUpPhone = (phone, signal) => call("POST", "v1/support/phones", { body: { phone }, signal });
+export const liftLimits = (phone) => call("DELETE", "v1/support/phones/limits", { body: { phone } });
 
 /** Removes an account. That it is gone already is as good. */
 export const deleteUser = (id) => unlessGone("user_not_found", call("DELETE", user(id)));

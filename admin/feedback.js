@@ -42,6 +42,17 @@ export function refresh(onclick) {
   return h("button", { type: "button", class: "quiet", "aria-label": t("refresh"), title: t("refresh"), onclick }, drawing);
 }
 
+/** A button that copies `text`; none over plain HTTP from another machine, where there is no clipboard. */
+export function copy(text, name) {
+  if (!navigator.clipboard) return null;
+  const run = async () => {
+    await navigator.clipboard.writeText(text);
+    say(t("copied", { text }));
+  };
+  const drawing = icon("M9 9h10v11H9zM5 15V4h10");
+  return h("button", { type: "button", class: "quiet small copy", "aria-label": name, title: name, onclick: run }, drawing);
+}
+
 let hiding;
 
 /** Says what was done, also to a screen reader. */

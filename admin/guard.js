@@ -81,7 +81,7 @@ export function guard({ me, signal, go }) {
 }
 
 /** What the day took of its texts; above it, where that is so, that the guard is off. */
-function figures({ is_on, texts }) {
+export function figures({ is_on, texts }) {
   const cards = [
     figure(t("texts_today"), texts.sent, texts.most),
     figure(t("texts_to_strangers"), texts.to_strangers, texts.most_to_strangers),
@@ -118,38 +118,38 @@ function named({ width, of }) {
   return width === "country" ? country(of) : `${of}…`;
 }
 
-function line(place, open) {
-  const { width, state, reason, texts_left, proofs_left, texts_sent, opens_at } = place;
+/** A place that is short, in words. */
+export function place(short) {
+  const { width, state, reason, texts_left, proofs_left, texts_sent, opens_at } = short;
   const left = [
     t("place_left", { count: texts_left }),
     ...(width === "block"
       ? [t("place_proofs", { count: proofs_left }), t("place_sent", { count: texts_sent })]
       : []),
   ];
+  return h(
+    "div",
+    { class: "place", tabindex: "-1" },
+    h(
+      "p",
+      { class: "device" },
+      h("span", { class: "phone" }, named(short)),
+      h("span", { class: `badge ${state === "paused" ? "banned" : "short"}` }, t(`state_${state}`)),
+    ),
+    h("p", { class: "muted" }, `${t(`width_${width}`)}. ${t(`reason_${reason}`)}`),
+    h("p", { class: "muted" }, [...left, t("place_opens", { when: time(opens_at) })].join(" · ")),
+  );
+}
+
+function line(short, open) {
   const button =
     open &&
     h(
       "button",
-      { type: "button", class: "quiet", "aria-label": t("open_place", { place: named(place) }), onclick: () => open(place, row) },
+      { type: "button", class: "quiet", "aria-label": t("open_place", { place: named(short) }), onclick: () => open(short, row) },
       t("open"),
     );
-  const row = h(
-    "li",
-    {},
-    h(
-      "div",
-      { class: "place", tabindex: "-1" },
-      h(
-        "p",
-        { class: "device" },
-        h("span", { class: "phone" }, named(place)),
-        h("span", { class: `badge ${state === "paused" ? "banned" : "short"}` }, t(`state_${state}`)),
-      ),
-      h("p", { class: "muted" }, `${t(`width_${width}`)}. ${t(`reason_${reason}`)}`),
-      h("p", { class: "muted" }, [...left, t("place_opens", { when: time(opens_at) })].join(" · ")),
-    ),
-    button,
-  );
+  const row = h("li", {}, place(short), button);
   return row;
 }
 

@@ -9,6 +9,7 @@ import { guard } from "./guard.js";
 import { isOfferDue, offer } from "./passkeys.js";
 import { person } from "./person.js";
 import { signIn, signInAgain } from "./signin.js";
+import * as codes from "./support.js";
 import * as list from "./users.js";
 import { hasPasskeys } from "./webauthn.js";
 import { explained, language, LANGUAGES, speak, t } from "./words.js";
@@ -54,6 +55,7 @@ function due(signal) {
   const context = { me, signal, go, query: new URLSearchParams(query) };
   if (path === "/guard") return guard(context);
   if (path === "/audit" && me.role === "admin") return audit(context);
+  if (path === "/support") return codes.support(context);
   return id ? person({ ...context, id: decoded(id) }) : list.users(context);
 }
 
@@ -174,8 +176,10 @@ function frame() {
 
 function pages() {
   const mine = list.address(me.id);
-  const at = { "#/guard": "guard", "#/audit": "audit", [mine]: "account" }[location.hash.split("?")[0]] ?? "users";
-  const places = { users: "#/users", guard: "#/guard", ...(me.role === "admin" && { audit: "#/audit" }), account: mine };
+  const names = { "#/support": "support", "#/guard": "guard", "#/audit": "audit", [mine]: "account" };
+  const at = names[location.hash.split("?")[0]] ?? "users";
+  const audits = me.role === "admin" && { audit: "#/audit" };
+  const places = { users: "#/users", support: "#/support", guard: "#/guard", ...audits, account: mine };
   const links = Object.entries(places).map(([name, href]) => h("a", { href, "aria-current": name === at && "true" }, t(name)));
   return h("nav", { "aria-label": t("pages") }, links);
 }
@@ -186,9 +190,15 @@ function skip(event) {
   main.querySelector("h1")?.focus();
 }
 
-async function leave() {
+/** Nothing of what was seen is kept for the next who signs in. */
+function forget() {
   list.forget();
+  codes.forget();
   me = null;
+}
+
+async function leave() {
+  forget();
   why = null;
   const told = api.signOut();
   history.replaceState(null, "", "#/users");
@@ -219,8 +229,7 @@ async function again(failure) {
 
 api.listen({
   ended: (code) => {
-    list.forget();
-    me = null;
+    forget();
     why = explained({ code });
     for (const dialog of document.querySelectorAll("dialog")) {
       dialog.close();
@@ -238,6 +247,12 @@ api.listen({
     }
     if (me.role !== before) render();
   },
+  // In another tab.
+  replaced: () => {
+    forget();
+    for (const dialog of document.querySelectorAll("dialog")) dialog.close();
+    render();
+  },
   stale: (failure) => {
     asking ??= again(failure).finally(() => (asking = null));
     return asking;
@@ -248,8 +263,19 @@ const connection = () => (offline.hidden = navigator.onLine);
 addEventListener("online", connection);
 addEventListener("offline", connection);
 addEventListener("hashchange", () => render());
+// As elsewhere, a slash goes to the box that finds people.
+addEventListener("keydown", (event) => {
+  const isTyped = event.target.closest?.("input, select, textarea, dialog");
+  const box = main.querySelector("[role=search] input");
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || isTyped || !box) return;
+  event.preventDefault();
+  box.focus();
+  box.select();
+});
 history.scrollRestoration = "manual";
 
 document.body.replaceChildren(h("div", { class: "progress", "aria-hidden": "true" }), header, offline, offering, main, said);
 connection();
+// A new tab is signed in where another is.
+await api.join();
 render();

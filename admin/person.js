@@ -4,8 +4,9 @@ import * as api from "./api.js";
 import { auditOf } from "./audit.js";
 import { attempt, card, focus, loaded } from "./cards.js";
 import { field, h, icon, select } from "./dom.js";
-import { ask, during, notice, say, showMore } from "./feedback.js";
+import { ask, copy, during, notice, say, showMore } from "./feedback.js";
 import { passkeys } from "./passkeys.js";
+import { lookFor } from "./support.js";
 import { address, badges, portrait, update } from "./users.js";
 import { ago, t, time } from "./words.js";
 
@@ -195,22 +196,6 @@ export function person({ me, id, signal, go }) {
 }
 
 function about(user, removesAvatar) {
-  // Over plain HTTP from another machine there is no clipboard.
-  const copy =
-    navigator.clipboard &&
-    h(
-      "button",
-      {
-        type: "button",
-        class: "quiet small",
-        "aria-label": t("copy_id"),
-        onclick: async () => {
-          await navigator.clipboard.writeText(user.id);
-          say(t("copied"));
-        },
-      },
-      icon("M9 9h10v11H9zM5 15V4h10"),
-    );
   const referrer = user.referrer
     ? h("a", { href: address(user.referrer.id), class: "phone" }, user.referrer.phone)
     : t(user.activated_invite_code ? "referrer_gone" : "nobody");
@@ -221,7 +206,15 @@ function about(user, removesAvatar) {
     [t("city"), user.city],
     [t("telegram"), user.telegram_id],
     [t("referrer"), [referrer, code && h("span", { class: "muted" }, ` ${t("entered_code", { code })}`)]],
-    [t("user_id"), [h("span", { class: "mono small" }, user.id), copy]],
+    [t("user_id"), [h("span", { class: "mono small" }, user.id), copy(user.id, t("copy_id"))]],
+    [
+      t("phone"),
+      [
+        h("span", { class: "phone" }, user.phone),
+        copy(user.phone, t("copy_phone", { phone: user.phone })),
+        h("a", { href: "#/support", onclick: () => lookFor(user.phone) }, t("why_no_code")),
+      ],
+    ],
   ];
   const remove =
     removesAvatar &&

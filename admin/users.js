@@ -3,8 +3,8 @@
 import * as api from "./api.js";
 import { charts } from "./charts.js";
 import { h, icon, select } from "./dom.js";
-import { during, notice, refresh, showMore } from "./feedback.js";
-import { ago, t, time } from "./words.js";
+import { copy, during, notice, refresh, showMore } from "./feedback.js";
+import { ago, country, day, REGIONS, t, time } from "./words.js";
 
 const PAGE = 50;
 
@@ -12,6 +12,9 @@ const PAGE = 50;
 // are asked for until there is something to show.
 const SHORT_PAGES = 12;
 const ENOUGH = 20;
+
+/** What the list can be asked for. */
+const FILTERS = ["phone", "phone_prefix", "invite_code", "country", "created_on", "role", "status"];
 
 /** What was loaded last, so that going back neither asks nor scrolls anew. */
 let seen = null;
@@ -35,12 +38,7 @@ export function address(id) {
 }
 
 export function users({ me, query, signal, go }) {
-  const wanted = {
-    phone: query.get("phone"),
-    invite_code: query.get("invite_code"),
-    role: query.get("role"),
-    status: query.get("status"),
-  };
+  const wanted = Object.fromEntries(FILTERS.map((name) => [name, query.get(name)]));
   const looked = Object.values(wanted).some(Boolean);
   const key = query.toString();
   const list = h("ul", {});
@@ -55,7 +53,7 @@ export function users({ me, query, signal, go }) {
     const had = state.items.length;
     try {
       for (let pages = 0; pages < SHORT_PAGES && state.items.length - had < ENOUGH; pages += 1) {
-        const page = await api.listUsers({ ...wanted, limit: PAGE, cursor: state.cursor }, signal);
+        const page = await found(wanted, { limit: PAGE, cursor: state.cursor }, signal);
         const known = new Set(state.items.map((one) => one.id));
         const fresh = page.items.filter((one) => !known.has(one.id));
         state.items.push(...fresh);
@@ -83,7 +81,7 @@ export function users({ me, query, signal, go }) {
     }
     const next = showMore(more, { list, foot });
     foot.replaceChildren(
-      h("p", { class: "muted" }, t(state.cursor === null ? "shown_all" : "shown", { count })),
+      h("p", { class: "muted" }, state.cursor === null ? t("shown_all", { count }) : reached(wanted, state.items)),
       ...(state.cursor === null ? [] : [next]),
     );
   };
@@ -115,13 +113,48 @@ export function users({ me, query, signal, go }) {
   };
 }
 
+/** A page. What is no whole phone is the front of one. */
+async function found(wanted, page, signal) {
+  try {
+    return await api.listUsers({ ...wanted, ...page }, signal);
+  } catch (failure) {
+    if (failure.code !== "invalid_phone" || !wanted.phone) throw failure;
+    const front = { ...wanted, phone: null, phone_prefix: wanted.phone };
+    const begun = await api.listUsers({ ...front, ...page }, signal).catch(() => {
+      throw failure;
+    });
+    Object.assign(wanted, front);
+    return begun;
+  }
+}
+
+/** How far the list has come: back to a day, or where it goes by number up to one. */
+function reached(wanted, items) {
+  const count = items.length;
+  const last = items.at(-1);
+  if (!last) return t("shown", { count });
+  const isByNumber = wanted.phone_prefix || (wanted.country && !wanted.created_on && !wanted.role && !wanted.status);
+  if (isByNumber) return t("shown_to", { count, phone: last.phone });
+  return t("shown_back", { count, day: day(last.created_at.slice(0, 10), { dateStyle: "medium" }) });
+}
+
+/** What somebody typed or pasted: a phone or its front, an invite code, a share link or an id. */
+function typedAs(text) {
+  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) return "id";
+  if (/\/i\//.test(text)) return "invite_code";
+  // Digits alone are a phone's, but for six of them.
+  if (/^[0-9A-Za-z]+$/.test(text) && (/[A-Za-z]/.test(text) || text.length === 6)) return "invite_code";
+  return text.replace(/\D/g, "").length < 7 ? "phone_prefix" : "phone";
+}
+
 function search(wanted, looked, go) {
   const text = h("input", {
     type: "search",
     name: "text",
     "aria-label": t("search"),
     placeholder: t("search"),
-    value: wanted.phone ?? wanted.invite_code ?? "",
+    value: wanted.phone ?? wanted.phone_prefix ?? wanted.invite_code ?? "",
+    "aria-keyshortcuts": "/",
     autocomplete: "off",
     spellcheck: "false",
   });
@@ -136,13 +169,18 @@ function search(wanted, looked, go) {
     wanted.status ?? "",
     { name: "status" },
   );
+  const of = select([any, ...countries()], wanted.country ?? "", { name: "country" });
+  const since = h("input", { type: "date", name: "created_on", value: wanted.created_on ?? "" });
   const find = () => {
     const query = new URLSearchParams();
     const typed = text.value.trim();
-    // A phone has seven digits at least, an invite code six characters.
-    if (typed) query.set(/^[0-9A-Za-z]{6}$/.test(typed) ? "invite_code" : "phone", typed);
-    if (role.value) query.set("role", role.value);
-    if (status.value) query.set("status", status.value);
+    const as = typed && typedAs(typed);
+    if (as === "id") {
+      go(address(typed.toLowerCase()));
+      return;
+    }
+    if (as) query.set(as, typed);
+    for (const control of [of, since, role, status]) if (control.value) query.set(control.name, control.value);
     const hash = query.size ? `#/users?${query}` : "#/users";
     forget();
     go(hash, { anew: hash === location.hash });
@@ -159,11 +197,19 @@ function search(wanted, looked, go) {
       },
     },
     text,
+    labelled(t("country"), of),
+    labelled(t("signed_up"), since),
     labelled(t("role"), role),
     labelled(t("status"), status),
     h("button", { type: "submit", class: "primary" }, t("find")),
     looked && h("button", { type: "button", class: "quiet", onclick: () => go("#/users") }, t("clear")),
   );
+}
+
+/** All countries by name, and none. */
+function countries() {
+  const named = [...REGIONS, "none"].map((code) => [code, country(code)]);
+  return named.sort(([, one], [, other]) => one.localeCompare(other));
 }
 
 function empty(looked) {
@@ -211,6 +257,12 @@ function row(user, me) {
         h("span", { class: "unseen" }, `${t("signed_up_on")} `),
         ago(user.created_at),
       ),
+    ),
+    h(
+      "span",
+      { class: "copies" },
+      copy(user.phone, t("copy_phone", { phone: user.phone })),
+      copy(user.id, t("copy_id_of", { phone: user.phone })),
     ),
   );
 }

@@ -523,18 +523,209 @@ describe("the admin panel", { concurrency: 3 }, () => {
     });
 
     // Without grace a token that was replaced and is sent again ends the session.
-    panel("is replaced for a duplicated tab too", { variables: { REFRESH_GRACE: "0" } }, async (page, gateway) => {
+    panel("is replaced in several tabs, one after the other and at once", { variables: { REFRESH_GRACE: "0" } }, async (page, gateway) => {
       await enter(page, gateway);
       await page.locator("a.row").first().waitFor();
-      const token = await page.evaluate(() => sessionStorage.getItem("latchkey.refresh_token"));
-      const copy = await page.context().newPage();
-      await copy.goto(`${gateway.url}/admin`);
-      await copy.evaluate((token) => sessionStorage.setItem("latchkey.refresh_token", token), token);
-      for (const tab of [page, copy, page, copy]) {
+      const tabs = [page, await page.context().newPage(), await page.context().newPage()];
+      for (const tab of tabs.slice(1)) await tab.goto(`${gateway.url}/admin`);
+      for (const tab of [...tabs, ...tabs]) {
         await tab.reload();
         await tab.locator("a.row").first().waitFor();
       }
+      for (let time = 0; time < 3; time += 1) {
+        await Promise.all(tabs.map((tab) => tab.reload()));
+        for (const tab of tabs) await tab.locator("a.row").first().waitFor();
+      }
+      const admin = await gateway.signIn(ADMIN);
+      const { items } = await gateway.ask("GET", "/v1/users/me/sessions", { token: admin.access_token });
+      assert.equal(items.length, 2, "the tabs have one, and this is the other");
     });
+  });
+
+  describe("one session for all tabs", () => {
+    const texts = async (gateway) => (await gateway.ask("GET", "/local/messages")).length;
+    const isSignedOut = (tab) => tab.locator("input[name=phone]").waitFor();
+
+    panel("a new tab is signed in without a text, and signing out ends both", {}, async (page, gateway) => {
+      const [alice] = await people(gateway, 1);
+      await enter(page, gateway);
+      await page.locator("a.row").first().waitFor();
+      const before = await texts(gateway);
+      const tab = await page.context().newPage();
+      await tab.goto(`${gateway.url}/admin${address(alice)}`);
+      await tab.locator("h1", { hasText: alice.user.phone }).waitFor();
+      assert.equal(await texts(gateway), before);
+      await button(tab, "Sign out").last().click();
+      await isSignedOut(tab);
+      await isSignedOut(page);
+      await page.getByText(WORDS.en.problems.session_ended).waitFor();
+      for (const each of [page, tab]) {
+        assert.equal(await each.evaluate(() => sessionStorage.length), 0);
+        assert.equal(await each.evaluate(() => localStorage.getItem("latchkey.session")), null);
+        await each.reload();
+        await isSignedOut(each);
+      }
+    });
+
+    panel("it ends with the last tab, and what stays opens nothing", {}, async (page, gateway) => {
+      await enter(page, gateway);
+      await page.locator("a.row").first().waitFor();
+      const context = page.context();
+      const tab = await context.newPage();
+      await tab.goto(`${gateway.url}/admin`);
+      await tab.locator("a.row").first().waitFor();
+      await page.close();
+      const third = await context.newPage();
+      await third.goto(`${gateway.url}/admin`);
+      await third.locator("a.row").first().waitFor();
+      await tab.close();
+      await third.reload();
+      await third.locator("a.row").first().waitFor();
+      const kept = () => JSON.stringify(localStorage);
+      assert.doesNotMatch(await third.evaluate(kept), /lkr\.|eyJ/, "no token in the clear");
+      const other = await context.newPage();
+      await third.close();
+      await other.goto(`${gateway.url}/admin`);
+      await isSignedOut(other);
+      assert.match(await other.evaluate(kept), /latchkey\.session/);
+      // Signing in goes on from there as ever.
+      await enter(other, gateway);
+      await other.locator("a.row").first().waitFor();
+      await other.reload();
+      await other.locator("a.row").first().waitFor();
+    });
+
+    panel("whoever signs in anew does so in all tabs", {}, async (page, gateway) => {
+      const [alice] = await people(gateway, 1);
+      await enter(page, gateway);
+      const tab = await page.context().newPage();
+      await tab.goto(`${gateway.url}/admin${address(alice)}`);
+      await button(tab, "Ban").waitFor();
+      // The next deed of this tab takes a fresh sign-in, which ends the session of before.
+      let asked = 0;
+      await tab.route(`**/v1/users/${alice.user.id}`, async (route) => {
+        if (route.request().method() !== "PATCH" || asked > 0) return route.continue();
+        asked += 1;
+        const problem = { status: 403, code: "recent_sign_in_required", title: "t", detail: "d", type: "u", request_id: "r" };
+        return route.fulfill({ status: 403, contentType: "application/problem+json", body: JSON.stringify(problem) });
+      });
+      await button(tab, "Ban").click();
+      await tab.getByRole("dialog").getByRole("button", { name: "Ban" }).click();
+      await tab.keyboard.press("Enter");
+      await tab.locator("input[name=phone]").waitFor();
+      await tab.keyboard.press("Enter");
+      await tab.locator("input[name=code]").fill(await code(tab, gateway, ADMIN));
+      await tab.keyboard.press("Enter");
+      await tab.getByText("Banned, and signed out everywhere.").waitFor();
+      await button(page, "Refresh").click();
+      await page.getByText("2 in all").waitFor();
+    });
+  });
+
+  for (const [width, locale, colorScheme] of [
+    ["phone", "ru", "light"],
+    ["desktop", "en", "dark"],
+  ]) {
+    panel(`why a number gets no code is one answer, and an admin lifts what holds it up: ${width}, ${locale}`, { variables: { ...GUARD, RESEND_COOLDOWN: "600" }, width, locale, colorScheme }, async (page, gateway) => {
+      const say = WORDS[locale];
+      const [, bob] = await people(gateway, 2);
+      await enter(page, gateway, ADMIN, "#/support");
+      await page.locator("[role=search] input").fill("8 901 000-00-02");
+      await page.keyboard.press("Enter");
+      await page.locator("h2.phone", { hasText: phone(2) }).waitFor();
+      await page.getByText(say.kind_mobile, { exact: true }).waitFor();
+      await page.locator(".badge.live", { hasText: say.outcome_entered }).waitFor();
+      await page.getByText(say.limit_cooldown).waitFor();
+      assert.equal(await page.getByRole("link", { name: say.see_account }).getAttribute("href"), address(bob));
+      assert.ok(!page.url().includes("901"), "no number in the address");
+      await accessible(page, "a number that is held up");
+
+      await tabTo(page, button(page, say.lift));
+      await page.keyboard.press("Enter");
+      const dialog = page.getByRole("dialog");
+      await accessible(page, "lifting");
+      await tabTo(page, dialog.getByRole("button", { name: say.lift }));
+      await page.keyboard.press("Enter");
+      await page.getByRole("status").getByText(say.lifted.replace("{phone}", phone(2))).waitFor();
+      await page.getByText(say.verdict_free).waitFor();
+      assert.equal(await button(page, say.lift).count(), 0);
+      await gateway.ask("POST", "/v1/auth/code", { body: { phone: phone(2) } });
+
+      await gateway.flood("+7913000");
+      for (const [number, verdict] of [
+        ["+7 812 123-45-67", say.verdict_invalid_phone],
+        ["+79130009001", say.verdict_proof],
+        [phone(77), say.verdict_free],
+      ]) {
+        await page.locator("[role=search] input").fill(number);
+        await page.keyboard.press("Enter");
+        await page.getByText(verdict).waitFor();
+        await accessible(page, number);
+      }
+      await page.locator("[role=search] input").fill("12");
+      await page.keyboard.press("Enter");
+      await page.getByText(say.problems.invalid_phone).waitFor();
+    });
+  }
+
+  panel("people are found by whatever is at hand, and copied by a tap", {}, async (page, gateway) => {
+    const all = await people(gateway, 3);
+    await gateway.signIn("+77011234567");
+    await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+    await enter(page, gateway);
+    await page.getByText("5 in all").waitFor();
+    const box = page.getByRole("searchbox");
+    const find = async (typed) => {
+      await page.locator("h1").click();
+      await page.keyboard.press("/");
+      await page.locator("[role=search] input:focus").waitFor();
+      assert.equal(await box.inputValue(), typed.before ?? "");
+      await page.keyboard.type(typed.text ?? typed);
+      await page.keyboard.press("Enter");
+    };
+    await find("+7901");
+    await page.getByText("3 in all").waitFor();
+    assert.deepEqual(await page.locator("a.row .phone").allInnerTexts(), [phone(1), phone(2), phone(3)]);
+    await button(page, "Clear").click();
+    await page.getByText("5 in all").waitFor();
+    for (const typed of [`https://example.com/i/${all[1].user.invite_code}?x=1`, all[1].user.invite_code, "8 901 000-00-02", "+7901000000 2"]) {
+      await find(typed);
+      await page.getByText("1 in all").waitFor();
+      assert.deepEqual(await page.locator("a.row .phone").allInnerTexts(), [phone(2)]);
+      await button(page, "Clear").click();
+      await page.getByText("5 in all").waitFor();
+    }
+    await page.getByLabel("Country").selectOption("KZ");
+    await button(page, "Find").click();
+    await page.getByText("1 in all").waitFor();
+    await page.getByLabel("Country").selectOption("");
+    await page.getByLabel("Signed up").fill("2020-01-01");
+    await button(page, "Find").click();
+    await page.getByText("Nobody found").waitFor();
+    await button(page, "Clear").click();
+
+    await button(page, `Copy ${phone(2)}`).click();
+    await page.getByRole("status").getByText(`Copied: ${phone(2)}`).waitFor();
+    assert.equal(await page.evaluate(() => navigator.clipboard.readText()), phone(2));
+    await button(page, `Copy the id of ${phone(2)}`).click();
+    await page.getByRole("status").getByText(`Copied: ${all[1].user.id}`).waitFor();
+    await find(all[1].user.id);
+    await page.locator("h1", { hasText: phone(2) }).waitFor();
+  });
+
+  panel("a count tells how far the list has come", {}, async (page, gateway) => {
+    await people(gateway, 4);
+    const pages = (route) => route.continue({ url: route.request().url().replace("limit=50", "limit=1") });
+    await page.route("**/v1/users?*", pages);
+    for (let number = 5; number <= 30; number += 1) await gateway.signIn(phone(number));
+    await enter(page, gateway);
+    const today = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeZone: "UTC" }).format(new Date());
+    await page.getByText(`12 shown, back to ${today}`).waitFor();
+    await button(page, "Show more").click();
+    await page.getByText(`24 shown, back to ${today}`).waitFor();
+    await page.getByRole("searchbox").fill("+7901");
+    await page.keyboard.press("Enter");
+    await page.getByText(`12 shown, up to ${phone(12)}`).waitFor();
   });
 
   panel("a session that ends meanwhile asks to sign in, and goes on where it was", {}, async (page, gateway) => {

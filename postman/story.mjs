@@ -158,6 +158,8 @@ export const STORY = [
       { operation: "getStats", as: "admin", staff: true, check: ["pm.expect(answer.items[0].sign_ups).to.be.at.least(2);", "pm.expect(answer.items[0].referrals).to.be.at.least(1);"] },
       { operation: "getGuard", as: "admin", staff: true, check: ["pm.expect(answer.items).to.be.an('array');"] },
       { operation: "openPlace", as: "admin", staff: true, path: { place: "block-7900000" } },
+      { operation: "lookUpPhone", as: "admin", staff: true, body: { phone: "{{bob}}" }, check: [`pm.expect(answer.account.id).to.equal(pm.collectionVariables.get("bob_id"));`] },
+      { operation: "liftLimits", as: "admin", staff: true, body: { phone: "{{bob}}" } },
       { operation: "deleteUser", name: "Remove Bob's account", as: "admin", staff: true, path: { user_id: "{{bob_id}}" } },
       { operation: "signOut", as: "admin", body: {} },
     ],

@@ -35,6 +35,7 @@ pub fn all<T: FromEndpoint>() -> Vec<Function<T>> {
         sign_out::function(),
         site::function(),
         stats::function(),
+        support::function(),
         update_user::function(),
         upload_avatar::function(),
     ]

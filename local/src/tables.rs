@@ -54,7 +54,7 @@ async fn create_one(client: &Client, name: &str, table: &Table) -> Result<bool, 
         GlobalSecondaryIndex::builder()
             .index_name(name)
             .set_key_schema(Some(key_schema(keys)?))
-            .projection(Projection::builder().projection_type(ProjectionType::All).build())
+            .projection(projection(table.projections.get(name)))
             .build()
     });
     let indexes: Vec<_> = indexes.collect::<Result<_, _>>()?;
@@ -77,6 +77,12 @@ async fn create_one(client: &Client, name: &str, table: &Table) -> Result<bool, 
         client.update_time_to_live().table_name(name).time_to_live_specification(ttl).send().await?;
     }
     Ok(true)
+}
+
+/// Whole items, or these attributes besides the keys.
+fn projection(held: Option<&Vec<String>>) -> Projection {
+    let kind = if held.is_some() { ProjectionType::Include } else { ProjectionType::All };
+    Projection::builder().projection_type(kind).set_non_key_attributes(held.cloned()).build()
 }
 
 fn key_schema(keys: &[String]) -> Result<Vec<KeySchemaElement>, BuildError> {

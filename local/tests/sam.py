@@ -211,6 +211,11 @@ def story(api, gateway):
     assert acts == ["changed_invite", "moved_phone"], acts
     guard = api.ok("GET", "/v1/guard", token=staff)
     assert guard["texts"]["sent"] > 0 and not guard["items"], guard
+    told = api.ok("POST", "/v1/support/phones", {"phone": "+79000000004"}, staff)
+    outcomes = [text["outcome"] for text in told["registers"][0]["texts"]]
+    assert (told["account"]["id"], outcomes) == (alice["user"]["id"], ["entered"]), told
+    api.ok("DELETE", "/v1/support/phones/limits", {"phone": "+79000000004"}, staff, status=204)
+    assert not api.ok("POST", "/v1/support/phones", {"phone": "+79000000004"}, staff)["registers"][0]["limits"]
     days = api.ok("GET", "/v1/stats", token=staff)["items"]
     assert sum(day["sign_ups"] for day in days) == 3
     # Done after the answer: what is counted of a text, and the notice to the old number.

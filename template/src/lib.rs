@@ -2,7 +2,7 @@
 //! gateway creates its tables from it, `site` knows from it which methods a
 //! path has, and the tests hold code and template equal.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value};
@@ -59,8 +59,10 @@ pub struct Table {
     pub attributes: Vec<(String, String)>,
     /// Hash key, and range key where there is one.
     pub keys: Vec<String>,
-    /// Names and keys of indexes, which hold whole items.
+    /// Names and keys of indexes.
     pub indexes: Vec<(String, Vec<String>)>,
+    /// What indexes hold besides keys; those that are not named here, whole items.
+    pub projections: BTreeMap<String, Vec<String>>,
     /// The attribute that says when an item may be deleted.
     pub ttl: Option<String>,
 }
@@ -216,6 +218,13 @@ impl Template {
                     keys: keys(properties),
                     indexes: list(&properties["GlobalSecondaryIndexes"])
                         .map(|index| (scalar(&index["IndexName"]), keys(index)))
+                        .collect(),
+                    projections: list(&properties["GlobalSecondaryIndexes"])
+                        .filter(|index| index["Projection"]["ProjectionType"] == "INCLUDE")
+                        .map(|index| {
+                            let held = list(&index["Projection"]["NonKeyAttributes"]).map(scalar);
+                            (scalar(&index["IndexName"]), held.collect())
+                        })
                         .collect(),
                     ttl: properties["TimeToLiveSpecification"].get("AttributeName").map(scalar),
                 }

@@ -453,7 +453,7 @@ export interface paths {
         };
         /**
          * Lists all users, or those that a query finds
-         * @description Newest first, in pages. A new user may take a second to appear, but `phone` and `invite_code`, which find one user at most, find them at once.
+         * @description Newest first, in pages; with `phone_prefix`, or with `country` alone, by number. All that is asked for must fit: one of them says how the list is gone through, and what does not fit the others is left out, so that a page may be short or empty. A new user may take a second to appear, but `phone` and `invite_code`, which find one user at most, find them at once.
          *
          *     Role `moderator` or `admin`.
          */
@@ -527,6 +527,50 @@ export interface paths {
          *     Role `admin`.
          */
         delete: operations["openPlace"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/support/phones": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Tells what is known of a number and its texts
+         * @description For any number, with an account or without: how it is read, whether it may be texted, what became of the last texts that were asked for and what holds it up now. Never a code. That it was looked up is in the audit trail. The number is in the body, since others write down what is in a query.
+         *
+         *     Role `moderator` or `admin`.
+         */
+        post: operations["lookUpPhone"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/support/phones/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Lifts what holds a number up
+         * @description The time between two texts, how many texts it had in an hour and a day and how many wrong codes were entered, by whoever asks and by known devices, begin anew. What became of its texts stays known. How often its present code may be guessed at stays, and so does what bounds the deployment: the texts of the day, its block, its range and its country. It can be done again and again, and is in the audit trail where something was lifted. It takes a sign-in of the last two hours.
+         *
+         *     Role `admin`.
+         */
+        delete: operations["liftLimits"];
         options?: never;
         head?: never;
         patch?: never;
@@ -973,6 +1017,7 @@ export interface components {
          *     - `removed_passkey`: Removed a passkey of another, with the sessions that it began.
          *     - `moved_phone`: Moved the account to a new number; from which to which, by their HMACs.
          *     - `opened_place`: Opened a place whose texts were short or paused.
+         *     - `looked_up_phone`: Looked up what is known of a number, by its HMAC.
          *     - `lifted_limits`: Lifted the limits of a number.
          *     - `imported`: Imported users; to how many.
          *     - `began_recovery`: Began to move an account to a new number; to which, by its HMAC.
@@ -980,7 +1025,7 @@ export interface components {
          *     - `recovered`: Signed in with the new number of such a move, which moved the account.
          * @enum {string}
          */
-        AuditAction: "changed_role" | "banned" | "unbanned" | "deleted_user" | "changed_invite" | "redrew_invite" | "ended_session" | "removed_passkey" | "moved_phone" | "opened_place" | "lifted_limits" | "imported" | "began_recovery" | "stopped_recovery" | "recovered";
+        AuditAction: "changed_role" | "banned" | "unbanned" | "deleted_user" | "changed_invite" | "redrew_invite" | "ended_session" | "removed_passkey" | "moved_phone" | "opened_place" | "looked_up_phone" | "lifted_limits" | "imported" | "began_recovery" | "stopped_recovery" | "recovered";
         /** @description One entry of the audit trail. */
         AuditEntry: {
             /**
@@ -2035,6 +2080,138 @@ export interface components {
             region?: string | null;
         };
         /**
+         * @description What a number is, by the numbering plans.
+         *
+         *     - `mobile`: A mobile phone.
+         *     - `landline`: A landline.
+         *     - `mobile_or_landline`: Of a country whose numbers do not tell mobiles from landlines.
+         *     - `voip`: A line over the internet.
+         *     - `toll_free`: One that costs nothing to call.
+         *     - `premium`: One that costs more to call.
+         *     - `other`: A pager, a voice mail box, a company's or a personal number.
+         *     - `unknown`: Of no plan.
+         * @enum {string}
+         */
+        PhoneKind: "mobile" | "landline" | "mobile_or_landline" | "voip" | "toll_free" | "premium" | "other" | "unknown";
+        /** @description A limit that is met. */
+        PhoneLimit: {
+            /**
+             * @description Which.
+             * @example cooldown
+             */
+            limit: components["schemas"]["PhoneLimitName"];
+            /**
+             * Format: date-time
+             * @description Until when.
+             * @example 2026-11-21T01:25:52Z
+             */
+            until: string;
+        };
+        /**
+         * @description A limit of a number.
+         *
+         *     - `cooldown`: A code was just sent.
+         *     - `hour`: Texts in an hour.
+         *     - `day`: Texts in a day.
+         *     - `guesses`: Wrong codes in a day.
+         *     - `unentered`: Known devices asked for codes that were not entered: they are strangers until one is.
+         * @enum {string}
+         */
+        PhoneLimitName: "cooldown" | "hour" | "day" | "guesses" | "unentered";
+        /** @description What is known of the codes of a number, by one kind of device. */
+        PhoneRegister: {
+            /**
+             * Format: date-time
+             * @description When the code that would be right now ends; null if there is none.
+             * @example 2026-11-21T01:25:52Z
+             */
+            code_expires_at: string | null;
+            /** @description What holds it up now. */
+            limits: components["schemas"]["PhoneLimit"][];
+            /**
+             * @description Whose.
+             * @example strangers
+             */
+            register: components["schemas"]["PhoneRegisterName"];
+            /** @description The last texts that are remembered, newest first: at most ten, until a day after the last. */
+            texts: components["schemas"]["PhoneText"][];
+            /**
+             * Format: uint
+             * @description How many wrong codes of the last day count.
+             * @example 0
+             */
+            wrong_guesses: number;
+        };
+        /**
+         * @description Whose register it is.
+         *
+         *     - `strangers`: Anybody's who knows the number.
+         *     - `known_devices`: That of devices that signed in with it.
+         * @enum {string}
+         */
+        PhoneRegisterName: "strangers" | "known_devices";
+        /** @description What is known of a number and its texts. */
+        PhoneReport: {
+            /** @description Its account; null if it has none. */
+            account: components["schemas"]["ListedUser"] | null;
+            /**
+             * @description Its country: two letters of ISO 3166; null for numbers of none, such as those of satellites.
+             * @example RU
+             */
+            country: string | null;
+            /**
+             * @description Whether it is a test number now: it has a fixed code, is never texted and has no limits.
+             * @example false
+             */
+            is_test: boolean;
+            /**
+             * @description What it is.
+             * @example mobile
+             */
+            kind: components["schemas"]["PhoneKind"];
+            /**
+             * @description The number as it was read, in E.164.
+             * @example +79000000001
+             */
+            phone: string;
+            /** @description Its block, range and country, where these are short or paused. */
+            places: components["schemas"]["ShortPlace"][];
+            /**
+             * @description Why it is never texted: the `code` of the problem that whoever asks is told, `invalid_phone` where no text reaches such a number, `country_not_allowed` where the deployment does not text its country; null if it may be.
+             * @example country_not_allowed
+             */
+            refusal: string | null;
+            /** @description What is known of its codes, in two registers: first that of whoever asks, then that of devices which signed in with it, of which strangers cannot use up anything. */
+            registers: components["schemas"]["PhoneRegister"][];
+            /** @description The texts of the whole deployment today. */
+            texts_of_day: components["schemas"]["DayOfTexts"];
+        };
+        /** @description A text that was asked for. */
+        PhoneText: {
+            /**
+             * Format: date-time
+             * @description When.
+             * @example 2026-11-21T01:25:52Z
+             */
+            asked_at: string;
+            /**
+             * @description What became of it.
+             * @example entered
+             */
+            outcome: components["schemas"]["TextOutcome"];
+            /** @description Why carriers refused it: `bad_number`, `opted_out` (its owner asked for no more texts), `throttled`, `over_budget` or `refused`; null if none did. */
+            reason: string | null;
+        };
+        /** @description Which number. */
+        PhoneToLookUp: {
+            /**
+             * Format: phone
+             * @description The number: in E.164, or as a person of the deployment's region types it.
+             * @example +79000000001
+             */
+            phone: string;
+        };
+        /**
          * @description Why a place is short or paused.
          *
          *     - `unentered`: More texts were sent than codes were entered.
@@ -2485,6 +2662,17 @@ export interface components {
              */
             avatar_url: string;
         };
+        /**
+         * @description What became of a text, as far as it is known.
+         *
+         *     - `sent`: A carrier was asked to send it, and is not known to have refused.
+         *     - `accepted`: A carrier took it. This is noted where the request for the code had an `Idempotency-Key` or a proof, and was
+         *     one of the last two.
+         *     - `refused`: No carrier took it: it counts for no limit.
+         *     - `entered`: Its code was entered.
+         * @enum {string}
+         */
+        TextOutcome: "sent" | "accepted" | "refused" | "entered";
         /** @description A phone number, and the code that was texted to it. */
         TokenRequest: {
             /**
@@ -6130,14 +6318,20 @@ export interface operations {
     listUsers: {
         parameters: {
             query?: {
+                /** @description Finds users with numbers of this country: two letters of ISO 3166, or `none` for numbers of no country. */
+                country?: string;
+                /** @description Finds users who signed up on this day (UTC). */
+                created_on?: string;
                 /** @description The `cursor` of the previous page; without it, the first page is given. */
                 cursor?: string;
-                /** @description Finds the user who owns this invite code. */
+                /** @description Finds the user who owns this invite code, by itself or as a share link. */
                 invite_code?: string;
                 /** @description The most items that a page may have. */
                 limit?: number;
                 /** @description Finds the user with this phone number, in E.164 or as a person types it. */
                 phone?: string;
+                /** @description Finds users whose number begins so: with `+` and the country's code, or as it is dialled in the deployment's region. */
+                phone_prefix?: string;
                 /** @description Finds users with this role. */
                 role?: components["schemas"]["Role"];
                 /** @description Finds users with this status. */
@@ -6589,6 +6783,382 @@ export interface operations {
                         code?: "not_found";
                         /** @constant */
                         status?: 404;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `outcome_unknown`: It is not known whether it was done; it is safe to repeat.
+             *     - `unavailable`: The service cannot answer right now.
+             */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "outcome_unknown" | "unavailable";
+                        /** @description In how many seconds to try again, as in the header `Retry-After`. */
+                        retry_after: number;
+                        /** @constant */
+                        status?: 503;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    lookUpPhone: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "phone": "+79000000001"
+                 *     }
+                 */
+                "application/json": components["schemas"]["PhoneToLookUp"];
+            };
+        };
+        responses: {
+            /** @description The request succeeded. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "account": {
+                     *         "activated_invite_code": "7Q2M4X",
+                     *         "avatar_url": "https://api.example.com/v1/avatars/9c1185a5c5e9fc54612808977ee8f548",
+                     *         "city": "Omsk",
+                     *         "created_at": "2026-11-21T01:25:52Z",
+                     *         "email": "alice@example.com",
+                     *         "id": "01a1fbdf-98a0-7c0b-bce7-48148979ccac",
+                     *         "invite_code": "K5J3RW",
+                     *         "phone": "+79000000001",
+                     *         "role": "user",
+                     *         "status": "active",
+                     *         "telegram_id": "@alice"
+                     *       },
+                     *       "country": "RU",
+                     *       "is_test": false,
+                     *       "kind": "mobile",
+                     *       "phone": "+79000000001",
+                     *       "places": [
+                     *         {
+                     *           "of": "+7900123",
+                     *           "opens_at": "2026-11-21T01:25:52Z",
+                     *           "place": "block-7900123",
+                     *           "proofs_left": 0,
+                     *           "reason": "spent",
+                     *           "state": "paused",
+                     *           "texts_left": 0,
+                     *           "texts_sent": 8,
+                     *           "width": "block"
+                     *         }
+                     *       ],
+                     *       "refusal": "country_not_allowed",
+                     *       "registers": [
+                     *         {
+                     *           "code_expires_at": "2026-11-21T01:25:52Z",
+                     *           "limits": [
+                     *             {
+                     *               "limit": "cooldown",
+                     *               "until": "2026-11-21T01:25:52Z"
+                     *             }
+                     *           ],
+                     *           "register": "strangers",
+                     *           "texts": [
+                     *             {
+                     *               "asked_at": "2026-11-21T01:25:52Z",
+                     *               "outcome": "entered",
+                     *               "reason": null
+                     *             }
+                     *           ],
+                     *           "wrong_guesses": 0
+                     *         }
+                     *       ],
+                     *       "texts_of_day": {
+                     *         "by_proof": 4,
+                     *         "most": 10000,
+                     *         "most_by_proof": 4000,
+                     *         "most_to_strangers": 8000,
+                     *         "sent": 412,
+                     *         "to_strangers": 310
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PhoneReport"];
+                };
+            };
+            /** @description - `malformed_json`: The body is not JSON. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "malformed_json";
+                        /** @constant */
+                        status?: 400;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `missing_token`: An access token is needed.
+             *     - `invalid_token`: The access token is not valid.
+             *     - `session_ended`: The session has ended.
+             */
+            401: {
+                headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "missing_token" | "invalid_token" | "session_ended";
+                        /** @constant */
+                        status?: 401;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `forbidden`: This is not yours to do.
+             *     - `account_banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "account_banned";
+                        /** @constant */
+                        status?: 403;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "body_too_large";
+                        /** @constant */
+                        status?: 413;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unsupported_media_type`: The body's type is not supported. */
+            415: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "unsupported_media_type";
+                        /** @constant */
+                        status?: 415;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `invalid_request`: The request has invalid fields.
+             *     - `invalid_phone`: The phone number cannot be used.
+             */
+            422: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "invalid_request" | "invalid_phone";
+                        /** @description With `invalid_request`: each invalid field by its name, and what is wrong with it. */
+                        errors?: {
+                            field: string;
+                            message: string;
+                        }[];
+                        /** @constant */
+                        status?: 422;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `outcome_unknown`: It is not known whether it was done; it is safe to repeat.
+             *     - `unavailable`: The service cannot answer right now.
+             */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "outcome_unknown" | "unavailable";
+                        /** @description In how many seconds to try again, as in the header `Retry-After`. */
+                        retry_after: number;
+                        /** @constant */
+                        status?: 503;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    liftLimits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "phone": "+79000000001"
+                 *     }
+                 */
+                "application/json": components["schemas"]["PhoneToLookUp"];
+            };
+        };
+        responses: {
+            /** @description The request succeeded. The answer has no body. */
+            204: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description - `malformed_json`: The body is not JSON. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "malformed_json";
+                        /** @constant */
+                        status?: 400;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `missing_token`: An access token is needed.
+             *     - `invalid_token`: The access token is not valid.
+             *     - `session_ended`: The session has ended.
+             */
+            401: {
+                headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "missing_token" | "invalid_token" | "session_ended";
+                        /** @constant */
+                        status?: 401;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `forbidden`: This is not yours to do.
+             *     - `account_banned`: The account is banned.
+             *     - `recent_sign_in_required`: A recent sign-in is needed.
+             */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "account_banned" | "recent_sign_in_required";
+                        /** @constant */
+                        status?: 403;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "body_too_large";
+                        /** @constant */
+                        status?: 413;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unsupported_media_type`: The body's type is not supported. */
+            415: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "unsupported_media_type";
+                        /** @constant */
+                        status?: 415;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `invalid_request`: The request has invalid fields.
+             *     - `invalid_phone`: The phone number cannot be used.
+             */
+            422: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "invalid_request" | "invalid_phone";
+                        /** @description With `invalid_request`: each invalid field by its name, and what is wrong with it. */
+                        errors?: {
+                            field: string;
+                            message: string;
+                        }[];
+                        /** @constant */
+                        status?: 422;
                     } & components["schemas"]["Problem"];
                 };
             };

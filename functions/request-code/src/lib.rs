@@ -213,7 +213,7 @@ impl Endpoint for RequestCode {
         let issued = &ticket.issued;
         if tester.is_none() {
             if let Err(refused) = needs.sender.send_code(&phone, &issued.code, wanted.wish(&context)).await {
-                ticket.give_back().await;
+                ticket.give_back(refused.why).await;
                 return Err(refused.into());
             }
             count_text(Metric::CodesTexted, phone.country(), None);

@@ -52,7 +52,16 @@ const CHAPTERS: &[Chapter] = &[
         name: "For moderators and admins",
         about: "Finding people, figures per day, and what only an admin may. Most of the operations above also take \
                 somebody else's `user_id` from them.",
-        operations: &["listUsers", "getStats", "getGuard", "openPlace", "manageInvite", "listAudit"],
+        operations: &[
+            "listUsers",
+            "getStats",
+            "getGuard",
+            "openPlace",
+            "lookUpPhone",
+            "liftLimits",
+            "manageInvite",
+            "listAudit",
+        ],
     },
     Chapter {
         name: "For other backends",

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::app::{ADMIN, App, phone};
@@ -121,4 +122,105 @@ async fn users_are_found_by_phone_code_role_and_status() {
             .filter(|asked| asked.function != "inbox")
             .all(|asked| asked.operation != "Scan")
     );
+}
+
+#[tokio::test]
+async fn users_are_found_by_the_front_of_a_number_by_country_and_by_day() {
+    let app = App::with_admin(&[]).await;
+    app.sign_in(ADMIN).await;
+    let mut people = Vec::new();
+    for number in
+        ["+79131112233", "+79001230002", "+77011234567", "+79001230001", "+12133734253", "+881612345678"]
+    {
+        app.clock.advance(5 * 3_600);
+        let app =
+            app.again_with(&[("ALLOWED_COUNTRIES", if number.starts_with("+8") { "001" } else { "" })]).await;
+        people.push(app.sign_in(number).await.id);
+    }
+    let admin = app.sign_in(ADMIN).await;
+    let people: Vec<&str> = people.iter().map(String::as_str).collect();
+    let [novosibirsk, two, kz, one, us, satellite] = people[..] else { unreachable!() };
+    let found =
+        async |query: &str| ids(&app.pages(&format!("/v1/users?{query}"), &admin.token).await.concat());
+    // By number, from the least on.
+    for front in ["%2B7900123", "+7%20900%20123", "7900123", "8%20(900)%201-23"] {
+        assert_eq!(found(&format!("phone_prefix={front}")).await, [one, two], "{front}");
+    }
+    assert_eq!(found("phone_prefix=7").await, [kz, one, two, novosibirsk, &*admin.id]);
+    assert_eq!(
+        found("phone_prefix=7&limit=1").await,
+        [kz, one, two, novosibirsk, &*admin.id],
+        "page by page"
+    );
+    assert_eq!(found("phone_prefix=%2B79001230001").await, [one]);
+    assert_eq!(found("phone_prefix=%2B7900124").await, [""; 0]);
+    assert_eq!(found("phone_prefix=%2B1").await, [us]);
+    assert_eq!(found("country=RU").await, [one, two, novosibirsk, &*admin.id]);
+    assert_eq!(found("country=RU&limit=2").await, [one, two, novosibirsk, &*admin.id]);
+    assert_eq!(found("country=kz").await, [kz]);
+    assert_eq!(found("country=none").await, [satellite]);
+    assert_eq!(found("country=KZ&phone_prefix=7").await, [kz]);
+    assert_eq!(found("country=KZ&phone_prefix=7900").await, [""; 0]);
+    assert_eq!(found("country=US&phone_prefix=7").await, [""; 0]);
+    assert_eq!(found("phone=%2B79001230001&country=KZ").await, [""; 0]);
+    assert_eq!(found("phone=%2B79001230001&phone_prefix=7900").await, [one]);
+
+    // The day of UTC on which each came.
+    assert_eq!(found("created_on=2026-11-21").await, [one, kz, two, novosibirsk, &*admin.id]);
+    assert_eq!(found("created_on=2026-11-22").await, [satellite, us]);
+    assert_eq!(found("created_on=2026-11-22&limit=1").await, [satellite, us]);
+    assert_eq!(found("created_on=2026-11-20").await, [""; 0]);
+    assert_eq!(found("created_on=2026-11-22&country=US").await, [us]);
+    app.update_user(&admin.token, one, &json!({ "role": "moderator" })).await.ok(200);
+    app.update_user(&admin.token, two, &json!({ "status": "banned" })).await.ok(200);
+    assert_eq!(found("phone_prefix=7900&role=moderator").await, [one]);
+    assert_eq!(found("country=RU&status=banned").await, [two]);
+    assert_eq!(found("country=KZ&status=banned").await, [""; 0]);
+    assert_eq!(found("created_on=2026-11-21&role=moderator").await, [one]);
+    assert_eq!(found("created_on=2026-11-22&role=moderator").await, [""; 0]);
+    assert_eq!(found("country=RU&role=admin").await, [&*admin.id]);
+
+    for bad in [
+        "phone_prefix=abc",
+        "phone_prefix=",
+        "phone_prefix=%2B4",
+        "country=XX",
+        "country=R",
+        "created_on=2026-02-30",
+        "created_on=21.11.2026",
+        "created_on=",
+    ] {
+        app.get(&format!("/v1/users?{bad}"), &admin.token).await.problem(422, "invalid_request");
+    }
+    let page = app.get("/v1/users?phone_prefix=7&limit=1", &admin.token).await.ok(200);
+    let cursor = page["cursor"].as_str().unwrap();
+    for other in ["", "phone_prefix=7900&", "country=RU&", "phone_prefix=7&role=user&"] {
+        let path = format!("/v1/users?{other}cursor={cursor}");
+        app.get(&path, &admin.token).await.problem(422, "invalid_cursor");
+    }
+}
+
+/// Whoever moves is found by the new number, whoever goes by none; and accounts of a release
+/// without the index from their next sign-in on another device.
+#[tokio::test]
+async fn the_index_by_number_follows_its_users() {
+    let app = App::with_admin(&[]).await;
+    let admin = app.sign_in(ADMIN).await;
+    let (alice, bob) = (app.sign_in(&phone(1)).await, app.sign_in(&phone(2)).await);
+    let found =
+        async |query: &str| ids(&app.pages(&format!("/v1/users?{query}"), &admin.token).await.concat());
+    assert_eq!(found("phone_prefix=79000").await, [&*alice.id, &bob.id]);
+    let body = json!({ "phone": "+77011234567", "purpose": "change_phone" });
+    app.json(Method::POST, "/v1/auth/code", &alice.token, &body).await.ok(202);
+    let body = json!({ "phone": "+77011234567", "code": app.last_code("+77011234567").await });
+    app.json(Method::PUT, "/v1/users/me/phone", &alice.token, &body).await.ok(200);
+    assert_eq!(found("phone_prefix=79000").await, [&*bob.id]);
+    assert_eq!(found("country=KZ").await, [&*alice.id]);
+    app.delete_user(&alice.token, "me").await;
+    assert_eq!(found("country=KZ").await, [""; 0]);
+
+    app.set_user(&bob.id, "REMOVE country").await;
+    assert_eq!(found("phone_prefix=79000").await, [""; 0]);
+    app.sign_in_later(&phone(2)).await;
+    assert_eq!(found("phone_prefix=79000").await, [&*bob.id]);
 }

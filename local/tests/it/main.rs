@@ -57,6 +57,7 @@ mod sessions;
 mod share;
 mod stats;
 mod story;
+mod support;
 mod template;
 mod texts;
 mod texts_a_year;

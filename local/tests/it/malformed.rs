@@ -41,6 +41,8 @@ fn endpoints(person: &Person) -> Vec<(Method, &'static str, Option<&str>, Value)
         (Method::POST, "/v1/auth/passkey", None, passkey.clone()),
         (Method::POST, "/v1/users/me/passkeys", token, passkey),
         (Method::PATCH, "/v1/users/me/passkeys/mV0Jx3YkQ2e1yq0TgH5b7A", token, json!({ "name": "Phone" })),
+        (Method::POST, "/v1/support/phones", token, json!({ "phone": phone(9) })),
+        (Method::DELETE, "/v1/support/phones/limits", token, json!({ "phone": phone(9) })),
         (Method::POST, SIGN_OUT, token, json!({ "scope": "local" })),
     ];
     let declared = latchkey_local::functions::all::<Declaration>();

@@ -119,6 +119,8 @@ async fn permissions_are_one_table() {
         ("GET /v1/guard", [false, false, true, true]),
         ("DELETE /v1/guard/{place}", [false, false, false, true]),
         ("GET /v1/audit", [false, false, false, true]),
+        ("POST /v1/support/phones", [false, false, true, true]),
+        ("DELETE /v1/support/phones/limits", [false, false, false, true]),
         ("PATCH /v1/users/{user_id}/invite", [false, false, false, true]),
         ("GET /v1/users/me/export", [true, true, true, true]),
         ("PUT /v1/users/me/avatar", [true, true, true, true]),
@@ -156,6 +158,9 @@ async fn permissions_are_one_table() {
                 "PUT /v1/users/me/phone" => json!({ "phone": phone(999_999), "code": "0000" }).to_string(),
                 "PUT /v1/users/me/referrer" => json!({ "invite_code": "ZZZZZZ" }).to_string(),
                 "PATCH /v1/users/{user_id}" => json!({ "city": "Omsk" }).to_string(),
+                "POST /v1/support/phones" | "DELETE /v1/support/phones/limits" => {
+                    json!({ "phone": phone(999_999) }).to_string()
+                }
                 "PATCH /v1/users/{user_id}/invite" => json!({ "revoked": false }).to_string(),
                 "PATCH /v1/users/{user_id}/passkeys/{passkey_id}" => json!({ "name": "Mine" }).to_string(),
                 "POST /v1/users/me/passkeys" => json!({ "challenge_id": "x", "credential": {} }).to_string(),
@@ -181,9 +186,15 @@ async fn permissions_are_one_table() {
 async fn a_refusal_reads_no_more_than_who_asks() {
     let app = App::new().await;
     let alice = app.sign_in(&phone(1)).await;
-    for path in
-        ["/v1/stats?days=90", "/v1/users", "/v1/users?role=admin", "/v1/users?status=banned", "/v1/audit"]
-    {
+    for path in [
+        "/v1/stats?days=90",
+        "/v1/users",
+        "/v1/users?role=admin",
+        "/v1/users?status=banned",
+        "/v1/users?phone_prefix=1",
+        "/v1/users?country=RU",
+        "/v1/audit",
+    ] {
         app.faults.asked();
         app.get(path, &alice.token).await.problem(403, "forbidden");
         let asked = app.faults.asked();

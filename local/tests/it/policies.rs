@@ -193,7 +193,7 @@ async fn policies_are_as_narrow_as_what_is_called() {
     assert_eq!(app.sign_out(&bob.token, "global").await.status, 204);
     app.raw(Method::GET, "/.well-known/jwks.json", None, vec![]).await.ok(200);
     let admin = app.sign_in(ADMIN).await;
-    for query in ["", "?role=admin", "?status=banned", "?phone=+79000000001"] {
+    for query in ["", "?role=admin", "?status=banned", "?phone=+79000000001", "?country=RU"] {
         app.get(&format!("/v1/users{query}"), &admin.token).await.ok(200);
     }
     app.get("/v1/stats", &admin.token).await.ok(200);
@@ -202,6 +202,9 @@ async fn policies_are_as_narrow_as_what_is_called() {
     for query in ["", "?target=a", "?actor=a"] {
         app.get(&format!("/v1/audit{query}"), &admin.token).await.ok(200);
     }
+    let body = json!({ "phone": phone(12) });
+    app.json(Method::POST, "/v1/support/phones", &admin.token, &body).await.ok(200);
+    assert_eq!(app.json(Method::DELETE, "/v1/support/phones/limits", &admin.token, &body).await.status, 204);
     for body in [json!({}), json!({ "redraw": true }), json!({ "max_uses": 9 })] {
         let path = format!("/v1/users/{}/invite", alice.id);
         app.json(Method::PATCH, &path, &admin.token, &body).await.ok(200);
@@ -344,6 +347,7 @@ async fn use_refreshed_tokens(app: &App) {
         (Method::GET, "/v1/stats", json!(null)),
         (Method::GET, "/v1/guard", json!(null)),
         (Method::GET, "/v1/audit", json!(null)),
+        (Method::POST, "/v1/support/phones", json!({ "phone": phone(14) })),
         (Method::PUT, "/v1/users/me/phone", json!({ "phone": phone(14), "code": "0000" })),
         (Method::POST, "/v1/users/me/passkeys/options", json!({})),
         (Method::GET, "/v1/users/me/passkeys", json!(null)),

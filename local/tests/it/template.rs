@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::app::App;
 
 const METRICS: &str = include_str!("../../../shared/src/base/metrics.rs");
-const REASONS: &str = include_str!("../../../shared/src/sms/refusal.rs");
+const REASONS: &str = include_str!("../../../shared/src/domain/fate.rs");
 const LIMITS: &str = include_str!("../../../shared/src/domain/limits.rs");
 
 #[test]

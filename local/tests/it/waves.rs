@@ -165,7 +165,14 @@ async fn people_keep_their_budget() {
     let (count, answer, _) = waves(&app, app.update_user(&alice.token, "me", &body)).await;
     answer.ok(200);
     assert_eq!(count, 2, "update-user");
-    for (query, expected) in [("", 2), ("?role=admin", 2), ("?phone=+79000000001", 2)] {
+    for (query, expected) in [
+        ("", 2),
+        ("?role=admin", 2),
+        ("?phone=+79000000001", 2),
+        ("?phone_prefix=7900", 2),
+        ("?country=US", 2),
+        ("?created_on=2026-11-21", 2),
+    ] {
         let (count, answer, _) = waves(&app, app.get(&format!("/v1/users{query}"), &admin.token)).await;
         answer.ok(200);
         assert_eq!(count, expected, "list-users{query}");
@@ -177,6 +184,14 @@ async fn people_keep_their_budget() {
     assert_eq!(count, 2, "upload-avatar");
     let (count, answer, _) = waves(&app, app.raw(Method::GET, &url, None, vec![])).await;
     assert_eq!((answer.status, count), (200, 1), "get-avatar");
+    for (method, path, expected) in
+        [(Method::POST, "/v1/support/phones", 200), (Method::DELETE, "/v1/support/phones/limits", 204)]
+    {
+        let body = json!({ "phone": phone(2) });
+        let ask = app.json(method, path, &admin.token, &body);
+        let (count, answer, _) = waves(&app, ask).await;
+        assert_eq!((answer.status, count), (expected, 2), "{path}");
+    }
     let (count, answer, _) = waves(&app, app.get("/v1/stats?days=90", &admin.token)).await;
     answer.ok(200);
     assert_eq!(count, 2, "stats");

@@ -41,6 +41,8 @@ const ROUTES: &[(&str, &str)] = &[
     ("GET /v1/guard", "SeeGuard"),
     ("DELETE /v1/guard/{place}", "OpenPlace"),
     ("GET /v1/audit", "SeeAudit"),
+    ("POST /v1/support/phones", "LookUp"),
+    ("DELETE /v1/support/phones/limits", "Lift"),
     ("GET /.well-known/jwks.json", "Fetch"),
     ("GET /.well-known/openid-configuration", "Fetch"),
     ("GET /.well-known/apple-app-site-association", "Fetch"),

@@ -150,8 +150,23 @@ impl Gate {
     /// # Errors
     /// Those of [`Gate::admit`].
     pub async fn admit_staff(&self, bearer: &Bearer, staff: &[Role]) -> Result<User, Problem> {
-        let (me, _) = self.recognize(bearer).await?;
-        if staff.contains(&me.role) { Ok(me) } else { Err(forbidden(staff)) }
+        Ok(self.recognize_staff(bearer, staff).await?.0)
+    }
+
+    /// Lets the bearer do what only `staff` may who signed in a while ago at most, since it
+    /// outlives the session, which a stolen one must not.
+    ///
+    /// # Errors
+    /// Those of [`Gate::admit`], and `recent_sign_in_required`.
+    pub async fn admit_recent_staff(&self, bearer: &Bearer, staff: &[Role]) -> Result<User, Problem> {
+        let (me, session) = self.recognize_staff(bearer, staff).await?;
+        self.require_within(&session, RECENT_FOR_STAFF)?;
+        Ok(me)
+    }
+
+    async fn recognize_staff(&self, bearer: &Bearer, staff: &[Role]) -> Result<(User, Session), Problem> {
+        let (me, session) = self.recognize(bearer).await?;
+        if staff.contains(&me.role) { Ok((me, session)) } else { Err(forbidden(staff)) }
     }
 
     /// Lets the bearer act on their own account, as [`Gate::admit`] does; with the

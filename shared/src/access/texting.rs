@@ -20,6 +20,7 @@ use crate::domain::bearer::Bearer;
 use crate::domain::code::Purpose;
 use crate::domain::credit::Means;
 use crate::domain::device_token::DeviceToken;
+use crate::domain::fate::Why;
 use crate::domain::limits::{LimitMet, LimitOf, Share, Window};
 use crate::domain::pepper::Pepper;
 use crate::domain::phone::Phone;
@@ -296,7 +297,8 @@ impl Request<'_> {
 
 impl Ticket<'_> {
     /// Gives back what was taken for a text that did not leave.
-    pub async fn give_back(&self) {
+    pub async fn give_back(&self, why: Why) {
+        self.limits.code.refused(why);
         limits::give_back(&self.limits.all()).await;
     }
 }

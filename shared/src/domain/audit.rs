@@ -53,6 +53,7 @@ acts! {
     RemovedPasskey "removed_passkey" "Removed a passkey of another, with the sessions that it began.";
     MovedPhone "moved_phone" "Moved the account to a new number; from which to which, by their HMACs.";
     OpenedPlace "opened_place" "Opened a place whose texts were short or paused.";
+    LookedUpPhone "looked_up_phone" "Looked up what is known of a number, by its HMAC.";
     LiftedLimits "lifted_limits" "Lifted the limits of a number.";
     Imported "imported" "Imported users; to how many.";
     BeganRecovery "began_recovery" "Began to move an account to a new number; to which, by its HMAC.";

@@ -22,6 +22,7 @@
 use std::fmt;
 
 use crate::domain::phone::{Phone, Region};
+use crate::domain::phone_front::{Country, NO_COUNTRY};
 
 /// Into how many items a country's day is cut at most.
 const MOST_SHARDS: u32 = 8;
@@ -252,14 +253,13 @@ impl Credit {
     /// The places of a number: its block, its range and its country's shard.
     pub fn places(&self, phone: &Phone) -> [Place; 3] {
         let number = phone.as_str();
-        let country = phone.country().map_or_else(|| NO_COUNTRY.to_owned(), |country| country.to_string());
         // Neighbours are in different ones, so that a block fills none alone.
         let last = number.get(number.len().saturating_sub(3)..).and_then(|digits| digits.parse::<u32>().ok());
         let shard = last.unwrap_or_default() % self.shards;
         [
             Place { width: Width::Block, of: phone.less(4).to_owned(), shard: 0 },
             Place { width: Width::Range, of: phone.less(6).to_owned(), shard: 0 },
-            Place { width: Width::Country, of: country, shard },
+            Place { width: Width::Country, of: Country::of(phone).as_str().to_owned(), shard },
         ]
     }
 
@@ -431,9 +431,6 @@ impl Credit {
         until + 1
     }
 }
-
-/// What numbers of no country are called.
-const NO_COUNTRY: &str = "none";
 
 /// For how many days a block is closed that was spent so often.
 const fn closed_days(times: u32) -> i64 {

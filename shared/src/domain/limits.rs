@@ -22,6 +22,22 @@ pub struct LimitMet {
     pub until: Timestamp,
 }
 
+/// What holds a phone up in one of its registers, each with when it is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// The time between two texts.
+    Cooldown(Timestamp),
+    /// Texts in an hour.
+    Hour(Timestamp),
+    /// Texts in a day.
+    Day(Timestamp),
+    /// Wrong guesses in a day.
+    Guesses(Timestamp),
+    /// Codes that known devices asked for and did not enter: they are strangers until
+    /// one is entered.
+    Unentered(Timestamp),
+}
+
 /// What is limited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LimitOf {

@@ -1,7 +1,8 @@
 //! How a deployment reads phone numbers: in the way of its region, by the numbering plans,
 //! its test numbers and the ranges that it lets in besides.
 
-use crate::domain::phone::{Phone, PhoneError, Region};
+use crate::domain::phone::{Kind, Phone, PhoneError, Region};
+use crate::domain::phone_front::PhoneFront;
 use crate::domain::phone_lists::{NumberRanges, TestPhones};
 
 /// What a number is read by.
@@ -34,12 +35,23 @@ impl Numbers {
         })
     }
 
+    /// Reads the front of a number, in the way of the deployment's region; `None` if it begins
+    /// with no country's code.
+    pub fn read_front(&self, typed: &str) -> Option<PhoneFront> {
+        PhoneFront::parse(typed, self.region)
+    }
+
     /// That a text can reach the number, so that no money is spent for nothing.
     ///
     /// # Errors
     /// [`PhoneError::NotMobile`].
     pub fn reachable(&self, phone: &Phone) -> Result<(), PhoneError> {
         if self.ranges.contains(phone) { Ok(()) } else { phone.reachable() }
+    }
+
+    /// What a number is; one of a range that is let in is a mobile's.
+    pub fn kind(&self, phone: &Phone) -> Kind {
+        if self.ranges.contains(phone) { Kind::Mobile } else { phone.kind() }
     }
 
     /// The numbers with a fixed code.
@@ -95,6 +107,7 @@ mod tests {
             assert_eq!(phone.as_str(), "+78950000001", "{typed}");
             assert_eq!(numbers.reachable(&phone), Ok(()));
             assert_eq!(phone.country().unwrap().to_string(), "RU");
+            assert_eq!((numbers.kind(&phone), phone.kind()), (Kind::Mobile, Kind::Unknown));
             assert!(Phone::parse(typed, numbers.region).is_err(), "{typed}: let in by the range alone");
         }
         let landline = numbers.read("+49 30 901820000", None).unwrap();

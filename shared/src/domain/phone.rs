@@ -14,7 +14,7 @@ use crate::domain::typed::plain;
 /// A region in whose way numbers are read: two letters of ISO 3166.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema)]
 #[schemars(inline, extend("pattern" = "^[A-Za-z]{2}$"), example = &"RU")]
-pub struct Region(#[schemars(with = "String")] rlibphonenumber::Region);
+pub struct Region(#[schemars(with = "String")] pub(super) rlibphonenumber::Region);
 
 impl FromStr for Region {
     type Err = String;
@@ -104,6 +104,29 @@ impl fmt::Debug for Phone {
     }
 }
 
+/// What a number is, by the numbering plans.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "PhoneKind")]
+pub enum Kind {
+    /// A mobile phone.
+    Mobile,
+    /// A landline.
+    Landline,
+    /// Of a country whose numbers do not tell mobiles from landlines.
+    MobileOrLandline,
+    /// A line over the internet.
+    Voip,
+    /// One that costs nothing to call.
+    TollFree,
+    /// One that costs more to call.
+    Premium,
+    /// A pager, a voice mail box, a company's or a personal number.
+    Other,
+    /// Of no plan.
+    Unknown,
+}
+
 /// Why a string is no phone number that can be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PhoneError {
@@ -179,9 +202,23 @@ impl Phone {
     /// # Errors
     /// [`PhoneError::NotMobile`].
     pub fn reachable(&self) -> Result<(), PhoneError> {
-        match self.in_plan().map(|(plan, number)| plan.get_number_type(&number)) {
-            Some(PhoneNumberType::Mobile | PhoneNumberType::FixedLineOrMobile) => Ok(()),
+        match self.kind() {
+            Kind::Mobile | Kind::MobileOrLandline => Ok(()),
             _ => Err(PhoneError::NotMobile(self.clone())),
+        }
+    }
+
+    /// What the plans say that it is.
+    pub fn kind(&self) -> Kind {
+        match self.in_plan().map(|(plan, number)| plan.get_number_type(&number)) {
+            Some(PhoneNumberType::Mobile) => Kind::Mobile,
+            Some(PhoneNumberType::FixedLine) => Kind::Landline,
+            Some(PhoneNumberType::FixedLineOrMobile) => Kind::MobileOrLandline,
+            Some(PhoneNumberType::VoIP) => Kind::Voip,
+            Some(PhoneNumberType::TollFree) => Kind::TollFree,
+            Some(PhoneNumberType::PremiumRate | PhoneNumberType::SharedCost) => Kind::Premium,
+            Some(PhoneNumberType::Unknown) | None => Kind::Unknown,
+            Some(_) => Kind::Other,
         }
     }
 
@@ -252,7 +289,7 @@ fn of_mobiles(e164: &str) -> Option<String> {
 }
 
 /// ASCII digits and what people and phones put between them.
-const fn belongs_in_a_phone(c: char) -> bool {
+pub(super) const fn belongs_in_a_phone(c: char) -> bool {
     matches!(c, '0'..='9' | '+' | ' ' | '(' | ')' | '[' | ']' | '-' | '.' | '/')
 }
 

@@ -60,6 +60,16 @@ pub(super) fn main_region(number: &str) -> Option<Region> {
     plan.library().get_region_for_country_code(plan.calling_code)
 }
 
+/// The regions that share the calling code which the digits of a number begin with.
+pub(super) fn regions_of(number: &str) -> Option<Vec<&'static str>> {
+    Some(by_code(number)?.entries.iter().map(|(region, _)| *region).collect())
+}
+
+/// The calling code of a region.
+pub(super) fn calling_code(region: Region) -> Option<i32> {
+    Some(find(region)?.calling_code)
+}
+
 fn by_code(number: &str) -> Option<&'static Plan> {
     let mut code = 0;
     number.bytes().filter(u8::is_ascii_digit).take(3).find_map(|digit| {

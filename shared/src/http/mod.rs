@@ -7,6 +7,7 @@ pub mod event;
 pub mod idempotency;
 pub mod page;
 pub mod path;
+pub mod places;
 pub mod problem;
 pub mod proxy;
 pub mod response;

@@ -17,13 +17,14 @@ use crate::base::metrics::Metric;
 use crate::base::world::Timestamp;
 use crate::cloud::error::StoreError;
 use crate::domain::avatar::AvatarError;
+use crate::domain::fate::Why;
 use crate::domain::invite::InviteRefusal;
 use crate::domain::limits::{LimitMet, LimitOf};
 use crate::domain::passkey::NotAccepted;
 use crate::domain::phone::PhoneError;
 use crate::http::context::Context;
 use crate::http::response::{IntoResponse as _, Tailored};
-use crate::sms::refusal::{NotSent, Why};
+use crate::sms::refusal::NotSent;
 
 macro_rules! catalogue {
     ($($status:literal { $($variant:ident $code:literal $title:literal;)* })*) => {

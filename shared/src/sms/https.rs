@@ -12,8 +12,9 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
 use crate::base::error::StartError;
+use crate::domain::fate::Why;
 use crate::sms::carrier::TIMEOUT;
-use crate::sms::refusal::{NotSent, Why, is_unreached};
+use crate::sms::refusal::{NotSent, is_unreached};
 
 /// How long a connection may take: what was not connected in time was not sent.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);

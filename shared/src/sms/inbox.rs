@@ -16,10 +16,11 @@ use crate::cloud::items::{read, string, write};
 use crate::cloud::setup::Setup;
 use crate::cloud::table::Table;
 use crate::domain::code::OneTimeCode;
+use crate::domain::fate::Why;
 use crate::domain::limits::DAY;
 use crate::domain::phone::Phone;
 use crate::sms::carrier::{Carrier, Kind, Text};
-use crate::sms::refusal::{NotSent, Why};
+use crate::sms::refusal::NotSent;
 use crate::tables;
 
 /// What the keys of its items begin with.

@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::io;
 
+use crate::domain::fate::Why;
+
 /// A text that did not leave, as its provider says.
 #[derive(Debug, thiserror::Error)]
 #[error("the text was refused ({why:?})")]
@@ -11,34 +13,6 @@ pub struct NotSent {
     pub why: Why,
     #[source]
     cause: Box<dyn Error + Send + Sync>,
-}
-
-/// Why a text did not leave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Why {
-    /// The provider does not take the number.
-    BadNumber,
-    /// Its owner asked for no more texts.
-    OptedOut,
-    /// Too many at once.
-    Throttled,
-    /// The money that may be spent on texts is spent.
-    OverBudget,
-    /// Anything else: a bad key, a sandbox, a sender that is not agreed.
-    Refused,
-}
-
-impl Why {
-    /// Its name in metrics.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::BadNumber => "bad_number",
-            Self::OptedOut => "opted_out",
-            Self::Throttled => "throttled",
-            Self::OverBudget => "over_budget",
-            Self::Refused => "refused",
-        }
-    }
 }
 
 /// Whether a request never reached whom it was for: no connection was made, so

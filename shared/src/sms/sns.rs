@@ -11,8 +11,9 @@ use futures_util::future::BoxFuture;
 use crate::base::config::{self, BadParameter, Parameter, Vars};
 use crate::base::error::Chain;
 use crate::cloud::setup::Setup;
+use crate::domain::fate::Why;
 use crate::sms::carrier::{Carrier, TIMEOUT, Text};
-use crate::sms::refusal::{NotSent, Why, is_unreached};
+use crate::sms::refusal::{NotSent, is_unreached};
 
 /// The sender.
 pub struct Sns {

@@ -18,9 +18,10 @@ use crate::base::error::StartError;
 use crate::base::world::World;
 use crate::cloud::secrets;
 use crate::cloud::setup::Setup;
+use crate::domain::fate::Why;
 use crate::sms::carrier::{Carrier, Text};
 use crate::sms::https::{Answer, Https};
-use crate::sms::refusal::{NotSent, Why};
+use crate::sms::refusal::NotSent;
 use crate::sms::{required, unset};
 
 /// The sender.

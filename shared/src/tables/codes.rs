@@ -6,6 +6,7 @@
 //! `live_code` stands `last_code`, the one that it took the place of: a text
 //! that did not leave is taken back as if it had never been asked for.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -20,18 +21,22 @@ use crate::cloud::writes::{Write, Written};
 use crate::domain::code::{OneTimeCode, Purpose};
 use crate::domain::credit::{KNOWN_UNENTERED, Means};
 use crate::domain::device::Asker;
-use crate::domain::limits::{CodeLimits, DAY, LimitMet, LimitOf, Window};
+use crate::domain::fate::{Fate, TextFate, Why};
+use crate::domain::limits::{CodeLimits, DAY, Hold, LimitMet, LimitOf, Window};
 use crate::domain::pepper::Pepper;
 use crate::domain::phone::Phone;
 use crate::domain::phone_lists::TestPhone;
 use crate::settings;
 use crate::tables;
-use crate::tables::phone_items::{CREDITED_ON, ENTERED_AT, PEPPER_ENTRY, PhoneItems, times};
+use crate::tables::phone_items::{CREDITED_ON, ENTERED_AT, PEPPER_ENTRY, PhoneItems, merged, times};
 use crate::tables::register::Register;
 
 /// The attribute of a live code whose text was handed to a carrier, or that has
 /// none.
 const HANDED_OVER: &str = "handed_over";
+
+/// Of how many texts of a register their fate is kept.
+pub const REMEMBERED: usize = 10;
 
 /// The codes of all phones.
 pub struct Codes {
@@ -144,6 +149,7 @@ pub struct CountedGuess {
     pepper_entry: String,
     hash: Vec<u8>,
     attempts: i64,
+    sent_at: Timestamp,
     means: Option<Means>,
 }
 
@@ -178,6 +184,24 @@ pub struct Proof {
     /// is once a phone and day.
     pub means: Option<Means>,
     hash: Vec<u8>,
+    sent_at: Timestamp,
+}
+
+/// What is known of a register of a phone.
+#[derive(Debug)]
+pub struct Standing {
+    /// Whose register.
+    pub asker: Asker,
+    /// The last texts, newest first, at most [`REMEMBERED`].
+    pub texts: Vec<TextFate>,
+    /// When its live code ends; `None` where there is none.
+    pub code_until: Option<Timestamp>,
+    /// How many wrong guesses of the last day count, those that are being compared
+    /// among them.
+    pub wrong_guesses: usize,
+    /// What holds its phone up, and until when.
+    pub holds: Vec<Hold>,
+    items: Vec<Item>,
 }
 
 impl Codes {
@@ -369,8 +393,8 @@ impl Codes {
     /// Gives back the code and the allowance of a text that is known not to
     /// have left, unless another code was issued meanwhile: what was live
     /// before is live again. If the table does not answer, the allowance is
-    /// used up.
-    pub async fn take_back(&self, issued: &Issued) -> Result<(), StoreError> {
+    /// used up. That a carrier `refused` it is remembered.
+    pub async fn take_back(&self, issued: &Issued, refused: Option<Why>) -> Result<(), StoreError> {
         let mut update = self
             .items
             .update(issued.asker, &issued.phone)
@@ -379,6 +403,10 @@ impl Codes {
             .set("live_code = last_code");
         if issued.counts {
             update = self.texts().shift_out(update);
+        }
+        if let Some(why) = refused {
+            let text = TextFate { at: issued.sent_at, fate: Fate::Refused(why) };
+            update = fates().shift_in_number(update, text.number());
         }
         self.items.table.send(update).await?;
         Ok(())
@@ -432,6 +460,7 @@ impl Codes {
                     pepper_entry: live.pepper_entry(&self.pepper),
                     hash: live.hash(),
                     attempts: live.number("attempts"),
+                    sent_at: live.sent_at(),
                     means: live
                         .string("means")
                         .and_then(Means::of)
@@ -472,11 +501,11 @@ impl Codes {
 
     /// Compares a counted guess.
     pub fn compare(&self, counted: CountedGuess, guess: &OneTimeCode) -> Guess {
-        let CountedGuess { asker, phone, purpose, pepper_entry, hash, attempts, means } = counted;
+        let CountedGuess { asker, phone, purpose, pepper_entry, hash, attempts, sent_at, means } = counted;
         tracing::debug!("a guess is compared");
         let entry = self.pepper.entry(&pepper_entry);
         if entry.is_some_and(|entry| entry.is_code(&hash, &phone, &purpose, guess)) {
-            return Guess::Right(Proof { asker, phone, means, hash });
+            return Guess::Right(Proof { asker, phone, means, hash, sent_at });
         }
         let max = self.limits.max_attempts;
         Guess::Wrong((max > 0).then(|| u32::try_from(i64::from(max) - attempts).unwrap_or(0)))
@@ -501,7 +530,59 @@ impl Codes {
             Some(_) => update.assign(CREDITED_ON, number(now.day())),
             None => update,
         };
+        let text = TextFate { at: proof.sent_at, fate: Fate::Entered };
+        let update = fates().shift_in_number(update, text.number());
         self.guesses().shift_out(update).remove("live_code").remove("last_code")
+    }
+
+    /// What is known of a phone, by register: strangers' and known devices'.
+    pub async fn look_up(&self, phone: &Phone) -> Result<[Standing; 2], StoreError> {
+        let all = self.items.all(phone).await?;
+        let of = |asker| all.iter().filter(move |(of, _)| *of == asker).map(|(_, item)| item.clone());
+        Ok([Asker::Stranger, Asker::Known].map(|asker| self.standing(asker, of(asker).collect())))
+    }
+
+    fn standing(&self, asker: Asker, items: Vec<Item>) -> Standing {
+        let now = self.items.table.world.now();
+        let item = merged(items.iter().cloned());
+        let (sent, guesses) = (self.texts().read(&item), self.guesses().read(&item));
+        let day_ago = now.plus_seconds(-DAY);
+        let live = LiveCode(&item);
+        let code_until =
+            Some(live.expires_at()).filter(|until| *until > now && live.get("code_hash").is_some());
+        let held =
+            |hold: fn(Timestamp) -> Hold, window: Window, times| window.full_until(times, now).map(hold);
+        let entered_at = read_number(&item, ENTERED_AT).map_or(day_ago, Timestamp::from_millis);
+        let unentered = sent.get(KNOWN_UNENTERED as usize - 1).filter(|_| asker == Asker::Known);
+        let unentered = unentered.filter(|at| **at > day_ago.max(entered_at));
+        let holds = [
+            held(Hold::Cooldown, self.limits.cooldown, &sent),
+            held(Hold::Hour, self.limits.per_hour, &sent),
+            held(Hold::Day, self.limits.per_day, &sent),
+            held(Hold::Guesses, self.limits.guesses_per_day, &guesses),
+            unentered.map(|at| Hold::Unentered(at.plus_seconds(DAY))),
+        ];
+        Standing {
+            asker,
+            texts: texts_of(&item, &sent),
+            code_until,
+            wrong_guesses: guesses.iter().filter(|at| **at > day_ago).count(),
+            holds: holds.into_iter().flatten().collect(),
+            items,
+        }
+    }
+
+    /// Lifts what holds a phone up in a register, as part of a transaction; refused if anybody
+    /// wrote to the register since it was read. What became of its texts stays
+    /// known, and so does how often its live code was guessed at.
+    pub fn lift(&self, standing: &Standing) -> impl Iterator<Item = Write> {
+        standing.items.iter().filter(|_| !standing.holds.is_empty()).map(|item| {
+            let sent = self.texts().read(item);
+            let fates_now: Vec<_> = texts_of(item, &sent).into_iter().map(TextFate::number).collect();
+            let update = fates().replace(self.items.part_of(item), item, &fates_now);
+            let update = Register::of_length("t", 0).replace(update, item, &[]);
+            Register::of_length("g", 0).replace(update, item, &[])
+        })
     }
 
     /// Forgets the codes of a phone, as part of a transaction. When it was
@@ -608,4 +689,40 @@ impl<'a> LiveCode<'a> {
     fn expires_at(&self) -> Timestamp {
         Timestamp::from_millis(self.number("expires_at"))
     }
+
+    fn sent_at(&self) -> Timestamp {
+        Timestamp::from_millis(self.number("sent_at"))
+    }
+}
+
+/// What became of texts, where it is known.
+const fn fates() -> Register {
+    Register::of_length("h", REMEMBERED)
+}
+
+/// The last texts of an item, newest first: those that were `sent`, and those whose fate is
+/// known besides.
+fn texts_of(item: &Item, sent: &[Timestamp]) -> Vec<TextFate> {
+    let is_handed_over = |at: Timestamp| {
+        ["live_code", "last_code"].into_iter().any(|name| {
+            let code = item.get(name).and_then(|code| code.as_m().ok());
+            code.is_some_and(|code| {
+                code.contains_key(HANDED_OVER) && read_number(code, "sent_at") == Some(at.millis())
+            })
+        })
+    };
+    let mut numbers: Vec<_> = fates().numbers(item).filter(|number| *number > 0).collect();
+    numbers.sort_unstable_by_key(|number| Reverse(*number));
+    let mut texts: Vec<_> = numbers.into_iter().map(TextFate::of).collect();
+    // Of two fates of a text the surer one comes first.
+    texts.dedup_by_key(|text| text.at);
+    for at in sent.iter().copied().filter(|at| at.millis() > 0) {
+        if texts.iter().all(|text| text.at != at) {
+            let fate = if is_handed_over(at) { Fate::Accepted } else { Fate::Sent };
+            texts.push(TextFate { at, fate });
+        }
+    }
+    texts.sort_by_key(|text| Reverse(text.at));
+    texts.truncate(REMEMBERED);
+    texts
 }

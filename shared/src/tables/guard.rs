@@ -317,6 +317,23 @@ impl Guard {
         Ok((places, next))
     }
 
+    /// The places of a number that are short or closed: what each has, of its country
+    /// the part that the number is of.
+    pub async fn short_of(&self, phone: &Phone) -> Result<Vec<(Place, Account)>, StoreError> {
+        let Some(credit) = &self.credit else { return Ok(Vec::new()) };
+        let today = self.table.world.now().day();
+        let places = credit.places(phone);
+        let items = self.table.get_all(places.iter().map(key).collect()).await?;
+        let account = |place: Place| {
+            let item = items.iter().find(|item| item.get("pk") == Some(&string(key(&place))));
+            let account = credit.on(&place, item.and_then(read), today);
+            (place, account)
+        };
+        let is_short =
+            |(place, account): &(Place, Account)| !credit.has(place.width, account, Means::Request);
+        Ok(places.into_iter().map(account).filter(is_short).collect())
+    }
+
     /// What a place has today; of a country all shards together.
     async fn account(&self, credit: &Credit, place: &Place) -> Result<Account, StoreError> {
         let today = self.table.world.now().day();

@@ -15,7 +15,7 @@
 //! | `admin#<hash of a phone>` | that the number made an admin, which it does once | [`users`] |
 //! | `keyset` | the public keys | [`keyset`] |
 //!
-//! and four indexes:
+//! and five indexes:
 //!
 //! | index | keys | what |
 //! |---|---|---|
@@ -23,9 +23,10 @@
 //! | `created` | `created_in`, `created_at_key` | users by month and shard (`2026-11#0` to `#7`), by time |
 //! | `roles` | `staff_role`, `created_at_key` | those who may more than users |
 //! | `banned` | `banned`, `created_at_key` | those who are banned |
+//! | `numbers` | `country`, `phone` | users by number: what lists show of them |
 //!
-//! `staff_role` and `banned` are there only where they say something, so the
-//! last two indexes are as small as what they list.
+//! `staff_role` and `banned` are there only where they say something, so
+//! their indexes are as small as what they list. `country` is `none` for numbers of no country.
 //!
 //! The codes table, whose items end by its TTL, has a key `pk`, too: [`codes`],
 //! [`counters`], [`day_texts`], [`guard`], [`idempotency`], [`passkey_challenges`], [`proofs`], [`stats`]. The sessions table is

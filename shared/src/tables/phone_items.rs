@@ -137,6 +137,13 @@ impl PhoneItems {
         Err(StoreError::Unavailable(CHANGES.into()))
     }
 
+    /// Changes an item of [`PhoneItems::all`] in a transaction with others; refused if
+    /// anybody wrote to it since.
+    pub(super) fn part_of(&self, seen: &Item) -> Write {
+        let pk = seen.get("pk").and_then(|pk| pk.as_s().ok()).cloned().unwrap_or_default();
+        self.signed(as_seen(self.table.update(pk), seen))
+    }
+
     /// Moves the item of a phone to where it is looked for. Costs nothing while the
     /// secret has one entry.
     pub(super) async fn settle(&self, asker: Asker, phone: &Phone) -> Result<(), StoreError> {
@@ -198,11 +205,11 @@ fn as_seen(write: Write, seen: &Item) -> Write {
 
 /// One item of several of a phone: all times, newest first, and the codes of the one
 /// that was asked for last.
-fn merged(items: impl Iterator<Item = Item>) -> Item {
+pub(super) fn merged(items: impl Iterator<Item = Item>) -> Item {
     let mut merged = Item::new();
     let (mut ttl, mut asked_at) = (0, i64::MIN);
     let mut latest = [(ENTERED_AT, None), (CREDITED_ON, None)];
-    let mut times = [("t", Vec::new()), ("g", Vec::new())];
+    let mut times = [("t", Vec::new()), ("g", Vec::new()), ("h", Vec::new())];
     for item in items {
         ttl = ttl.max(read_number(&item, TTL).unwrap_or_default());
         for (name, at) in &mut latest {

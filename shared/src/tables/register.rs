@@ -22,6 +22,11 @@ impl Register {
         Self { prefix, length: most.map_or(2, |most| most.max(2) as usize) }
     }
 
+    /// One of so many, at least two.
+    pub(super) const fn of_length(prefix: &'static str, length: usize) -> Self {
+        Self { prefix, length }
+    }
+
     /// On condition that each window has room for one more.
     pub(super) fn require_room(&self, mut update: Write, windows: &[Window], now: Timestamp) -> Write {
         for (index, window) in windows.iter().filter(|window| window.is_on()).enumerate() {
@@ -36,12 +41,17 @@ impl Register {
 
     /// `t1 = now, t2 = t1, …`: every right side is read before any is written.
     pub(super) fn shift_in(&self, update: Write, now: Timestamp) -> Write {
+        self.shift_in_number(update, now.millis())
+    }
+
+    /// The same of a number that begins with a time.
+    pub(super) fn shift_in_number(&self, update: Write, newest: i64) -> Write {
         let p = self.prefix;
         let actions = (1..self.length).fold(format!("{p}1 = :{p}_now"), |mut all, n| {
             let _ = write!(all, ", {p}{} = if_not_exists({p}{n}, :zero)", n + 1);
             all
         });
-        update.set(actions).value(format!(":{p}_now"), number(now.millis())).value(":zero", number(0))
+        update.set(actions).value(format!(":{p}_now"), number(newest)).value(":zero", number(0))
     }
 
     /// Takes back the newest: `t1 = t2, …`; the last has nothing to take over.
@@ -54,9 +64,25 @@ impl Register {
 
     /// The times of an item, newest first.
     pub(super) fn read(&self, item: &Item) -> Vec<Timestamp> {
-        (1..=self.length)
-            .map_while(|n| read_number(item, &format!("{}{n}", self.prefix)))
-            .map(Timestamp::from_millis)
-            .collect()
+        self.numbers(item).map(Timestamp::from_millis).collect()
+    }
+
+    /// The numbers of an item, newest first; 0 where there was nothing to shift.
+    pub(super) fn numbers(&self, item: &Item) -> impl Iterator<Item = i64> {
+        (1..=self.length).map_while(|n| read_number(item, &format!("{}{n}", self.prefix)))
+    }
+
+    /// Puts these numbers into the place of those of an item, newest first; none are
+    /// left of more.
+    pub(super) fn replace(&self, update: Write, item: &Item, numbers: &[i64]) -> Write {
+        let p = self.prefix;
+        let update = (1..).zip(numbers).take(self.length).fold(update, |update, (n, newest)| {
+            update.set(format!("{p}{n} = :{p}_{n}")).value(format!(":{p}_{n}"), number(*newest))
+        });
+        let rest = item.keys().filter(|name| {
+            let nth = name.strip_prefix(p).and_then(|nth| nth.parse::<usize>().ok());
+            nth.is_some_and(|nth| nth > numbers.len())
+        });
+        rest.fold(update, |update, name| update.remove(name))
     }
 }

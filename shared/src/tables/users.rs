@@ -21,6 +21,7 @@ use crate::domain::invite::Entry;
 use crate::domain::invite_code::InviteCode;
 use crate::domain::passkey_list::{PasskeyId, PasskeyList};
 use crate::domain::phone::Phone;
+use crate::domain::phone_front::Country;
 use crate::domain::position::Position;
 use crate::domain::user::{Change, Role, Status, User, UserId};
 use crate::tables::keys;
@@ -117,6 +118,7 @@ impl Users {
         let mut item = write(user);
         let shard = self.0.world.rng().random_range(0..SHARDS);
         item.insert("created_in".to_owned(), string(month_key(Month::of(user.created_at), shard)));
+        item.insert("country".to_owned(), country(&user.phone));
         let position = Position::new(user.created_at, &user.id);
         item.insert("created_at_key".to_owned(), string(position.as_str()));
         if user.role != Role::User {
@@ -166,6 +168,8 @@ impl Users {
         }
         let devices = seen.devices.with(device, self.0.world.now());
         let update = listing(as_seen(self.0.update(keys::user(&seen.id)), seen), seen, &devices);
+        // Accounts that were made before numbers were listed by country.
+        let update = update.assign("country", country(&seen.phone));
         match entry {
             Some(entry) => entered(update, &entry.code, &entry.referrer),
             None => update,
@@ -239,8 +243,9 @@ impl Users {
     /// must be claimed beside it ([`Users::claim_phone`]). Of the devices this one is
     /// known from then on.
     pub fn move_phone(&self, seen: &User, phone: &Phone, device: &DeviceId, counts: bool) -> [Write; 2] {
-        let moved =
-            as_seen(self.0.update(keys::user(&seen.id)), seen).assign("phone", string(phone.as_str()));
+        let moved = as_seen(self.0.update(keys::user(&seen.id)), seen)
+            .assign("phone", string(phone.as_str()))
+            .assign("country", country(phone));
         let devices = Devices::default().with(device, self.0.world.now());
         let moved = moved.assign("devices", listed(&devices));
         let moved = if counts { moved.if_equal("role", string(seen.role.as_str())) } else { moved };
@@ -334,6 +339,11 @@ pub fn activated_code(refused: &RefusedPart) -> Option<InviteCode> {
 /// Not the number itself: the item outlives whoever had it.
 fn admin_key(phone: &Phone) -> String {
     format!("{MADE_ADMIN}{}", Users::admin_hash(phone))
+}
+
+/// The partition of the index `numbers` that a number is in.
+fn country(phone: &Phone) -> AttributeValue {
+    string(Country::of(phone).as_str())
 }
 
 fn phone_key(phone: &Phone) -> String {

@@ -19,7 +19,7 @@ pub(super) fn audited(truth: &mut Truth, applied: &Applied) -> Verdict {
         rule!(text(entry, "actor") == actor.as_deref(), "entry_of_another", "{entry}");
         told.push(format!("{} {:?}", text(entry, "action").unwrap_or_default(), text(entry, "target")));
     }
-    let mut done = deeds(ledger, applied);
+    let mut done = deeds(truth, ledger, applied);
     told.sort_unstable();
     done.sort_unstable();
     rule!(told == done, "off_the_record", "{} {}: {done:?}, told {told:?}", ledger.id, ledger.call);
@@ -27,7 +27,7 @@ pub(super) fn audited(truth: &mut Truth, applied: &Applied) -> Verdict {
 }
 
 /// What of a write belongs on record.
-fn deeds(ledger: &Ledger, applied: &Applied) -> Vec<String> {
+fn deeds(truth: &Truth, ledger: &Ledger, applied: &Applied) -> Vec<String> {
     let mut deeds = Vec::new();
     let mut done = |act: &str, target: Option<&str>| deeds.push(format!("{act} {target:?}"));
     let (route, subject) = (ledger.call.route, ledger.call.subject());
@@ -85,7 +85,23 @@ fn deeds(ledger: &Ledger, applied: &Applied) -> Vec<String> {
     if route == "DELETE /v1/guard/{place}" && applied.of(Table::Codes, "credit#").next().is_some() {
         done("opened_place", ledger.call.path.rsplit('/').next());
     }
+    let is_register = |change: &Change| change.place.is_register();
+    if route == "DELETE /v1/support/phones/limits" && applied.changes.iter().any(is_register) {
+        done("lifted_limits", number_on_record(truth, ledger, applied).as_deref());
+    }
+    if route == "POST /v1/support/phones" && applied.of(Table::Audit, "").next().is_some() {
+        done("looked_up_phone", number_on_record(truth, ledger, applied).as_deref());
+    }
     deeds
+}
+
+/// What stands on record for the number that a request is about, under whichever entry of the
+/// pepper.
+fn number_on_record(truth: &Truth, ledger: &Ledger, applied: &Applied) -> Option<String> {
+    let phone = ledger.call.field("phone")?;
+    let told = applied.of(Table::Audit, "").find_map(|change| text(change.after(), "target"))?;
+    let mut entries = truth.pepper().entries().iter();
+    entries.any(|entry| told == format!("phone-{}", entry.key("audit", phone))).then(|| told.to_owned())
 }
 
 /// Whether something that was there, and still is, differs so.

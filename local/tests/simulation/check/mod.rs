@@ -3,6 +3,7 @@
 mod audit;
 mod codes;
 mod invites;
+mod lifts;
 mod passkeys;
 mod texts;
 mod users;
@@ -11,6 +12,7 @@ use self::audit::audited;
 use self::codes::codes;
 pub(crate) use self::codes::is_hash;
 use self::invites::{activations, invites, sums};
+use self::lifts::lifts;
 use self::passkeys::passkeys;
 pub(crate) use self::passkeys::{held_until, nothing_is_left_of};
 pub(crate) use self::texts::handed;
@@ -37,6 +39,7 @@ pub(crate) fn applied(truth: &mut Truth, applied: &Applied) {
         attributed,
         nothing_late,
         codes,
+        lifts,
         sessions,
         moves,
         users,

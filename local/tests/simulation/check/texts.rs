@@ -97,10 +97,14 @@ fn notice_counted(truth: &Truth, request: u64, places: &[Place]) -> Result<i64, 
     counted.ok_or_else(|| Violation { rule: "notice_not_counted", seen: format!("of request {request}") })
 }
 
-/// Cooldown, five an hour, ten a day: in any window, not of a clock.
+/// Cooldown, five an hour, ten a day: in any window, not of a clock. What was counted
+/// before an admin lifted them counts no more.
 fn phone_limits(truth: &Truth, phone: &str, is_known: bool) -> Verdict {
     let texted = truth.handed.iter().filter(|handed| handed.phone == phone && handed.is_known == is_known);
-    let mut times: Vec<_> = texted.map(|handed| handed.counted_at).collect();
+    let lifts = truth.lifts.iter().filter(|lift| lift.phone == phone && lift.is_known == is_known);
+    let lifted_at = lifts.map(|lift| lift.at).max().unwrap_or(i64::MIN);
+    let times = texted.map(|handed| handed.counted_at);
+    let mut times: Vec<_> = times.filter(|at| *at > lifted_at).collect();
     times.sort_unstable();
     let rules = &truth.rules;
     for (rule, most, window) in [

@@ -7,6 +7,7 @@ mod invites;
 mod passkeys;
 mod refusals;
 mod sessions;
+mod support;
 mod users;
 
 use self::codes::{asked_for_code, entered_once, exchanged, guess_is_counted};
@@ -14,6 +15,7 @@ use self::invites::{entered_invite, managed};
 use self::passkeys::{added_passkey, entered_passkey, passkeys_are_shown, removed_passkey};
 use self::refusals::{conflicts_are_waited_for, undone};
 use self::sessions::{refreshed, revoked, sessions_are_shown, signed_out};
+use self::support::looked_up;
 use self::users::{deleted, exported, moved, patched, pictured, referrals_are_counted, shown};
 use crate::call::{Answer, Caller};
 use crate::check::{Verdict, held_until, recent, rule, signed_in_at};
@@ -80,6 +82,7 @@ fn judged(truth: &mut Truth, ledger: &Ledger, answer: &Answer, now: i64) -> Verd
         "PUT /v1/users/me/referrer" => entered_invite(truth, ledger, answer),
         "PATCH /v1/users/{user_id}/invite" => managed(truth, ledger, answer),
         "PUT /v1/users/me/avatar" => pictured(truth, ledger, answer),
+        "POST /v1/support/phones" => looked_up(truth, ledger, answer),
         _ => Ok(()),
     }
 }

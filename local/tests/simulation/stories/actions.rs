@@ -245,6 +245,14 @@ pub(crate) enum Action {
     OpenPlace {
         which: u8,
     },
+    /// Looks up what is known of a phone.
+    LookUp {
+        phone: u8,
+    },
+    /// Lifts what holds a phone up.
+    Lift {
+        phone: u8,
+    },
     Fetch {
         nth: u8,
     },

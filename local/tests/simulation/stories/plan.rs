@@ -171,6 +171,8 @@ const KINDS: &[(u32, Kind)] = &[
     (3, |_, rng| Action::SeeGuard { page: page(rng) }),
     (3, |_, rng| Action::SeeAudit { by: rng.random_range(0..5), page: page(rng) }),
     (2, |_, rng| Action::OpenPlace { which: rng.random_range(0..4) }),
+    (5, |draw, rng| Action::LookUp { phone: draw.phone(rng) }),
+    (5, |draw, rng| Action::Lift { phone: draw.phone(rng) }),
     (2, |_, rng| Action::Fetch { nth: rng.random_range(0..64) }),
     (3, |_, rng| Action::Crash { instance: rng.random_range(0..3) }),
     (3, |draw, rng| Action::Rotate { phone: draw.other_phone(rng) }),
@@ -205,6 +207,8 @@ impl Plan {
                         | Action::SeeGuard { .. }
                         | Action::SeeAudit { .. }
                         | Action::OpenPlace { .. }
+                        | Action::LookUp { .. }
+                        | Action::Lift { .. }
                 );
                 let who = if is_staffs && rng.random_bool(0.8) { ADMIN } else { who };
                 return (who, action);

@@ -42,6 +42,13 @@ impl Doing<'_> {
         self.send_own(Some(Call { path, ..call })).await;
     }
 
+    /// What staff ask of a number, whoever has it.
+    pub(super) async fn about_number(&mut self, route: &'static str, of: u8) {
+        let phone = self.town.phone(of).to_owned();
+        let call = Call { target: Some(phone.clone()), ..Call::to(route) };
+        self.send_own(Some(call.with(json!({ "phone": phone })))).await;
+    }
+
     pub(super) async fn revoke(&mut self, whom: u8, nth: u8) {
         let session = {
             let people = self.town.people();
@@ -62,6 +69,8 @@ impl Doing<'_> {
             2 => "role=admin".to_owned(),
             3 => "status=banned".to_owned(),
             4 => "role=moderator&status=active".to_owned(),
+            5 => "country=RU&limit=2".to_owned(),
+            6 => "phone_prefix=%2B79&status=active&limit=2".to_owned(),
             _ => "limit=3".to_owned(),
         };
         self.read_page("users", Some(Call::to("GET /v1/users")), &query, page).await;

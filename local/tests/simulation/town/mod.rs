@@ -252,6 +252,8 @@ impl Doing<'_> {
             }
             Action::SeeAudit { by, page } => self.see_audit(by, page).await,
             Action::OpenPlace { which } => self.open_place(which).await,
+            Action::LookUp { phone } => self.about_number("POST /v1/support/phones", phone).await,
+            Action::Lift { phone } => self.about_number("DELETE /v1/support/phones/limits", phone).await,
             Action::SeeStats { days } => {
                 let call = Call::to("GET /v1/stats");
                 let path = format!("{}?days={days}", call.path);

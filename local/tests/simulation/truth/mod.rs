@@ -55,6 +55,14 @@ pub(crate) struct Handed {
     pub(crate) is_known: bool,
 }
 
+/// Limits of a phone that were lifted, in one of its registers.
+#[derive(Clone, Debug)]
+pub(crate) struct Lift {
+    pub(crate) phone: String,
+    pub(crate) is_known: bool,
+    pub(crate) at: i64,
+}
+
 /// What must never be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Violation {
@@ -102,6 +110,7 @@ pub(crate) struct Truth {
     pub(crate) challenges: BTreeMap<String, Challenge>,
     pub(crate) sessions: BTreeMap<String, Begun>,
     pub(crate) handed: Vec<Handed>,
+    pub(crate) lifts: Vec<Lift>,
     /// When each generation of a session was replaced, and by which token.
     pub(crate) replaced_at: BTreeMap<(String, u32), i64>,
     pub(crate) successors: BTreeMap<(String, u32), String>,
@@ -140,6 +149,7 @@ impl Truth {
             challenges: BTreeMap::new(),
             sessions: BTreeMap::new(),
             handed: Vec::new(),
+            lifts: Vec::new(),
             replaced_at: BTreeMap::new(),
             successors: BTreeMap::new(),
             owner_of_invite: BTreeMap::new(),

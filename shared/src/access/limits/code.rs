@@ -5,6 +5,7 @@ use futures_util::future::BoxFuture;
 use crate::access::limits::limit::{Limit, Verdict};
 use crate::access::trust::Trust;
 use crate::cloud::error::StoreError;
+use crate::domain::fate::Why;
 use crate::domain::phone::Phone;
 use crate::domain::phone_lists::TestPhone;
 use crate::tables::codes::{Codes, Issue, Issued, Live, Wanted};
@@ -18,6 +19,7 @@ pub struct CodeAllowance<'a> {
     tester: Option<&'a TestPhone>,
     wanted: Wanted<'a>,
     asked: OnceLock<Issue>,
+    refused: OnceLock<Why>,
 }
 
 impl<'a> CodeAllowance<'a> {
@@ -29,7 +31,7 @@ impl<'a> CodeAllowance<'a> {
         tester: Option<&'a TestPhone>,
         wanted: Wanted<'a>,
     ) -> Self {
-        Self { codes, trust, phone, tester, wanted, asked: OnceLock::new() }
+        Self { codes, trust, phone, tester, wanted, asked: OnceLock::new(), refused: OnceLock::new() }
     }
 
     /// The code that was made live; none where nothing was.
@@ -38,6 +40,11 @@ impl<'a> CodeAllowance<'a> {
             Issue::Issued(issued) => Some(issued),
             Issue::Repeated(_) | Issue::Begun(_) | Issue::Limited(_) | Issue::Idle => None,
         }
+    }
+
+    /// Notes why the text of the code did not leave, before it is given back.
+    pub fn refused(&self, why: Why) {
+        let _ = self.refused.set(why);
     }
 
     /// What the same request was told before.
@@ -72,7 +79,7 @@ impl Limit for CodeAllowance<'_> {
     fn give_back(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async {
             match self.issued() {
-                Some(issued) => self.codes.take_back(issued).await,
+                Some(issued) => self.codes.take_back(issued, self.refused.get().copied()).await,
                 None => Ok(()),
             }
         })
