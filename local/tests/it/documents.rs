@@ -204,7 +204,7 @@ fn documents_name_only_parameters_that_there_are() {
         names.map(|name| (document.path.clone(), name)).collect::<Vec<_>>()
     });
     let is_known = |name: &str| known(name) || others.contains(&name) || name.starts_with("ERR_");
-    hold("variables", 150, named, is_known);
+    hold("variables", 100, named, is_known);
 
     let template = Template::of_checkout();
     let parameters: Vec<_> = template.parameters().into_iter().map(|parameter| parameter.name).collect();
