@@ -75,7 +75,7 @@ impl Document {
                     && !["node_modules", "target", "vendor"].contains(&name)
                 {
                     folders.push(path);
-                } else if name.ends_with(".md") {
+                } else if path.extension().is_some_and(|kind| kind == "md") {
                     all.push(Self { text: std::fs::read_to_string(&path).unwrap(), path });
                 }
             }
@@ -160,8 +160,8 @@ fn documents_name_only_files_that_are_there() {
     let named =
         Document::all().into_iter().filter(|document| !document.path.ends_with("shared/numbers/README.md"));
     let named = named.flat_map(|document| {
-        let names = document.named().filter(|name| name.contains('/') && is_ours(name)).map(str::to_owned);
-        names.map(|name| (document.path.clone(), name)).collect::<Vec<_>>()
+        let files = document.named().filter(|name| name.contains('/') && is_ours(name)).map(str::to_owned);
+        files.map(|name| (document.path.clone(), name)).collect::<Vec<_>>()
     });
     let places = ["", "docs", "shared/src", "local/tests/simulation", "functions/greeting"];
     let mut missing = Vec::new();
@@ -200,8 +200,8 @@ fn documents_name_only_parameters_that_there_are() {
     ];
     let variable = Regex::new(r"^([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(=.*)?$").unwrap();
     let named = Document::all().into_iter().flat_map(|document| {
-        let names = document.named().filter_map(|name| Some(variable.captures(name)?[1].to_owned()));
-        names.map(|name| (document.path.clone(), name)).collect::<Vec<_>>()
+        let variables = document.named().filter_map(|name| Some(variable.captures(name)?[1].to_owned()));
+        variables.map(|name| (document.path.clone(), name)).collect::<Vec<_>>()
     });
     let is_known = |name: &str| known(name) || others.contains(&name) || name.starts_with("ERR_");
     hold("variables", 100, named, is_known);
@@ -217,10 +217,10 @@ fn documents_name_only_parameters_that_there_are() {
         let name = Regex::new(r"(?:^|\s)([A-Z][A-Za-z0-9]+)=").unwrap();
         let given =
             given.filter_map(|command| Some(command.split_once("--parameter-overrides")?.1.to_owned()));
-        let names = given.flat_map(|given| {
+        let parameters = given.flat_map(|given| {
             name.captures_iter(&given).map(|found| found[1].to_owned()).collect::<Vec<_>>()
         });
-        names.map(|name| (document.path.clone(), name)).collect::<Vec<_>>()
+        parameters.map(|name| (document.path.clone(), name)).collect::<Vec<_>>()
     });
     hold("parameters of the template", 25, given, is_parameter);
 }
