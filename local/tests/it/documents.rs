@@ -222,7 +222,7 @@ fn documents_name_only_parameters_that_there_are() {
         });
         parameters.map(|name| (document.path.clone(), name)).collect::<Vec<_>>()
     });
-    hold("parameters of the template", 25, given, is_parameter);
+    hold("parameters of the template", 15, given, is_parameter);
 }
 
 /// A status and a code beside each other belong to each other.
