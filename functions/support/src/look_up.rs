@@ -131,8 +131,9 @@ pub(crate) struct Report {
 #[schemars(rename = "PhoneRegister")]
 struct Register {
     /// Whose.
+    #[serde(rename = "register")]
     #[schemars(example = &"strangers")]
-    register: Whose,
+    whose: Whose,
     /// The last texts that are remembered, newest first: at most ten, until a day after the last.
     texts: Vec<Text>,
     /// When the code that would be right now ends; null if there is none.
@@ -279,7 +280,7 @@ impl Deps {
 impl From<Standing> for Register {
     fn from(record: Standing) -> Self {
         Self {
-            register: match record.asker {
+            whose: match record.asker {
                 Asker::Stranger => Whose::Strangers,
                 Asker::Known => Whose::KnownDevices,
             },

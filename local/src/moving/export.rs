@@ -50,19 +50,15 @@ pub async fn export(export: &Export, folder: &Path, vars: Vars) -> Result<(), St
         None => of_folder(folder, vars)?,
     };
     let cannot = |error| StartError::new("the export cannot be written", error);
-    match &export.output {
-        Some(path) => {
-            let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
-            let mut out = BufWriter::new(file.map_err(cannot)?);
-            write(&setup, export.avatars, &mut out).await?;
-            out.flush().map_err(cannot)
-        }
-        None => {
-            let mut out = BufWriter::new(std::io::stdout());
-            write(&setup, export.avatars, &mut out).await?;
-            out.flush().map_err(cannot)
-        }
-    }
+    let out: Box<dyn Write> = if let Some(path) = &export.output {
+        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+        Box::new(file.map_err(cannot)?)
+    } else {
+        Box::new(std::io::stdout())
+    };
+    let mut out = BufWriter::new(out);
+    write(&setup, export.avatars, &mut out).await?;
+    out.flush().map_err(cannot)
 }
 
 /// What is told of users by items of their own.
@@ -83,7 +79,9 @@ async fn write(setup: &Setup, avatars: bool, out: &mut impl Write) -> Result<(),
     let mut from = None;
     loop {
         let (stored, next) = census.page(from).await.map_err(unanswered)?;
-        stored.into_iter().for_each(|stored| beside.keep(stored));
+        for stored in stored {
+            beside.keep(stored);
+        }
         from = next;
         if from.is_none() {
             break;

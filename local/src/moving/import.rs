@@ -103,7 +103,7 @@ async fn bring_in(
     rate: Option<u32>,
 ) -> Result<String, StartError> {
     let (file, lines) = lines(file, import.from)?;
-    let mut plan = Plan::read(file, lines, &rooms)?;
+    let mut plan = Plan::read(file, lines.as_deref(), &rooms)?;
     {
         let progress = Progress::new("Looking them up", plan.users.len());
         plan.hold_against(&rooms, &progress).await?;
@@ -254,15 +254,7 @@ impl Importer {
             }
             break;
         }
-        Err(self.taken(candidate))
-    }
-
-    fn taken(&self, candidate: &Candidate) -> StartError {
-        let what = format!(
-            "line {}: somebody else has taken its number or its code meanwhile",
-            candidate.place.line
-        );
-        StartError::new("not all were brought in; run it again for the rest", what)
+        Err(taken(candidate))
     }
 
     /// Makes a user, in one transaction; fails where the line cannot be read again.
@@ -326,10 +318,9 @@ impl Importer {
         let Rooms { users, referrals, tables, world, .. } = &*self.rooms;
         let Some(target) = &candidate.referral else { return Ok(()) };
         let line = self.plan.line(candidate.place)?;
-        let mut entry = self.entry(target).ok_or_else(|| self.taken(candidate))?;
+        let mut entry = self.entry(target).ok_or_else(|| taken(candidate))?;
         for _ in 0..TRIES {
-            let user =
-                users.get(&candidate.id).await.map_err(unanswered)?.ok_or_else(|| self.taken(candidate))?;
+            let user = users.get(&candidate.id).await.map_err(unanswered)?.ok_or_else(|| taken(candidate))?;
             if user.activated_invite_code.as_ref() == Some(target.code()) {
                 return Ok(());
             }
@@ -346,7 +337,7 @@ impl Importer {
                 break;
             }
         }
-        Err(self.taken(candidate))
+        Err(taken(candidate))
     }
 
     /// Where nothing was refused but the count, as they are many by now: spreads it.
@@ -419,4 +410,10 @@ fn joined(done: Option<Result<Result<(), StartError>, tokio::task::JoinError>>) 
         Some(Err(error)) => Err(StartError::new("the import broke off", error)),
         None => Ok(()),
     }
+}
+
+fn taken(candidate: &Candidate) -> StartError {
+    let what =
+        format!("line {}: somebody else has taken its number or its code meanwhile", candidate.place.line);
+    StartError::new("not all were brought in; run it again for the rest", what)
 }

@@ -54,6 +54,7 @@ pub(super) struct UserLine {
     pub(super) activated_at: Option<Moment>,
     /// Whose code that was; null for somebody who is gone.
     #[serde(default, deserialize_with = "there", skip_serializing_if = "Option::is_none")]
+    #[expect(clippy::option_option, reason = "null is somebody who is gone, nothing is nobody")]
     pub(super) referrer: Option<Option<Referrer>>,
     /// An e-mail address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -172,6 +173,7 @@ impl<'de> Deserialize<'de> for Moment {
 }
 
 /// A field that is there, null or not.
+#[expect(clippy::option_option, reason = "null is told from nothing")]
 fn there<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<T>>, D::Error> {

@@ -119,7 +119,7 @@ fn of_django(file: File) -> Result<Vec<(u64, Value)>, StartError> {
     for fields in beside {
         match (whose(first(fields, INVITED)), whose(first(fields, OWNER)), first(fields, INVITED_BY)) {
             (Some(invited), _, Some(by)) | (None, Some(invited), Some(by)) => {
-                people[invited].by = Some(by.clone())
+                people[invited].by = Some(by.clone());
             }
             (None, Some(owner), None) => people[owner].learn(fields),
             _ => {}
@@ -129,9 +129,9 @@ fn of_django(file: File) -> Result<Vec<(u64, Value)>, StartError> {
         let Some(inviter) = inviter.filter(|_| object["fields"].as_object().is_some_and(is_person)) else {
             continue;
         };
-        let invited = first_of(object, ALL_INVITED).and_then(Value::as_array);
-        for invited in invited.into_iter().flatten().filter_map(|key| whose(Some(key))) {
-            people[invited].by = Some(objects_key(&objects, people[inviter].line));
+        let friends = first_of(object, ALL_INVITED).and_then(Value::as_array);
+        for friend in friends.into_iter().flatten().filter_map(|key| whose(Some(key))) {
+            people[friend].by = Some(objects_key(&objects, people[inviter].line));
         }
     }
     let phones: HashMap<_, _> =

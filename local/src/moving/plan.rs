@@ -97,7 +97,7 @@ enum By {
 #[derive(Debug)]
 pub(super) struct Retired {
     pub(super) code: InviteCode,
-    pub(super) aliases: Vec<(Alias, String)>,
+    pub(super) aliases: Aliases,
     line: u64,
 }
 
@@ -123,7 +123,7 @@ pub(super) struct Plan {
 impl Plan {
     /// Reads a file, one object a line; `lines` are the numbers to tell, where they are others
     /// than the file's own.
-    pub(super) fn read(file: File, lines: Option<Vec<u64>>, rooms: &Rooms) -> Result<Self, StartError> {
+    pub(super) fn read(file: File, lines: Option<&[u64]>, rooms: &Rooms) -> Result<Self, StartError> {
         let cannot = |error| StartError::new("the file cannot be read", error);
         let mut plan = Self {
             file: file.try_clone().map_err(cannot)?,
@@ -147,7 +147,7 @@ impl Plan {
             if length == 0 {
                 break;
             }
-            let line = lines.as_ref().and_then(|lines| lines.get(nth - 1).copied()).unwrap_or(nth as u64);
+            let line = lines.and_then(|lines| lines.get(nth - 1).copied()).unwrap_or(nth as u64);
             let place = Place { line, at, length };
             at += length as u64;
             let taken = match std::str::from_utf8(&bytes).map(str::trim) {
@@ -185,7 +185,7 @@ impl Plan {
 
     fn take(&mut self, line: Line, place: Place, rooms: &Rooms) -> Result<(), String> {
         match line {
-            Line::User(line) => self.take_user(*line, place, rooms),
+            Line::User(line) => self.take_user(&line, place, rooms),
             Line::Retired(line) => {
                 let code = InviteCode::parse(&line.retired_invite_code);
                 let code = code.filter(|code| code.as_str() == line.retired_invite_code);
@@ -202,7 +202,7 @@ impl Plan {
         }
     }
 
-    fn take_user(&mut self, line: UserLine, place: Place, rooms: &Rooms) -> Result<(), String> {
+    fn take_user(&mut self, line: &UserLine, place: Place, rooms: &Rooms) -> Result<(), String> {
         let phone = rooms.phone(&line.phone)?;
         if let Some(before) = self.phones.get(&phone) {
             return Err(format!("its phone is that of line {}", self.users[*before].place.line));
@@ -225,8 +225,8 @@ impl Plan {
         if !is_time(created_at) || line.activated_at.is_some_and(|at| !is_time(at.0)) {
             return Err("a time of it is before 2000 or to come".to_owned());
         }
-        let (given, aliases) = own_codes(&line)?;
-        let wanted = Wanted::of(&line, rooms)?;
+        let (given, aliases) = own_codes(line)?;
+        let wanted = Wanted::of(line, rooms)?;
         let is_own = match &wanted.by {
             By::Phone(of) => *of == phone,
             By::Id(of) => line.id.as_ref() == Some(of),
@@ -346,24 +346,8 @@ impl Plan {
             return Ok(if is_taken { Err("its id is another's already".to_owned()) } else { Ok(None) });
         };
         let line = self.line(candidate.place).map_err(|error| StoreError::Unavailable(error.into()))?;
-        let is_same = self.is_same(candidate, &line, &user, rooms);
+        let is_same = is_same(candidate, &line, &user, rooms);
         Ok(if is_same { Ok(Some(user)) } else { Err("its phone has an account with other data".to_owned()) })
-    }
-
-    /// Whether a user is what a line says, but for the referral.
-    fn is_same(&self, candidate: &Candidate, line: &UserLine, user: &User, rooms: &Rooms) -> bool {
-        let profile = line.profile().unwrap_or_default();
-        let is_own = !candidate.is_code_given || candidate.code == user.invite_code;
-        let avatar = line.avatar.as_ref().and_then(|avatar| avatar.id.as_deref());
-        is_own
-            && (!candidate.is_id_given || candidate.id == user.id)
-            && line.created_at.is_none_or(|at| at.0 == user.created_at)
-            && profile.email == user.email
-            && profile.city == user.city
-            && profile.telegram_id == user.telegram_id
-            && rooms.is_role(line, user)
-            && line.status.unwrap_or_default() == user.status
-            && avatar.is_none_or(|id| user.avatar_id.as_ref().is_some_and(|of| of.as_str() == id))
     }
 
     /// A drawn code that neither the file nor the tables have.
@@ -431,8 +415,7 @@ impl Plan {
             By::Unsaid | By::Nobody => None,
         };
         let target = match (by, by_name, by_code, typed) {
-            (By::Unsaid, _, None, _) if code.is_none() => return Ok(Ok(None)),
-            (By::Nobody, _, _, _) if code.is_none() => return Ok(Ok(None)),
+            (By::Unsaid, _, None, _) | (By::Nobody, _, _, _) if code.is_none() => return Ok(Ok(None)),
             (By::Unsaid, _, Some(target), _) => target,
             // One of somebody who is gone, or has drawn another since.
             (By::Nobody, _, None, Some(Typed::Code(code))) => Target::Gone(code),
@@ -601,9 +584,10 @@ impl Wanted {
         let by = match &line.referrer {
             None => By::Unsaid,
             Some(None) => By::Nobody,
-            Some(Some(Referrer::Phone(phone))) => By::Phone(named(phone, rooms)?),
             Some(Some(Referrer::Person { id: Some(id), .. })) => By::Id(id.clone()),
-            Some(Some(Referrer::Person { phone: Some(phone), .. })) => By::Phone(named(phone, rooms)?),
+            Some(Some(Referrer::Phone(phone) | Referrer::Person { phone: Some(phone), .. })) => {
+                By::Phone(named(phone, rooms)?)
+            }
             Some(Some(Referrer::Person { .. })) => {
                 return Err("its referrer has neither id nor phone".to_owned());
             }
@@ -616,8 +600,11 @@ fn named(phone: &str, rooms: &Rooms) -> Result<Phone, String> {
     rooms.phone(phone).map_err(|_| "its referrer's phone is no number".to_owned())
 }
 
-/// The code of ours that is a line's own, and its aliases, each as it was given.
-pub(super) fn own_codes(line: &UserLine) -> Result<(Option<InviteCode>, Vec<(Alias, String)>), String> {
+/// Aliases, each with the way it was given.
+type Aliases = Vec<(Alias, String)>;
+
+/// The code of ours that is a line's own, and its aliases.
+pub(super) fn own_codes(line: &UserLine) -> Result<(Option<InviteCode>, Aliases), String> {
     let mut aliases = aliases(&line.aliases)?;
     let given = line.invite_code.as_deref().filter(|code| !code.is_empty());
     let code = match given.map(|given| (Typed::parse(given), given)) {
@@ -632,7 +619,7 @@ pub(super) fn own_codes(line: &UserLine) -> Result<(Option<InviteCode>, Vec<(Ali
     Ok((code, aliases))
 }
 
-fn aliases(given: &[String]) -> Result<Vec<(Alias, String)>, String> {
+fn aliases(given: &[String]) -> Result<Aliases, String> {
     let read = |given: &String| match Typed::parse(given) {
         Some(Typed::Alias(alias)) => Ok((alias, given.clone())),
         Some(Typed::Code(_)) => Err("an alias of it is a code of its own".to_owned()),
@@ -644,4 +631,20 @@ fn aliases(given: &[String]) -> Result<Vec<(Alias, String)>, String> {
 /// That the tables do not answer.
 pub(super) fn unanswered(error: StoreError) -> StartError {
     StartError::new("the tables do not answer", error)
+}
+
+/// Whether a user is what a line says, but for the referral.
+fn is_same(candidate: &Candidate, line: &UserLine, user: &User, rooms: &Rooms) -> bool {
+    let profile = line.profile().unwrap_or_default();
+    let is_own = !candidate.is_code_given || candidate.code == user.invite_code;
+    let avatar = line.avatar.as_ref().and_then(|avatar| avatar.id.as_deref());
+    is_own
+        && (!candidate.is_id_given || candidate.id == user.id)
+        && line.created_at.is_none_or(|at| at.0 == user.created_at)
+        && profile.email == user.email
+        && profile.city == user.city
+        && profile.telegram_id == user.telegram_id
+        && rooms.is_role(line, user)
+        && line.status.unwrap_or_default() == user.status
+        && avatar.is_none_or(|id| user.avatar_id.as_ref().is_some_and(|of| of.as_str() == id))
 }

@@ -289,11 +289,16 @@ async fn twice_is_as_good_as_once() {
     assert_eq!(app.get(&format!("/v1/users/{id}"), &admin.token).await.ok(200)["referrals_count"], 139);
 }
 
+/// One object a line.
+fn text_of(lines: impl IntoIterator<Item = impl std::fmt::Display>) -> String {
+    lines.into_iter().fold(String::new(), |text, line| text + &line.to_string() + "\n")
+}
+
 /// Killed at any moment and run again, it comes to the same as if it had run through.
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_anywhere_and_run_again_is_exact() {
     const USERS: u32 = 3_000;
-    let code = |n: u32| format!("C{}", format!("{n:05}"));
+    let code = |n: u32| format!("C{n:05}");
     let id = |n: u32| format!("01a1fbdf-98a0-7c0b-bce7-{n:012}");
     let line = |n: u32| {
         let referrer = if n < 400 { n / 2 } else { n % 7 };
@@ -304,7 +309,7 @@ async fn killed_anywhere_and_run_again_is_exact() {
         }
         line
     };
-    let lines: String = (1..=USERS).map(|n| format!("{}\n", line(n))).collect();
+    let lines: String = text_of((1..=USERS).map(line));
     let whole = folder("whole");
     import_text(&whole, &lines, &[]).await.unwrap();
     let expected = export(&whole, &[]).await;
@@ -580,8 +585,7 @@ async fn users_are_brought_into_a_stack_and_out_of_it() {
         (output.status.success(), text(output.stdout), text(output.stderr))
     };
     let write = |lines: &[Value]| {
-        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-        std::fs::write(folder.join("users.jsonl"), text).unwrap();
+        std::fs::write(folder.join("users.jsonl"), text_of(lines)).unwrap();
     };
     let of_2020 = |n: u32| json!({ "phone": phone(n), "created_at": "2020-01-01T00:00:00Z" });
     let mut lines = vec![json!({ "phone": phone(1), "city": "Omsk" })];

@@ -83,6 +83,6 @@ impl Register {
             let nth = name.strip_prefix(p).and_then(|nth| nth.parse::<usize>().ok());
             nth.is_some_and(|nth| nth > numbers.len())
         });
-        rest.fold(update, |update, name| update.remove(name))
+        rest.fold(update, Write::remove)
     }
 }

@@ -44,7 +44,7 @@ impl Doing<'_> {
 
     /// What staff ask of a number, whoever has it.
     pub(super) async fn about_number(&mut self, route: &'static str, of: u8) {
-        let phone = self.town.phone(of).to_owned();
+        let phone = self.town.phone(of).clone();
         let call = Call { target: Some(phone.clone()), ..Call::to(route) };
         self.send_own(Some(call.with(json!({ "phone": phone })))).await;
     }
