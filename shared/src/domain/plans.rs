@@ -70,9 +70,14 @@ pub(super) fn calling_code(region: Region) -> Option<i32> {
     Some(find(region)?.calling_code)
 }
 
+/// By the calling code that digits begin with; none begins with a zero.
 fn by_code(number: &str) -> Option<&'static Plan> {
+    let mut digits = number.bytes().filter(u8::is_ascii_digit).take(3).peekable();
+    if digits.peek() == Some(&b'0') {
+        return None;
+    }
     let mut code = 0;
-    number.bytes().filter(u8::is_ascii_digit).take(3).find_map(|digit| {
+    digits.find_map(|digit| {
         code = code * 10 + i32::from(digit - b'0');
         PLANS.iter().find(|plan| plan.calling_code == code)
     })
