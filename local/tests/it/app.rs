@@ -537,8 +537,8 @@ fn values(update: &str) -> Option<HashMap<String, AttributeValue>> {
     (!used.is_empty()).then_some(used)
 }
 
-/// What `function` is built from: over `engine`, however long that takes, and past the
-/// faults; else over the network.
+/// What `function` is built from: over `engine` and past the faults, else over the network;
+/// however long that takes, as an emulator is slow where the machine is busy.
 fn setup(vars: &Vars, world: &Arc<World>, faults: &Faults, engine: Option<&Engine>, function: &str) -> Setup {
     let setup = Setup::new(vars.clone(), Arc::clone(world));
     match engine {
@@ -546,7 +546,10 @@ fn setup(vars: &Vars, world: &Arc<World>, faults: &Faults, engine: Option<&Engin
             let http = faults.http_client(function, engine);
             setup.through(http.clone()).tables_through(http)
         }
-        None => setup,
+        None => {
+            let http = setup.http_client();
+            setup.tables_through(http)
+        }
     }
 }
 
