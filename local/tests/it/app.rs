@@ -541,16 +541,8 @@ fn values(update: &str) -> Option<HashMap<String, AttributeValue>> {
 /// however long that takes, as an emulator is slow where the machine is busy.
 fn setup(vars: &Vars, world: &Arc<World>, faults: &Faults, engine: Option<&Engine>, function: &str) -> Setup {
     let setup = Setup::new(vars.clone(), Arc::clone(world));
-    match engine {
-        Some(engine) => {
-            let http = faults.http_client(function, engine);
-            setup.through(http.clone()).tables_through(http)
-        }
-        None => {
-            let http = setup.http_client();
-            setup.tables_through(http)
-        }
-    }
+    let http = engine.map_or_else(|| setup.http_client(), |engine| faults.http_client(function, engine));
+    setup.through(http.clone()).tables_through(http)
 }
 
 /// The phone of the `n`-th person: `+79000000001` and so on.
