@@ -12,7 +12,7 @@ use latchkey::domain::position::Position;
 use latchkey::domain::user::Role;
 use latchkey::endpoint::{Endpoint, Request, Route};
 use latchkey::http::body::{Line, Nothing};
-use latchkey::http::page::{Page, PageSize, cursor, read_cursor};
+use latchkey::http::page::{Page, PageSize, cursor, in_month, read_in_month, read_position};
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::response::Json;
 use latchkey::tables::audit::{Audit, Wanted};
@@ -130,10 +130,10 @@ impl Endpoint for ListAudit {
 
         let before = month.before().before();
         let next = match next {
-            Some(position) if query.is_of_all() => Some(format!("{month}/{}", position.as_str())),
+            Some(position) if query.is_of_all() => Some(in_month(month, Some(&position))),
             Some(position) => Some(position.as_str().to_owned()),
             None if query.is_of_all() && before >= Month::of(since.max(audit.since())) => {
-                Some(format!("{before}/"))
+                Some(in_month(before, None))
             }
             None => None,
         };
@@ -144,15 +144,9 @@ impl Endpoint for ListAudit {
 
 /// From which month on, and behind which position.
 fn place(query: &Query, now: Month) -> Result<(Month, Option<Position>), Problem> {
-    let position = |text: &str| Position::parse(text.to_owned()).ok_or(Code::InvalidCursor);
-    let key = query.cursor.as_ref().map(|cursor| read_cursor(&query.list(), cursor)).transpose()?;
-    match key {
-        None => Ok((now, None)),
-        Some(key) if query.is_of_all() => {
-            let (month, after) = key.split_once('/').ok_or(Code::InvalidCursor)?;
-            let after = if after.is_empty() { None } else { Some(position(after)?) };
-            Ok((Month::parse(month).ok_or(Code::InvalidCursor)?, after))
-        }
-        Some(key) => Ok((now, Some(position(&key)?))),
+    let (list, cursor) = (query.list(), query.cursor.as_deref());
+    if query.is_of_all() {
+        return Ok(read_in_month(&list, cursor)?.unwrap_or((now, None)));
     }
+    Ok((now, read_position(&list, cursor)?))
 }

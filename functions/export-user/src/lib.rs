@@ -14,12 +14,11 @@ use latchkey::base::world::{Rfc3339, World};
 use latchkey::cloud::secrets;
 use latchkey::cloud::setup::Setup;
 use latchkey::domain::bearer::Bearer;
-use latchkey::domain::position::Position;
 use latchkey::domain::user::{Referral, User, UserId};
 use latchkey::endpoint::needs::Needs;
 use latchkey::endpoint::{Endpoint, Request, Route};
 use latchkey::http::body::Nothing;
-use latchkey::http::page::{PageQuery, cursor, read_cursor};
+use latchkey::http::page::{PageQuery, cursor, read_position};
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::response::Json;
 use latchkey::http::views::{Person, Profiles};
@@ -117,13 +116,7 @@ impl Endpoint for ExportUser {
 
     async fn call(needs: &Deps, request: Request<Self>) -> Result<Json<Export>, Problem> {
         let id = &request.caller.user_id;
-        let after = match &request.query.cursor {
-            Some(cursor) => {
-                let position = read_cursor(&list(id), cursor)?;
-                Some(Position::parse(position).ok_or(Code::InvalidCursor)?)
-            }
-            None => None,
-        };
+        let after = read_position(&list(id), request.query.cursor.as_deref())?;
         let is_first = after.is_none();
 
         let (me, page, sessions) = join!(

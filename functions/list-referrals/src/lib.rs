@@ -6,11 +6,10 @@
 use latchkey::access::gate::Gate;
 use latchkey::base::world::Rfc3339;
 use latchkey::domain::bearer::Bearer;
-use latchkey::domain::position::Position;
 use latchkey::domain::user::{Role, UserId};
 use latchkey::endpoint::{Endpoint, Request, Route};
 use latchkey::http::body::Nothing;
-use latchkey::http::page::{Page, PageQuery, read_cursor};
+use latchkey::http::page::{Page, PageQuery, read_position};
 use latchkey::http::path::UserPath;
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::response::Json;
@@ -57,13 +56,7 @@ impl Endpoint for ListReferrals {
     async fn call(needs: &Self::Needs, request: Request<Self>) -> Result<Json<Page<Item>>, Problem> {
         let (gate, referrals, profiles) = needs;
         let id = request.path.target(&request.caller);
-        let after = match &request.query.cursor {
-            Some(cursor) => {
-                let position = read_cursor(&referrals_list(&id), cursor)?;
-                Some(Position::parse(position).ok_or(Code::InvalidCursor)?)
-            }
-            None => None,
-        };
+        let after = read_position(&referrals_list(&id), request.query.cursor.as_deref())?;
 
         let (admitted, page) = join!(
             gate.admit_to(&request.caller, &id, Self::STAFF),

@@ -19,7 +19,7 @@ use latchkey::domain::user::{Role, Status, User};
 use latchkey::endpoint::needs::Needs;
 use latchkey::endpoint::{Endpoint, Request, Route};
 use latchkey::http::body::Nothing;
-use latchkey::http::page::{Page, PageSize, cursor, read_cursor};
+use latchkey::http::page::{Page, PageSize, cursor, in_month, read_cursor, read_in_month, read_position};
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::response::Json;
 use latchkey::http::views::Listed;
@@ -254,10 +254,10 @@ impl Deps {
         let page = self.rolls.page(roll, query.created_on, query.limit.0, after.as_ref());
         let (since, (users, next)) = try_join!(self.keyset.since(), page)?;
         let next = match (next, roll) {
-            (Some(position), Roll::Created(month)) => Some(format!("{month}/{}", position.as_str())),
+            (Some(position), Roll::Created(month)) => Some(in_month(month, Some(&position))),
             (Some(position), _) => Some(position.as_str().to_owned()),
             (None, Roll::Created(month)) if query.created_on.is_none() && month > Month::of(since) => {
-                Some(format!("{}/", month.before()))
+                Some(in_month(month.before(), None))
             }
             (None, _) => None,
         };
@@ -267,16 +267,12 @@ impl Deps {
     /// Which roll a query goes through, and behind which position: by role or
     /// ban where an index has them, else through all.
     fn place(&self, query: &Query) -> Result<(Roll, Option<Position>), Problem> {
-        let position = |text: &str| Position::parse(text.to_owned()).ok_or(Code::InvalidCursor);
-        let key = query.cursor.as_ref().map(|cursor| read_cursor(&query.list(), cursor)).transpose()?;
+        let (list, cursor) = (query.list(), query.cursor.as_deref());
         if let Some(roll) = query.sparse() {
-            return Ok((roll, key.map(|key| position(&key)).transpose()?));
+            return Ok((roll, read_position(&list, cursor)?));
         }
         let day = query.created_on.map_or_else(|| self.world.now(), Date::begins);
-        let Some(key) = key else { return Ok((Roll::Created(Month::of(day)), None)) };
-        let (month, after) = key.split_once('/').ok_or(Code::InvalidCursor)?;
-        let month = Month::parse(month).ok_or(Code::InvalidCursor)?;
-        let after = if after.is_empty() { None } else { Some(position(after)?) };
+        let (month, after) = read_in_month(&list, cursor)?.unwrap_or((Month::of(day), None));
         Ok((Roll::Created(month), after))
     }
 }

@@ -72,9 +72,7 @@ impl Date {
 
     /// When it begins.
     pub fn begins(self) -> Timestamp {
-        Timestamp::of_day(
-            i64::from(self.0.to_julian_day()) - i64::from(time::OffsetDateTime::UNIX_EPOCH.to_julian_day()),
-        )
+        Timestamp::default().plus_seconds(self.0.midnight().assume_utc().unix_timestamp())
     }
 
     /// The one `days` before.
@@ -95,16 +93,9 @@ impl fmt::Display for Date {
 impl<'de> Deserialize<'de> for Date {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let day = text.get(8..).filter(|day| day.len() == 2).and_then(|day| day.parse().ok());
-        Month::parse(text.get(..7).unwrap_or_default())
-            .zip(day)
-            .and_then(|(month, day)| {
-                let date =
-                    time::Date::from_calendar_date(month.year, month.month.try_into().ok()?, day).ok()?;
-                Some(Self(date))
-            })
-            .filter(|date| date.to_string() == text)
-            .ok_or_else(|| serde::de::Error::custom("must be a day such as 2026-11-21"))
+        OffsetDateTime::parse(&format!("{text}T00:00:00Z"), &Rfc3339Format)
+            .map(|begins| Self(begins.date()))
+            .map_err(|_| serde::de::Error::custom("must be a day such as 2026-11-21"))
     }
 }
 

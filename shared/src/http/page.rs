@@ -5,6 +5,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::base::world::Month;
+use crate::domain::position::Position;
 use crate::http::problem::{Code, Problem};
 
 /// The query of a list: `?limit=` and `?cursor=`.
@@ -65,6 +67,37 @@ pub fn read_cursor(list: &str, cursor: &str) -> Result<String, Problem> {
         .and_then(|bytes| String::from_utf8(bytes).ok())
         .and_then(|text| Some(text.strip_prefix(list)?.strip_prefix('\n')?.to_owned()))
         .ok_or_else(|| Code::InvalidCursor.into())
+}
+
+/// The position that a cursor of `list` stands behind; `None` without one.
+///
+/// # Errors
+/// 422 `invalid_cursor`.
+pub fn read_position(list: &str, cursor: Option<&str>) -> Result<Option<Position>, Problem> {
+    let Some(cursor) = cursor else { return Ok(None) };
+    Ok(Some(position(&read_cursor(list, cursor)?)?))
+}
+
+/// The key of a list that goes month by month: in `month`, behind `after`.
+pub fn in_month(month: Month, after: Option<&Position>) -> String {
+    format!("{month}/{}", after.map_or("", Position::as_str))
+}
+
+/// The month and the position in it that a cursor of such a `list` stands behind; `None`
+/// without one.
+///
+/// # Errors
+/// 422 `invalid_cursor`.
+pub fn read_in_month(list: &str, cursor: Option<&str>) -> Result<Option<(Month, Option<Position>)>, Problem> {
+    let Some(cursor) = cursor else { return Ok(None) };
+    let key = read_cursor(list, cursor)?;
+    let (month, after) = key.split_once('/').ok_or(Code::InvalidCursor)?;
+    let after = if after.is_empty() { None } else { Some(position(after)?) };
+    Ok(Some((Month::parse(month).ok_or(Code::InvalidCursor)?, after)))
+}
+
+fn position(key: &str) -> Result<Position, Code> {
+    Position::parse(key.to_owned()).ok_or(Code::InvalidCursor)
 }
 
 #[cfg(test)]
