@@ -120,8 +120,11 @@ async fn messages(
     if !(1..=MOST).contains(&limit) {
         return (StatusCode::UNPROCESSABLE_ENTITY, format!("limit: 1 to {MOST}\n")).into_response();
     }
-    let number = Sought::of(filter.number.as_deref().unwrap_or_default(), &reader.numbers);
-    let wanted = |phone: &Phone| to.as_ref().is_none_or(|to| phone == to) && number.is_in(phone);
+    let number = filter.number.as_deref().filter(|typed| !typed.trim().is_empty());
+    let number = number.map(|typed| Sought::of(typed, &reader.numbers));
+    let wanted = |phone: &Phone| {
+        to.as_ref().is_none_or(|to| phone == to) && number.as_ref().is_none_or(|number| number.is_in(phone))
+    };
     let newest = reader.texts.newest(limit, wanted).await;
     newest.map_or_else(silent, |newest| unless_known(&newest.texts, newest.of, &headers))
 }
@@ -148,11 +151,9 @@ fn silent(error: StoreError) -> Response {
 }
 
 /// A number that is looked for, as far as it was typed.
-#[derive(Debug, Default, PartialEq)]
 struct Sought {
     whole: Option<Phone>,
     parts: Vec<String>,
-    is_all: bool,
 }
 
 impl Sought {
@@ -162,17 +163,13 @@ impl Sought {
         let beyond = |prefix: &str| digits.strip_prefix(prefix).filter(|rest| rest.len() > 2);
         let parts = [Some(digits.as_str()), beyond("00"), beyond("0"), beyond("8")];
         let parts = parts.into_iter().flatten().filter(|part| !part.is_empty()).map(str::to_owned);
-        Self {
-            whole: numbers.read(typed, None).ok(),
-            parts: parts.collect(),
-            is_all: typed.trim().is_empty(),
-        }
+        Self { whole: numbers.read(typed, None).ok(), parts: parts.collect() }
     }
 
     fn is_in(&self, phone: &Phone) -> bool {
         match &self.whole {
             Some(whole) => phone == whole,
-            None => self.is_all || self.parts.iter().any(|part| phone.as_str().contains(part.as_str())),
+            None => self.parts.iter().any(|part| phone.as_str().contains(part.as_str())),
         }
     }
 }

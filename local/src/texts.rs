@@ -83,7 +83,7 @@ impl Texts {
         let now = self.world.now();
         let life = i64::from(self.codes.limits().ttl);
         let is_within = |message: &Message, seconds| message.sent_at.plus_seconds(seconds) > now;
-        let is_kept = |message: &Message| message.code().is_none() || is_within(message, 2 * life);
+        let is_kept = |message: &Message| is_within(message, 2 * life) || message.code().is_none();
         let (newest, of) = {
             let known = self.known().await?;
             let kept = known.values().rev().filter(|message| !message.is_over(now) && is_kept(message));

@@ -85,24 +85,20 @@ impl Bulk {
     /// is answered, what waits is taken in.
     fn answer(&self, operation: &str, body: &[u8]) -> (u16, String) {
         let parts = if operation == "TransactWriteItems" { self.parts(body) } else { None };
+        let can_wait = parts.is_some();
         let mut waiting = self.waiting();
-        let Some(parts) = parts else {
-            let taken = self.take_in(&mut waiting);
-            drop(waiting);
-            return match taken {
-                Ok(()) => self.engine.answer(operation, body),
-                Err(error) => (error.status_code(), error.to_json()),
-            };
-        };
-        for part in parts {
+        for part in parts.into_iter().flatten() {
             match part {
                 Part::Put(item) => waiting.items.push(item),
                 Part::Add(key, change) => *waiting.added.entry(key).or_default() += change,
             }
         }
-        let taken = if waiting.items.len() < AT_ONCE { Ok(()) } else { self.take_in(&mut waiting) };
+        let is_due = !can_wait || waiting.items.len() >= AT_ONCE;
+        let taken = if is_due { self.take_in(&mut waiting) } else { Ok(()) };
+        drop(waiting);
         match taken {
-            Ok(()) => (200, "{}".to_owned()),
+            Ok(()) if can_wait => (200, "{}".to_owned()),
+            Ok(()) => self.engine.answer(operation, body),
             Err(error) => (error.status_code(), error.to_json()),
         }
     }

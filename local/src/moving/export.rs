@@ -49,16 +49,15 @@ pub async fn export(export: &Export, folder: &Path, vars: Vars) -> Result<(), St
         Some(stack) => of_stack(stack, vars).await?,
         None => of_folder(folder, vars)?,
     };
-    let cannot = |error| StartError::new("the export cannot be written", error);
     let out: Box<dyn Write> = if let Some(path) = &export.output {
         let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
-        Box::new(file.map_err(cannot)?)
+        Box::new(file.map_err(unwritten)?)
     } else {
         Box::new(std::io::stdout())
     };
     let mut out = BufWriter::new(out);
     write(&setup, export.avatars, &mut out).await?;
-    out.flush().map_err(cannot)
+    out.flush().map_err(unwritten)
 }
 
 /// What is told of users by items of their own.
@@ -73,54 +72,62 @@ struct Beside {
 
 /// Reads the table twice: first what is beside users, then the users.
 async fn write(setup: &Setup, avatars: bool, out: &mut impl Write) -> Result<(), StartError> {
-    let cannot = |error| StartError::new("the export cannot be written", error);
     let census = Census::new(setup);
     let mut beside = Beside::default();
-    let mut from = None;
-    loop {
-        let (stored, next) = census.page(from).await.map_err(unanswered)?;
-        for stored in stored {
-            beside.keep(stored);
-        }
-        from = next;
-        if from.is_none() {
-            break;
-        }
-    }
+    each(&census, async |stored| {
+        beside.keep(stored);
+        Ok(())
+    })
+    .await?;
     let pictures = avatars.then(|| Avatars::new(setup));
-    loop {
-        let (stored, next) = census.page(from).await.map_err(unanswered)?;
-        for stored in stored {
-            let Stored::User(user) = stored else { continue };
-            let avatar = match (&pictures, &user.avatar_id) {
-                (Some(avatars), Some(id)) => {
-                    let avatar = avatars.get(id).await.map_err(unanswered)?;
-                    avatar.map(|avatar| AvatarText::of(id, &avatar))
-                }
-                _ => None,
-            };
-            let line = Line::User(Box::new(beside.line(*user, avatar)));
-            put(out, &line).map_err(cannot)?;
-        }
-        from = next;
-        if from.is_none() {
-            break;
-        }
-    }
+    each(&census, async |stored| {
+        let Stored::User(user) = stored else { return Ok(()) };
+        let avatar = match (&pictures, &user.avatar_id) {
+            (Some(avatars), Some(id)) => {
+                let avatar = avatars.get(id).await.map_err(unanswered)?;
+                avatar.map(|avatar| AvatarText::of(id, &avatar))
+            }
+            _ => None,
+        };
+        put(out, &Line::User(Box::new(beside.line(*user, avatar))))
+    })
+    .await?;
     for (retired_invite_code, aliases) in std::mem::take(&mut beside.retired) {
-        put(out, &Line::Retired(RetiredLine { retired_invite_code, aliases })).map_err(cannot)?;
+        put(out, &Line::Retired(RetiredLine { retired_invite_code, aliases }))?;
     }
     let mut hashes: Vec<_> = beside.made_admin.into_iter().collect();
     hashes.sort_unstable();
     for made_admin_hash in hashes {
-        put(out, &Line::MadeAdmin(MadeAdminLine { made_admin_hash })).map_err(cannot)?;
+        put(out, &Line::MadeAdmin(MadeAdminLine { made_admin_hash }))?;
     }
     Ok(())
 }
 
-fn put(out: &mut impl Write, line: &Line) -> std::io::Result<()> {
-    serde_json::to_writer(&mut *out, line)?;
-    out.write_all(b"\n")
+/// Hands over all that is stored, once through.
+async fn each(
+    census: &Census,
+    mut take: impl AsyncFnMut(Stored) -> Result<(), StartError>,
+) -> Result<(), StartError> {
+    let mut from = None;
+    loop {
+        let (stored, next) = census.page(from).await.map_err(unanswered)?;
+        for stored in stored {
+            take(stored).await?;
+        }
+        from = next;
+        if from.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+fn put(out: &mut impl Write, line: &Line) -> Result<(), StartError> {
+    serde_json::to_writer(&mut *out, line).map_err(std::io::Error::from).map_err(unwritten)?;
+    out.write_all(b"\n").map_err(unwritten)
+}
+
+fn unwritten(error: std::io::Error) -> StartError {
+    StartError::new("the export cannot be written", error)
 }
 
 impl Beside {
@@ -136,7 +143,7 @@ impl Beside {
                     self.invites.insert(code, invite);
                 }
             }
-            Stored::Edge { user, activated_at, .. } => _ = self.activated.insert(user, activated_at),
+            Stored::Edge { user, activated_at } => _ = self.activated.insert(user, activated_at),
             Stored::MadeAdmin(hash) => _ = self.made_admin.insert(hash),
         }
     }

@@ -181,8 +181,10 @@ impl Importer {
             let mut under_way = JoinSet::new();
             for nth in step {
                 pace.next().await;
-                if under_way.len() >= AT_ONCE {
-                    joined(under_way.join_next().await)?;
+                if under_way.len() >= AT_ONCE
+                    && let Some(done) = under_way.join_next().await
+                {
+                    joined(done)?;
                 }
                 let (this, progress, is_later) =
                     (Arc::clone(&this), Arc::clone(&progress), later.contains(&nth));
@@ -193,7 +195,7 @@ impl Importer {
                 });
             }
             while let Some(done) = under_way.join_next().await {
-                joined(Some(done))?;
+                joined(done)?;
             }
         }
         for nth in later {
@@ -230,16 +232,15 @@ impl Importer {
             return if is_later { Ok(()) } else { self.enter_code(candidate).await };
         }
         let line = self.plan.line(candidate.place)?;
-        let mut entry =
-            candidate.referral.as_ref().filter(|_| !is_later).and_then(|target| self.entry(target));
         let target = candidate.referral.as_ref().filter(|_| !is_later);
-        for nth in 0..TRIES {
+        let mut entry = target.and_then(|target| self.entry(target));
+        for tried in 0..TRIES {
             let refused = match self.make(candidate, &line, target, entry.as_ref()).await? {
                 Ok(Committed::Done) => return Ok(()),
                 Ok(Committed::Refused(refused)) => refused,
                 // Too much at once, perhaps at one count: that passes.
-                Err(_) if nth + 1 < TRIES => {
-                    sleep(PATIENCE * 2_u32.pow(nth)).await;
+                Err(_) if tried + 1 < TRIES => {
+                    sleep(PATIENCE * 2_u32.pow(tried)).await;
                     continue;
                 }
                 Err(error) => return Err(unanswered(error)),
@@ -404,12 +405,8 @@ impl Pace {
     }
 }
 
-fn joined(done: Option<Result<Result<(), StartError>, tokio::task::JoinError>>) -> Result<(), StartError> {
-    match done {
-        Some(Ok(done)) => done,
-        Some(Err(error)) => Err(StartError::new("the import broke off", error)),
-        None => Ok(()),
-    }
+fn joined(done: Result<Result<(), StartError>, tokio::task::JoinError>) -> Result<(), StartError> {
+    done.map_err(|error| StartError::new("the import broke off", error))?
 }
 
 fn taken(candidate: &Candidate) -> StartError {

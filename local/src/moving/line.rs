@@ -249,17 +249,40 @@ impl AvatarText {
         }
     }
 
+    /// That it can be [read](Self::read).
+    ///
+    /// # Errors
+    /// That it is no picture, or not one of ours where it says so.
+    pub(super) fn check(&self) -> Result<(), String> {
+        drawn(&self.bytes()?)?;
+        self.name().map(drop)
+    }
+
     /// The picture, with its identifier where it has one. One of ours stays as it is, any other
     /// is drawn anew, as an upload is.
     ///
     /// # Errors
-    /// That it is no picture.
+    /// As [`Self::check`].
     pub(super) fn read(&self) -> Result<(Option<AvatarId>, Avatar), String> {
-        let bytes = STANDARD.decode(&self.file).map_err(|_| "avatar is no base64".to_owned())?;
-        let drawn = Avatar::of_upload(&bytes).map_err(|error| format!("avatar {error}"))?;
-        let Some(id) = &self.id else { return Ok((None, drawn)) };
+        let bytes = self.bytes()?;
+        Ok(match self.name()? {
+            Some((id, format)) => (Some(id), Avatar { format, bytes }),
+            None => (None, drawn(&bytes)?),
+        })
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        STANDARD.decode(&self.file).map_err(|_| "avatar is no base64".to_owned())
+    }
+
+    fn name(&self) -> Result<Option<(AvatarId, Format)>, String> {
+        let Some(id) = &self.id else { return Ok(None) };
         let id = AvatarId::parse(id).ok_or("avatar id is none of ours")?;
         let format = Format::of(&self.media_type).ok_or("avatar media_type is none of ours")?;
-        Ok((Some(id), Avatar { format, bytes }))
+        Ok(Some((id, format)))
     }
+}
+
+fn drawn(bytes: &[u8]) -> Result<Avatar, String> {
+    Avatar::of_upload(bytes).map_err(|error| format!("avatar {error}"))
 }

@@ -60,6 +60,8 @@ pub(super) struct Candidate {
     pub(super) referral: Option<Target>,
     /// How many referrals the user will have.
     pub(super) referrals: u32,
+    /// The code that one who is there has entered, and whose it was.
+    entered: Option<(InviteCode, Option<UserId>)>,
     is_code_given: bool,
     is_id_given: bool,
     aliases: Vec<Alias>,
@@ -218,7 +220,7 @@ impl Plan {
         }
         line.profile()?;
         if let Some(avatar) = &line.avatar {
-            avatar.read()?;
+            avatar.check()?;
         }
         let created_at = line.created_at.map_or(rooms.now(), |at| at.0);
         let is_time = |at: Timestamp| (EARLIEST..=rooms.now().plus_seconds(86_400)).contains(&at);
@@ -256,6 +258,7 @@ impl Plan {
             id,
             code: given.unwrap_or_else(|| rooms.draw()),
             is_there: false,
+            entered: None,
             referral: None,
             referrals: 0,
             is_code_given,
@@ -297,17 +300,21 @@ impl Plan {
             let these = start..(start + AT_ONCE).min(self.users.len());
             let found = these.clone().map(|nth| self.look_up(nth, rooms));
             let found = try_join_all(found).await.map_err(unanswered)?;
+            let mut drawn = Vec::new();
             for (nth, found) in these.zip(found) {
                 match found {
                     Ok(Some(user)) => {
                         let candidate = &mut self.users[nth];
                         (candidate.id, candidate.code, candidate.is_there) =
                             (user.id, user.invite_code, true);
+                        candidate.entered = user.activated_invite_code.map(|code| (code, user.referrer_id));
                     }
-                    Ok(None) => self.draw_free(nth, rooms).await?,
+                    Ok(None) if self.users[nth].is_code_given => {}
+                    Ok(None) => drawn.push(nth),
                     Err(reason) => self.refuse(self.users[nth].place.line, reason),
                 }
             }
+            self.draw_free(drawn, rooms).await?;
             progress.at(start);
         }
         for nth in 0..self.retired.len() {
@@ -350,21 +357,24 @@ impl Plan {
         Ok(if is_same { Ok(Some(user)) } else { Err("its phone has an account with other data".to_owned()) })
     }
 
-    /// A drawn code that neither the file nor the tables have.
-    async fn draw_free(&mut self, nth: usize, rooms: &Rooms) -> Result<(), StartError> {
-        if self.users[nth].is_code_given {
-            return Ok(());
-        }
-        loop {
-            let code = self.users[nth].code.clone();
-            if !self.codes.contains_key(&code)
-                && rooms.invites.get(&code).await.map_err(unanswered)?.is_none()
-            {
-                self.codes.insert(code, self.users[nth].place.line);
-                return Ok(());
+    /// Drawn codes that neither the file nor the tables have.
+    async fn draw_free(&mut self, mut these: Vec<usize>, rooms: &Rooms) -> Result<(), StartError> {
+        while !these.is_empty() {
+            let found = these.iter().map(|nth| rooms.invites.get(&self.users[*nth].code));
+            let found = try_join_all(found).await.map_err(unanswered)?;
+            let mut again = Vec::new();
+            for (nth, found) in these.into_iter().zip(found) {
+                let code = self.users[nth].code.clone();
+                if found.is_none() && !self.codes.contains_key(&code) {
+                    self.codes.insert(code, self.users[nth].place.line);
+                } else {
+                    self.users[nth].code = rooms.draw();
+                    again.push(nth);
+                }
             }
-            self.users[nth].code = rooms.draw();
+            these = again;
         }
+        Ok(())
     }
 
     async fn find_referrers(&mut self, rooms: &Rooms) -> Result<(), StartError> {
@@ -399,8 +409,8 @@ impl Plan {
         let candidate = &self.users[nth];
         let Wanted { code, by } = &candidate.wanted;
         let typed = code.as_deref().and_then(Typed::parse);
-        let by_code = match &typed {
-            Some(typed) => self.owner_of(typed, rooms).await?,
+        let by_code = match typed.as_ref().zip(code.as_deref()) {
+            Some((typed, entered)) => self.owner_of(typed, entered, rooms).await?,
             None => None,
         };
         let by_name = match by {
@@ -430,16 +440,11 @@ impl Plan {
         if matches!(&target, Target::InFile(other, _) if *other == nth) {
             return Ok(Err("it names itself as its referrer".to_owned()));
         }
-        if !candidate.is_there {
-            return Ok(Ok(Some(target)));
-        }
-        let user = rooms.users.get(&candidate.id).await?;
-        let before = user.as_ref().and_then(|user| user.activated_invite_code.as_ref());
-        let referrer = user.as_ref().and_then(|user| user.referrer_id.as_ref());
-        Ok(match before {
+        Ok(match &candidate.entered {
             None => Ok(Some(target)),
-            Some(code)
-                if code == target.code() && target.id(&self.users).is_none_or(|id| referrer == Some(id)) =>
+            Some((code, referrer))
+                if code == target.code()
+                    && target.id(&self.users).is_none_or(|id| referrer.as_ref() == Some(id)) =>
             {
                 Ok(None)
             }
@@ -451,8 +456,13 @@ impl Plan {
         Target::InFile(nth, self.users[nth].code.clone())
     }
 
-    /// Who has a code: of the file, else of those who are there.
-    async fn owner_of(&self, typed: &Typed, rooms: &Rooms) -> Result<Option<Target>, StoreError> {
+    /// Who has a code that was `entered`: of the file, else of those who are there.
+    async fn owner_of(
+        &self,
+        typed: &Typed,
+        entered: &str,
+        rooms: &Rooms,
+    ) -> Result<Option<Target>, StoreError> {
         let in_file = match typed {
             Typed::Code(code) => self.owners.get(code),
             Typed::Alias(alias) => self.alias_owners.get(alias),
@@ -460,13 +470,9 @@ impl Plan {
         if let Some(nth) = in_file {
             return Ok(Some(self.in_file(*nth)));
         }
-        let code = match typed {
-            Typed::Code(code) => Some(code.clone()),
-            Typed::Alias(alias) => rooms.invites.of_alias(alias).await?,
-        };
-        let Some(code) = code else { return Ok(None) };
-        let owner = rooms.invites.get(&code).await?.and_then(|invite| invite.owner_id);
-        Ok(owner.map(|owner| Target::There(owner, code)))
+        let found = rooms.invites.find(entered).await?;
+        let owner = found.invite.and_then(|invite| invite.owner_id);
+        Ok(owner.zip(found.code).map(|(owner, code)| Target::There(owner, code)))
     }
 
     /// Whoever was invited by somebody of a bad line is one, too.

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::app::{ADMIN, App, Person, phone};
 use crate::faults::Fault;
+use crate::phone_change::moved;
 use crate::{log, passkeys};
 
 /// All entries, newest first.
@@ -16,20 +17,14 @@ async fn trail(app: &App, admin: &Person, query: &str) -> Vec<Value> {
 
 /// What a call would show of entries, without what differs from run to run.
 fn told(entries: &[Value]) -> Vec<[&str; 3]> {
-    let text = |value: &Value| -> &'static str { value.as_str().unwrap_or("-").to_owned().leak() };
-    entries.iter().map(|entry| [text(&entry["action"]), text(&entry["from"]), text(&entry["to"])]).collect()
+    entries
+        .iter()
+        .map(|entry| ["action", "from", "to"].map(|name| entry[name].as_str().unwrap_or("-")))
+        .collect()
 }
 
 async fn delete(app: &App, path: &str, token: &str) -> u16 {
     app.raw(Method::DELETE, path, Some(token), vec![]).await.status
-}
-
-/// Moves somebody to another number.
-async fn move_to(app: &App, person: &Person, number: &str) {
-    let body = json!({ "phone": number, "purpose": "change_phone" });
-    app.json(Method::POST, "/v1/auth/code", &person.token, &body).await.ok(202);
-    let body = json!({ "phone": number, "code": app.last_code(number).await });
-    app.json(Method::PUT, "/v1/users/me/phone", &person.token, &body).await.ok(200);
 }
 
 #[tokio::test]
@@ -109,7 +104,7 @@ async fn what_staff_did_is_on_record() {
 async fn what_people_do_to_themselves_is_not_but_for_a_move() {
     let app = App::with_admin(&[]).await;
     let (admin, alice) = (app.sign_in(ADMIN).await, app.sign_in(&phone(1)).await);
-    move_to(&app, &alice, &phone(2)).await;
+    moved(&app, &alice.token, &phone(2)).await;
     let (_, passkey) = passkeys::add(&app, &alice).await;
     assert_eq!(passkeys::remove(&app, &alice.token, "me", &passkey).await.status, 204);
     app.update_user(&alice.token, "me", &json!({ "city": "Omsk" })).await.ok(200);
@@ -314,7 +309,7 @@ async fn it_ends_where_the_deployment_begins_or_where_nothing_is_kept() {
 async fn entries_outlive_whom_they_name_and_hold_no_phone() {
     let app = App::with_admin(&[]).await;
     let (admin, alice) = (app.sign_in(ADMIN).await, app.sign_in(&phone(1)).await);
-    move_to(&app, &alice, &phone(2)).await;
+    moved(&app, &alice.token, &phone(2)).await;
     app.update_user(&admin.token, &alice.id, &json!({ "email": "a@example.com", "role": "moderator" }))
         .await
         .ok(200);

@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use crate::app::{Answer, App, FREE, phone};
+use crate::phone_change::moved;
 
 /// A gateway with its inbox.
 struct Laptop {
@@ -160,10 +161,7 @@ async fn codes_are_forgotten_and_notices_stay_for_their_day() {
     let laptop = Laptop::with(&[]).await;
     let app = &laptop.app;
     let person = app.sign_in(&phone(1)).await;
-    let wanted = json!({ "phone": phone(2), "purpose": "change_phone" });
-    app.json(Method::POST, "/v1/auth/code", &person.token, &wanted).await.ok(202);
-    let move_to = json!({ "phone": phone(2), "code": app.last_code(&phone(2)).await });
-    app.json(Method::PUT, "/v1/users/me/phone", &person.token, &move_to).await.ok(200);
+    moved(app, &person.token, &phone(2)).await;
 
     let shown = async || {
         let answer = laptop.ask(Method::GET, "/local/messages?limit=100", &[]).await;

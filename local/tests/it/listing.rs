@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use http::Method;
 use serde_json::{Value, json};
 
 use crate::app::{ADMIN, App, phone};
+use crate::phone_change::moved;
 
 fn ids(items: &[Value]) -> Vec<String> {
     items.iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
@@ -210,10 +210,7 @@ async fn the_index_by_number_follows_its_users() {
     let found =
         async |query: &str| ids(&app.pages(&format!("/v1/users?{query}"), &admin.token).await.concat());
     assert_eq!(found("phone_prefix=79000").await, [&*alice.id, &bob.id]);
-    let body = json!({ "phone": "+77011234567", "purpose": "change_phone" });
-    app.json(Method::POST, "/v1/auth/code", &alice.token, &body).await.ok(202);
-    let body = json!({ "phone": "+77011234567", "code": app.last_code("+77011234567").await });
-    app.json(Method::PUT, "/v1/users/me/phone", &alice.token, &body).await.ok(200);
+    moved(&app, &alice.token, "+77011234567").await;
     assert_eq!(found("phone_prefix=79000").await, [&*bob.id]);
     assert_eq!(found("country=KZ").await, [&*alice.id]);
     app.delete_user(&alice.token, "me").await;

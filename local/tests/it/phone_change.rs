@@ -20,6 +20,12 @@ async fn move_to(app: &App, token: &str, phone: &str, code: &str) -> Answer {
     app.json(Method::PUT, "/v1/users/me/phone", token, &json!({ "phone": phone, "code": code })).await
 }
 
+/// Moves somebody to another number, with the code that it is texted.
+pub(crate) async fn moved(app: &App, token: &str, phone: &str) {
+    ask_to_move(app, token, phone).await.ok(202);
+    move_to(app, token, phone, &app.last_code(phone).await).await.ok(200);
+}
+
 #[tokio::test]
 async fn an_account_moves_to_a_number_that_proved_itself() {
     let app = App::with_admin(&[]).await;

@@ -32,8 +32,6 @@ pub enum Stored {
     Edge {
         /// Who.
         user: UserId,
-        /// Whose.
-        referrer: UserId,
         /// When.
         activated_at: Timestamp,
     },
@@ -79,9 +77,8 @@ fn stored(item: Item) -> Result<Option<Stored>, StoreError> {
             None => None,
         },
         Some(("edge", _)) => {
-            let Edge { referrer_id, referral, .. } = read(item)?;
-            let (user, activated_at) = (referral.id, referral.activated_at);
-            Some(Stored::Edge { user, referrer: referrer_id, activated_at })
+            let Edge { referral, .. } = read(item)?;
+            Some(Stored::Edge { user: referral.id, activated_at: referral.activated_at })
         }
         _ => None,
     })

@@ -236,12 +236,12 @@ pub(crate) enum Action {
     SeeGuard {
         page: Page,
     },
-    /// Opens a place: the block, the range or the country of everybody, or none.
     /// Reads the audit trail: all of it, or what is found by `by`.
     SeeAudit {
         by: u8,
         page: Page,
     },
+    /// Opens a place: the block, the range or the country of everybody, or none.
     OpenPlace {
         which: u8,
     },
