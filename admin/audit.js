@@ -3,21 +3,15 @@
 
 import * as api from "./api.js";
 import { field, h } from "./dom.js";
-import { during, notice, refresh, showMore } from "./feedback.js";
+import { during, paged, refresh } from "./feedback.js";
 import { address } from "./users.js";
 import { ago, t, time } from "./words.js";
-
-const PAGE = 50;
-
-// A page may be short or empty: so many are asked for until there is something to show.
-const SHORT_PAGES = 12;
-const ENOUGH = 20;
 
 export function audit({ me, query, signal, go }) {
   const wanted = { target: query.get("target"), actor: query.get("actor"), day: query.get("day") };
   const looked = Object.values(wanted).some(Boolean);
   const { list, foot, more } = entries(wanted, { me, looked, signal });
-  const again = refresh(() => go(location.hash, { anew: true }));
+  const again = refresh(() => go(location.hash));
   during(more());
   return {
     title: t("audit"),
@@ -38,41 +32,14 @@ export function auditOf(place, { me, id, signal }) {
   during(more());
 }
 
-/** A list of entries, its foot, and what shows more of it. */
 function entries(wanted, { me, looked = true, signal }) {
-  const list = h("ul", { class: "lines" });
-  const foot = h("div", { class: "foot" });
-  const known = new Set();
-  let cursor = null;
-
-  const more = async () => {
-    foot.replaceChildren();
-    let added = 0;
-    try {
-      for (let pages = 0; pages < SHORT_PAGES && added < ENOUGH; pages += 1) {
-        const page = await api.listAudit({ ...wanted, limit: PAGE, cursor }, signal);
-        cursor = page.cursor;
-        const fresh = page.items.filter(({ id }) => !known.has(id));
-        fresh.forEach(({ id }) => known.add(id));
-        list.append(...fresh.map((entry) => line(entry, wanted, me)));
-        added += fresh.length;
-        if (cursor === null) break;
-      }
-      end();
-    } catch (failure) {
-      if (!signal.aborted) foot.replaceChildren(notice(failure, more));
-    }
-    return added;
-  };
-
-  const end = () => {
-    const count = known.size;
-    if (cursor !== null) foot.replaceChildren(h("p", { class: "muted" }, t("shown", { count })), showMore(more, { list, foot }));
-    else if (count > 0) foot.replaceChildren(h("p", { class: "muted" }, t("shown_all", { count })));
-    else foot.replaceChildren(h("p", { class: "muted" }, t(looked ? "audit_none_found" : "audit_none")));
-  };
-
-  return { list, foot, more };
+  return paged({
+    read: (page) => api.listAudit({ ...wanted, ...page }, signal),
+    draw: (entry) => line(entry, wanted, me),
+    key: ({ id }) => id,
+    none: () => h("p", { class: "muted" }, t(looked ? "audit_none_found" : "audit_none")),
+    signal,
+  });
 }
 
 function find(wanted, looked, go) {
@@ -89,8 +56,7 @@ function find(wanted, looked, go) {
         event.preventDefault();
         const query = new URLSearchParams();
         for (const [name, { value }] of Object.entries(fields)) if (value.trim()) query.set(name, value.trim());
-        const hash = query.size ? `#/audit?${query}` : "#/audit";
-        go(hash, { anew: hash === location.hash });
+        go(query.size ? `#/audit?${query}` : "#/audit");
       },
     },
     Object.entries(fields).map(([name, control]) => field(names[name], control)),

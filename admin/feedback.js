@@ -100,6 +100,51 @@ export function showMore(more, { list, foot, ...attributes }) {
   return button;
 }
 
+const PAGE = 50;
+
+// A page may be short or empty: so many are asked for until there is something to show.
+const SHORT_PAGES = 12;
+const ENOUGH = 20;
+
+/**
+ * A list that is read page by page, and its foot. `read({ limit, cursor })` answers a page, `draw(item)` a row, `key(item)`
+ * what tells items apart, `none()` what an empty list says. `more` answers how much came; `end` draws the foot anew.
+ */
+export function paged({ read, draw, key, none, signal }) {
+  const list = h("ul", { class: "lines" });
+  const foot = h("div", { class: "foot" });
+  const known = new Set();
+  let cursor = null;
+
+  const more = async () => {
+    foot.replaceChildren();
+    let added = 0;
+    try {
+      for (let pages = 0; pages < SHORT_PAGES && added < ENOUGH; pages += 1) {
+        const page = await read({ limit: PAGE, cursor });
+        cursor = page.cursor;
+        const fresh = page.items.filter((item) => !known.has(key(item)));
+        fresh.forEach((item) => known.add(key(item)));
+        list.append(...fresh.map((item) => draw(item)));
+        added += fresh.length;
+        if (cursor === null) break;
+      }
+      end();
+    } catch (failure) {
+      if (!signal.aborted) foot.replaceChildren(notice(failure, more));
+    }
+    return added;
+  };
+
+  const end = () => {
+    const count = list.children.length;
+    if (cursor !== null) foot.replaceChildren(h("p", { class: "muted" }, t("shown", { count })), showMore(more, { list, foot }));
+    else foot.replaceChildren(count > 0 ? h("p", { class: "muted" }, t("shown_all", { count })) : none());
+  };
+
+  return { list, foot, more, end };
+}
+
 /** A button that can be pressed after `seconds`, and says so till then. */
 export function countDown(button, seconds, name, waitingName) {
   const until = Date.now() + (seconds ?? 0) * 1_000;

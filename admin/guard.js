@@ -3,53 +3,27 @@
 
 import * as api from "./api.js";
 import { h, icon, svg } from "./dom.js";
-import { ask, during, notice, refresh, say, showMore } from "./feedback.js";
+import { ask, during, paged, refresh, say } from "./feedback.js";
 import { country, number, t, time } from "./words.js";
-
-const PAGE = 50;
-
-// A page may be short or empty: so many are asked for until there is something to show.
-const SHORT_PAGES = 12;
-const ENOUGH = 20;
 
 export function guard({ me, signal, go }) {
   const top = h("div", { class: "charts" }, [0, 1, 2].map(() => h("div", { class: "card chart skeleton", "aria-hidden": "true" })));
-  const list = h("ul", { class: "lines" });
-  const foot = h("div", { class: "foot" });
   const heading = h("h2", { tabindex: "-1" }, t("places"));
-  const known = new Set();
   let begun = false;
-  let cursor = null;
 
-  const more = async () => {
-    foot.replaceChildren();
-    let added = 0;
+  const read = async (asked) => {
     try {
-      for (let pages = 0; pages < SHORT_PAGES && added < ENOUGH; pages += 1) {
-        const page = await api.guard({ limit: PAGE, cursor }, signal);
-        if (!begun) top.replaceChildren(...figures(page));
-        begun = true;
-        cursor = page.cursor;
-        const fresh = page.items.filter(({ place }) => !known.has(place));
-        fresh.forEach(({ place }) => known.add(place));
-        list.append(...fresh.map((place) => line(place, me.role === "admin" && open)));
-        added += fresh.length;
-        if (cursor === null) break;
-      }
-      end();
+      const page = await api.guard(asked, signal);
+      if (!begun) top.replaceChildren(...figures(page));
+      begun = true;
+      return page;
     } catch (failure) {
-      if (signal.aborted) return added;
-      if (!begun) top.replaceChildren();
-      foot.replaceChildren(notice(failure, more));
+      if (!begun && !signal.aborted) top.replaceChildren();
+      throw failure;
     }
-    return added;
   };
-
-  const end = () => {
-    const count = list.children.length;
-    if (cursor !== null) foot.replaceChildren(h("p", { class: "muted" }, t("shown", { count })), showMore(more, { list, foot }));
-    else foot.replaceChildren(count > 0 ? h("p", { class: "muted" }, t("shown_all", { count })) : nothing());
-  };
+  const draw = (one) => line(one, me.role === "admin" && open);
+  const { list, foot, more, end } = paged({ read, draw, key: ({ place }) => place, none: nothing, signal });
 
   const open = async (place, row) => {
     const name = named(place);
@@ -66,7 +40,7 @@ export function guard({ me, signal, go }) {
     say(t("opened", { place: name }));
   };
 
-  const again = refresh(() => go(location.hash, { anew: true }));
+  const again = refresh(() => go(location.hash));
   during(more());
   return {
     title: t("guard"),

@@ -67,9 +67,9 @@ function decoded(text) {
   }
 }
 
-/** Goes to an address; `anew` even if it is the one that is shown. */
-function go(hash, { anew = false } = {}) {
-  if (anew || hash === location.hash) render();
+/** Goes to an address; shows it anew if it is the one that is shown. */
+function go(hash) {
+  if (hash === location.hash) render();
   else location.hash = hash;
 }
 
@@ -227,17 +227,19 @@ async function again(failure) {
   return false;
 }
 
+/** The session is no more, or another's. The address stays: whoever signs in again goes on where it ended. */
+function over(because) {
+  forget();
+  why = because;
+  for (const dialog of document.querySelectorAll("dialog")) {
+    dialog.close();
+    dialog.remove();
+  }
+  render();
+}
+
 api.listen({
-  ended: (code) => {
-    forget();
-    why = explained({ code });
-    for (const dialog of document.querySelectorAll("dialog")) {
-      dialog.close();
-      dialog.remove();
-    }
-    // The address stays: whoever signs in again goes on where it ended.
-    render();
-  },
+  ended: (code) => over(explained({ code })),
   forbidden: async () => {
     const before = me?.role;
     try {
@@ -248,11 +250,7 @@ api.listen({
     if (me.role !== before) render();
   },
   // In another tab.
-  replaced: () => {
-    forget();
-    for (const dialog of document.querySelectorAll("dialog")) dialog.close();
-    render();
-  },
+  replaced: () => over(null),
   stale: (failure) => {
     asking ??= again(failure).finally(() => (asking = null));
     return asking;

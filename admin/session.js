@@ -6,8 +6,9 @@ const KEY = "latchkey.session_key";
 const SEALED = "latchkey.session";
 const LOCK = "latchkey.session";
 
-// How long another tab may take to hand over the key, or what it wrote to be seen, in milliseconds.
+// How long another tab may take to hand over the key, and what it wrote to be seen here, in milliseconds.
 const PATIENCE = 500;
+const TRAVEL = 5_000;
 
 // Without WebCrypto, at an address without TLS, each tab keeps its token to itself.
 const isShared = Boolean(globalThis.crypto?.subtle && navigator.locks);
@@ -30,7 +31,7 @@ function key() {
   return id ? { id, bytes } : null;
 }
 
-/** What all tabs see: `{ key, session, user, iv, data }`. */
+/** What all tabs see: `{ key, session, user, nth, iv, data }`; it is the `nth` token of its session. */
 function sealed(text = localStorage.getItem(SEALED)) {
   try {
     return JSON.parse(text);
@@ -54,24 +55,44 @@ export function mark() {
   return isShared ? (open()?.session ?? null) : "";
 }
 
-/** One tab at a time: none trades a token that another is trading. */
+/** One tab at a time: none trades a token that another is trading, or has traded. */
 export async function alone(work) {
   if (!isShared) return work();
-  const free = await navigator.locks.request(LOCK, { ifAvailable: true }, async (lock) => lock && { done: await work() });
-  if (free) return free.done;
-  // A lock may come sooner than what its holder wrote, as the two travel apart.
-  const waiting = new AbortController();
-  const written = new Promise((resolve) => {
-    addEventListener("storage", ({ key: name }) => name === SEALED && resolve(), { signal: waiting.signal });
+  return navigator.locks.request(LOCK, async () => {
+    await seen(await written());
+    return work();
   });
-  try {
-    return await navigator.locks.request(LOCK, async () => {
-      await Promise.race([written, new Promise((resolve) => setTimeout(resolve, PATIENCE))]);
-      return work();
+}
+
+const lockOf = (session, nth) => `${LOCK}.${session}.${nth}`;
+
+/**
+ * How many tokens of this session the tabs have kept. A turn may come sooner than what the tab before has written, as the two
+ * travel apart; so what is written travels as a lock, too, which that tab holds.
+ */
+async function written() {
+  const { held } = await navigator.locks.query();
+  const ours = lockOf(mark(), "");
+  return Math.max(0, ...held.filter(({ name }) => name.startsWith(ours)).map(({ name }) => Number(name.slice(ours.length))));
+}
+
+/** Waits until so many are seen here. */
+async function seen(count) {
+  const end = Date.now() + TRAVEL;
+  while (open()?.nth < count && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+let release = () => {};
+
+/** Tells the other tabs, until the next one is kept, that this one is. */
+function tell({ session, nth }) {
+  return new Promise((resolve) => {
+    navigator.locks.request(lockOf(session, nth), () => {
+      release();
+      resolve();
+      return new Promise((ended) => (release = ended));
     });
-  } finally {
-    waiting.abort();
-  }
+  });
 }
 
 const aes = (bytes, use) => crypto.subtle.importKey("raw", decode(bytes), "AES-GCM", false, [use]);
@@ -101,7 +122,8 @@ export async function keep(token, user) {
   }
   if (!key()) sessionStorage.setItem(KEY, `${random(9)} ${random(32)}`);
   const { id, bytes } = key();
-  const of = user ? { session: random(9), user } : { session: open()?.session, user: open()?.user };
+  const { session, user: whose, nth } = open() ?? {};
+  const of = user ? { session: random(9), user, nth: 1 } : { session, user: whose, nth: (nth ?? 0) + 1 };
   const iv = random(12);
   const data = await crypto.subtle.encrypt(
     { name: "AES-GCM", iv: decode(iv) },
@@ -111,6 +133,7 @@ export async function keep(token, user) {
   // Signed out meanwhile: what came is not kept.
   if (!key() || (!user && open()?.session !== of.session)) return;
   localStorage.setItem(SEALED, JSON.stringify({ key: id, ...of, iv, data: encode(new Uint8Array(data)) }));
+  await tell(of);
 }
 
 /** Forgets it, in all tabs. */

@@ -96,7 +96,7 @@ export function users({ me, query, signal, go }) {
 
   const again = refresh(() => {
     forget();
-    go(location.hash, { anew: true });
+    go(location.hash);
   });
   const { choice, cards } = charts(signal);
   return {
@@ -183,7 +183,7 @@ function search(wanted, looked, go) {
     for (const control of [of, since, role, status]) if (control.value) query.set(control.name, control.value);
     const hash = query.size ? `#/users?${query}` : "#/users";
     forget();
-    go(hash, { anew: hash === location.hash });
+    go(hash);
   };
   const labelled = (name, control) => h("label", { class: "inline" }, h("span", {}, name), control);
   return h(

@@ -28,6 +28,14 @@ async function shell(command, variables) {
 /** The commands below a heading. */
 const below = (heading) => commands(README.split(`\n${heading}\n`)[1].split(/\n##+ /)[0]);
 
+/** What a curl is answered, which has to be a success; null where that is empty. */
+async function curl(command, variables) {
+  const printed = await shell(command.replace("curl ", "curl -s -w '\\n%{http_code}' "), variables);
+  const [, body, status] = printed.match(/^([\s\S]*)\n(\d+)$/);
+  assert.ok(Number(status) < 300, `${command}: ${printed}`);
+  return body === "" ? null : JSON.parse(body);
+}
+
 /** Somebody who types commands, one after another. */
 function typist(gateway) {
   const variables = {};
@@ -44,11 +52,7 @@ function typist(gateway) {
       typed = line.replace("1234", (await gateway.lastText(phone)).match(/\d{4}/)[0]);
     }
     typed = typed.replace("K5J3RW", kept.alice?.user.invite_code).replace("lkr.…", kept.alice?.refresh_token);
-    const script = typed.replace("curl ", "curl -s -w '\\n%{http_code}' ");
-    const stdout = await shell(script, variables);
-    const [, body, status] = stdout.match(/^([\s\S]*)\n(\d+)$/);
-    assert.ok(Number(status) < 300, `${typed}: ${stdout}`);
-    const answer = body === "" ? null : JSON.parse(body);
+    const answer = await curl(typed, variables);
     if (answer?.access_token) Object.assign(kept, { access_token: answer.access_token });
     if (answer?.access_token && !kept.alice) kept.alice = answer;
     return answer;
@@ -111,10 +115,7 @@ test("the guide for apps", async () => {
       if (line.includes('"1234"')) command = command.replace("1234", (await gateway.lastText(phone)).match(/\d{4}/)[0]);
       command = command.replace("lkd.…", kept.device_token).replace("lkr.…", kept.refresh_token).replace("K5J3RW", friend.user.invite_code);
       assert.ok(!command.includes("…"), command);
-      const printed = await shell(command.replace("curl ", "curl -s -w '\\n%{http_code}' "), { LATCHKEY: gateway.url, TOKEN: kept.access_token });
-      const [, body, status] = printed.match(/^([\s\S]*)\n(\d+)$/);
-      assert.ok(Number(status) < 300, `${command}: ${printed}`);
-      kept = { ...kept, ...(body ? JSON.parse(body) : {}) };
+      kept = { ...kept, ...(await curl(command, { LATCHKEY: gateway.url, TOKEN: kept.access_token })) };
       if (line.includes("/logout")) kept = await signIn(`+7900000001${(others += 1)}`);
       typed += 1;
     }

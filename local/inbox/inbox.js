@@ -84,9 +84,8 @@ function message(text, isNew) {
   return h("li", { class: classes.join(" ") }, h("p", { class: "bubble" }, text.body), about);
 }
 
-function thread(to, texts, before) {
-  const isNew = (text) => before !== null && !before.has(key(text));
-  const [latest, ...earlier] = texts.map((text) => message(text, isNew(text)));
+function thread(to, texts, fresh) {
+  const [latest, ...earlier] = texts.map((text) => message(text, fresh.includes(text)));
   const heading = h("h2", { tabindex: "-1", "data-of": to }, to);
   const section = h("section", {}, heading, h("ul", {}, latest));
   if (earlier.length > 0) {
@@ -104,11 +103,11 @@ function key(text) {
 }
 
 function show(texts, total) {
-  const before = known;
+  const fresh = known === null ? [] : texts.filter((text) => !known.has(key(text)));
   known = new Set(texts.map(key));
   const byNumber = Map.groupBy(texts.toReversed(), ({ to }) => to);
   const focused = threads.contains(document.activeElement) ? document.activeElement.dataset.of : null;
-  threads.replaceChildren(...[...byNumber].map(([to, of]) => thread(to, of, before)));
+  threads.replaceChildren(...[...byNumber].map(([to, of]) => thread(to, of, fresh)));
   if (focused) refocus(focused);
 
   const isFiltered = number.value.trim() !== "";
@@ -120,7 +119,6 @@ function show(texts, total) {
   const rest = older.hidden ? " A number finds the others." : "";
   count.textContent = `The newest ${counted.format(texts.length)} of ${counted.format(total)} texts.${rest}`;
 
-  const fresh = before === null ? [] : texts.filter((text) => !before.has(key(text)));
   if (fresh.length === 0) return;
   const last = fresh.at(-1);
   news.textContent = `A text to ${last.to}: ${last.body}`;

@@ -18,7 +18,9 @@ import { phone, start as startGateway } from "../../../browser/gateway.mjs";
 import { start as startProxy } from "../proxy.mjs";
 import { chance } from "../simulation/clock.mjs";
 
-const DIST = process.env.LATCHKEY_DIST ?? new URL("../../typescript/dist/", import.meta.url).href;
+const CLIENT = process.env.LATCHKEY_CLIENT
+  ? pathToFileURL(process.env.LATCHKEY_CLIENT)
+  : new URL("../../typescript/dist/index.js", import.meta.url);
 const PROCESS = fileURLToPath(new URL("process.mjs", import.meta.url));
 const MOMENTS = ["received", "received", "stored", "asking", "sent", null];
 // In milliseconds. By the device's clock, the access token is over each time that a process starts.
@@ -80,8 +82,8 @@ export async function kill({ kills, seed = 1, devices: count = 60, badness = 0.4
 }
 
 async function signIn(gateway, folder, number) {
-  const { createClient } = await import(new URL("index.js", DIST));
-  const { fileStorage } = await import(new URL("storage/node.js", DIST));
+  const { createClient } = await import(CLIENT);
+  const { fileStorage } = await import(new URL("storage/node.js", CLIENT));
   const client = createClient({ url: gateway.url, storage: fileStorage(folder) });
   const { code } = await client.auth.requestCode({ phone: phone(1_000 + number) });
   await client.auth.enterCode(code);

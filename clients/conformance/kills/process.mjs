@@ -4,10 +4,13 @@
 //   node process.mjs '{"url": …, "folder": …, "clock": <milliseconds by which the device's clock is set>, "stop": "received"}'
 
 import { writeSync } from "node:fs";
+import { pathToFileURL } from "node:url";
 
-const DIST = process.env.LATCHKEY_DIST ?? new URL("../../typescript/dist/", import.meta.url).href;
-const { createClient } = await import(new URL("index.js", DIST));
-const { fileStorage } = await import(new URL("storage/node.js", DIST));
+const CLIENT = process.env.LATCHKEY_CLIENT
+  ? pathToFileURL(process.env.LATCHKEY_CLIENT)
+  : new URL("../../typescript/dist/index.js", import.meta.url);
+const { createClient } = await import(CLIENT);
+const { fileStorage } = await import(new URL("storage/node.js", CLIENT));
 
 const { url, folder, clock, stop } = JSON.parse(process.argv[2]);
 const say = (text) => writeSync(1, `${text}\n`);

@@ -13,7 +13,6 @@ const [STALE, ENDED, OVER] = [problem(401, "invalid_token"), problem(401, "sessi
 
 export class Server {
   static refreshPath = "/v1/auth/refresh";
-  static userPath = "/v1/users/me";
   /** Refreshes that made a new pair. */
   refreshes = 0;
   /** Tokens of before that came again, and were given the present pair. */
@@ -39,7 +38,7 @@ export class Server {
     this.#usedAt = this.ended = null;
     this.#replacedAt = [];
     this.#lastSeen = this.clock.ticks;
-    return this.tokens();
+    return this.#tokens();
   }
 
   /** All access tokens of before are refused from now on, as after the key that signs them was taken away. */
@@ -47,7 +46,7 @@ export class Server {
     this.#refusedUpTo = this.#issued;
   }
 
-  tokens() {
+  #tokens() {
     return {
       access_token: `access.${this.#session}.${this.#generation}.${(this.#issued += 1)}.${Math.floor(this.clock.ticks)}`,
       refresh_token: `refresh.${this.#session}.${this.#generation}`,
@@ -108,6 +107,6 @@ export class Server {
       this.ended = standing;
       return OVER;
     }
-    return json(this.tokens());
+    return json(this.#tokens());
   }
 }

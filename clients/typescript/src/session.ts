@@ -220,10 +220,10 @@ export class Session {
    * set back, and is not taken at its word where it says that what just came is over: then the server is to say so.
    */
   #left(held: Stored): number {
-    const counted = this.#counted(held) ?? 0;
+    const counted = this.#counted(held);
     const byClock = this.#world.now() - held.at;
-    const isDoubtful = byClock < 0 || (this.#counted(held) !== null && counted < YOUNG);
-    return held.lifetime * 1_000 - (isDoubtful ? counted : Math.max(byClock, counted));
+    const isDoubtful = byClock < 0 || (counted !== null && counted < YOUNG);
+    return held.lifetime * 1_000 - (isDoubtful ? (counted ?? 0) : Math.max(byClock, counted ?? 0));
   }
 
   /** Whether it came just now; not where nobody knows. */
