@@ -293,6 +293,19 @@ export const removePasskey = (id, passkey) =>
 export const guard = (parameters, signal) => call("GET", `v1/guard${query(parameters)}`, { signal });
 export const openPlace = (place) => call("DELETE", `v1/guard/${encodeURIComponent(place)}`);
 
+/** The move of an account to a new number; null where none was begun. */
+export async function getRecovery(id, signal) {
+  try {
+    return await call("GET", `${user(id)}/recovery`, { signal });
+  } catch (failure) {
+    if (failure.code !== "not_found") throw failure;
+    return null;
+  }
+}
+export const beginRecovery = (id, phone) => call("PUT", `${user(id)}/recovery`, { body: { phone } });
+/** Stops it. That there is none any more is as good. */
+export const stopRecovery = (id) => unlessGone("not_found", call("DELETE", `${user(id)}/recovery`));
+
 export const listAudit = (parameters, signal) => call("GET", `v1/audit${query(parameters)}`, { signal });
 export const lookUpPhone = (phone, signal) => call("POST", "v1/support/phones", { body: { phone }, signal });
 export const liftLimits = (phone) => call("DELETE", "v1/support/phones/limits", { body: { phone } });

@@ -88,6 +88,7 @@ export function person({ me, id, signal, go }) {
         (writes || isOwn()) && card(t("passkeys"), passkeysCard),
         writes && card(t("sessions"), sessionsCard),
         writes && card(t("rights"), (place) => rights(place)),
+        writes && !isOwn() && card(t("lost_number"), (place) => recovery(place, { id, signal })),
         writes && card(t("audit_of"), (place) => auditOf(place, { me, id, signal })),
         card(t("referrals_title"), (place) => referrals(place, { id, signal, total: user.referrals_count })),
       ),
@@ -416,6 +417,55 @@ function invite(place, { id, signal, redrawn }) {
   };
   // Without a change it only tells the terms.
   loaded(place, signal, () => api.manageInvite(id, {}, signal), draw);
+}
+
+/** A number that is lost: the move to a new one, begun or to be begun. */
+function recovery(place, { id, signal }) {
+  const draw = (now) => {
+    if (now) {
+      const stop = h(
+        "button",
+        {
+          type: "button",
+          onclick: () =>
+            attempt(stop, place, async () => {
+              await api.stopRecovery(id);
+              draw(null);
+              focus(place);
+              say(t("recovery_stopped"));
+            }),
+        },
+        t("stop_recovery"),
+      );
+      place.replaceChildren(
+        h("p", {}, t("recovery_to", { phone: now.phone })),
+        h("p", { class: "muted" }, t("recovery_ready", { when: time(now.ready_at) })),
+        h("div", { class: "actions start" }, stop),
+      );
+      return;
+    }
+    const phone = h("input", { type: "tel", name: "new_phone", autocomplete: "off", required: true });
+    const begin = h("button", { type: "submit" }, t("begin_recovery"));
+    place.replaceChildren(
+      h(
+        "form",
+        {
+          class: "stack tight",
+          onsubmit: (event) => {
+            event.preventDefault();
+            attempt(begin, place, async () => {
+              draw(await api.beginRecovery(id, phone.value.trim()));
+              focus(place);
+              say(t("recovery_begun"));
+            });
+          },
+        },
+        field(t("new_phone"), phone, t("recovery_hint")),
+        h("div", { class: "actions start" }, begin),
+      ),
+    );
+  };
+  loaded(place, signal, () => api.getRecovery(id, signal), draw);
 }
 
 function badge({ revoked, expires_at, max_uses, uses }) {

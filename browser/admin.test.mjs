@@ -372,6 +372,35 @@ describe("the admin panel", { concurrency: 3 }, () => {
     });
   }
 
+  for (const [width, locale] of [
+    ["phone", "ru"],
+    ["desktop", "en"],
+  ]) {
+    panel(`an admin begins and stops the move of a lost number: ${width}, ${locale}`, { width, locale }, async (page, gateway) => {
+      const say = WORDS[locale];
+      const [alice, bob] = [await gateway.signIn(phone(1)), await gateway.signIn(phone(2))];
+      await enter(page, gateway, ADMIN, address(alice));
+      const card = page.locator("section.card", { has: page.getByRole("heading", { name: say.lost_number, exact: true }) });
+      const field = card.locator("input[name=new_phone]");
+      await field.waitFor();
+      await tabTo(page, field);
+      await page.keyboard.type(bob.user.phone);
+      await page.keyboard.press("Enter");
+      await card.getByRole("alert").getByText(say.problems.phone_taken).waitFor();
+      await field.fill("+79000000006");
+      await page.keyboard.press("Enter");
+      await card.getByText(say.recovery_to.replace("{phone}", "+79000000006")).waitFor();
+      await page.locator("h2:focus", { hasText: say.lost_number }).waitFor();
+      await accessible(page, "a move that was begun");
+      const stop = card.getByRole("button", { name: say.stop_recovery, exact: true });
+      await tabTo(page, stop);
+      await page.keyboard.press("Enter");
+      await card.locator("input[name=new_phone]").waitFor();
+      await page.getByRole("status").getByText(say.recovery_stopped).waitFor();
+      await accessible(page, "no move");
+    });
+  }
+
   panel("the audit trail goes on page by page, and is not a moderator's", {}, async (page, gateway) => {
     const [admin, alice] = [await gateway.signIn(ADMIN), await gateway.signIn(phone(1))];
     const token = admin.access_token;

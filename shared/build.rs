@@ -19,6 +19,7 @@ struct Language {
     countries: Vec<String>,
     code: String,
     phone_changed: String,
+    recovery_begun: String,
     share: BTreeMap<String, String>,
 }
 
@@ -72,13 +73,13 @@ fn languages() -> Result<String, Box<dyn Error>> {
     for file in files {
         let path = file.path();
         let tag = path.file_stem().and_then(|tag| tag.to_str()).ok_or("a file without a name")?;
-        let Language { countries, code: text, phone_changed, share } =
+        let Language { countries, code: text, phone_changed, recovery_begun, share } =
             serde_json::from_slice(&std::fs::read(&path)?)
                 .map_err(|error| format!("{}: {error}", path.display()))?;
         writeln!(
             code,
             "Language {{ tag: {tag:?}, countries: &{countries:?}, code: {text:?}, \
-             phone_changed: {phone_changed:?}, share: Share {{"
+             phone_changed: {phone_changed:?}, recovery_begun: {recovery_begun:?}, share: Share {{"
         )?;
         for (name, text) in share {
             writeln!(code, "{name}: {text:?},")?;

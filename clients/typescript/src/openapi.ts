@@ -39,7 +39,7 @@ export interface paths {
         put?: never;
         /**
          * Trades a phone and its code for tokens; makes the account at the first sign-in
-         * @description A code signs in once. A code of another phone, a wrong, expired, used or replaced one are refused alike, with `attempts_left`. An invite code that cannot be activated never keeps anybody out: the answer then says why in `invite_error`.
+         * @description A code signs in once. A code of another phone, a wrong, expired, used or replaced one are refused alike, with `attempts_left`. An invite code that cannot be activated never keeps anybody out: the answer then says why in `invite_error`. A number that an account moves to, whose own is lost, is `phone_reserved` for a time; from then on a sign-in with it moves the account.
          *
          *     Limits, unless the deployment sets others: 5 guesses a code; 10 wrong guesses a day for one phone; 60 guesses an hour from one IPv4 address or IPv6 /64; 20 sessions a user, of which the oldest gives way.
          */
@@ -615,6 +615,40 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/{user_id}/recovery": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tells of the move of an account to a new number
+         * @description 404 `not_found` where none was begun, or it was completed or stopped.
+         *
+         *     Of other users than oneself: role `admin`.
+         */
+        get: operations["getRecovery"];
+        /**
+         * Begins to move the account of somebody who lost their number to a new one
+         * @description By an admin, for others, in a session that began with a sign-in of the last two hours. The new number is reserved from now on, and a text tells the old one. After three days, unless the deployment says otherwise, the first sign-in with the new number completes it: all sessions end, and the old number is free. Until then the account's devices can stop it, and signing in with the new number is `phone_reserved`. The same number again changes nothing; another one begins anew. It is in the audit trail.
+         *
+         *     Of other users than oneself: role `admin`.
+         */
+        put: operations["beginRecovery"];
+        post?: never;
+        /**
+         * Stops the move of an account to a new number
+         * @description By an admin, in a session that began with a sign-in of the last two hours; or by the account itself, from a device that was listed, or with a passkey that was added, before the move was begun and three days ago or more. It is in the audit trail.
+         *
+         *     Of other users than oneself: role `admin`.
+         */
+        delete: operations["stopRecovery"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2366,6 +2400,40 @@ export interface components {
          * @enum {string}
          */
         Purpose: "sign_in" | "change_phone";
+        /** @description A move of an account to a new number, begun and not completed yet. */
+        Recovery: {
+            /**
+             * Format: date-time
+             * @description When it was begun.
+             * @example 2026-11-21T01:25:52Z
+             */
+            begun_at: string;
+            /**
+             * @description The new number, in E.164: reserved for the account.
+             * @example +79000000001
+             */
+            phone: string;
+            /**
+             * Format: date-time
+             * @description From when on a sign-in with the new number completes it.
+             * @example 2026-11-21T01:25:52Z
+             */
+            ready_at: string;
+        };
+        /** @description The number that the account moves to. */
+        RecoveryRequest: {
+            /**
+             * Format: phone
+             * @description The new number: in E.164, or as a person of `region` types it.
+             * @example +79000000006
+             */
+            phone: string;
+            /**
+             * @description The country in whose format a number without `+` is read: two letters of ISO 3166. Without it, the deployment's default.
+             * @example RU
+             */
+            region?: string | null;
+        };
         /** @description A user who entered the invite code. */
         Referral: {
             /**
@@ -3179,6 +3247,26 @@ export interface operations {
                         code?: "forbidden" | "account_banned";
                         /** @constant */
                         status?: 403;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `phone_reserved`: This phone is reserved for an account that moves to it. */
+            409: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "phone_reserved";
+                        /**
+                         * Format: date-time
+                         * @description With `phone_reserved`: from when on a sign-in with this number moves the account to it.
+                         */
+                        reserved_until?: string;
+                        /** @constant */
+                        status?: 409;
                     } & components["schemas"]["Problem"];
                 };
             };
@@ -4163,7 +4251,10 @@ export interface operations {
                     } & components["schemas"]["Problem"];
                 };
             };
-            /** @description - `phone_taken`: Another account has this phone. */
+            /**
+             * @description - `phone_taken`: Another account has this phone.
+             *     - `phone_reserved`: This phone is reserved for an account that moves to it.
+             */
             409: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];
@@ -4172,7 +4263,12 @@ export interface operations {
                 content: {
                     "application/problem+json": {
                         /** @enum {unknown} */
-                        code?: "phone_taken";
+                        code?: "phone_taken" | "phone_reserved";
+                        /**
+                         * Format: date-time
+                         * @description With `phone_reserved`: from when on a sign-in with this number moves the account to it.
+                         */
+                        reserved_until?: string;
                         /** @constant */
                         status?: 409;
                     } & components["schemas"]["Problem"];
@@ -7473,6 +7569,430 @@ export interface operations {
                         }[];
                         /** @constant */
                         status?: 422;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `outcome_unknown`: It is not known whether it was done; it is safe to repeat.
+             *     - `unavailable`: The service cannot answer right now.
+             */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "outcome_unknown" | "unavailable";
+                        /** @description In how many seconds to try again, as in the header `Retry-After`. */
+                        retry_after: number;
+                        /** @constant */
+                        status?: 503;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getRecovery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The user: `me` for the caller, or an identifier.
+                 * @example me
+                 */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request succeeded. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "begun_at": "2026-11-21T01:25:52Z",
+                     *       "phone": "+79000000001",
+                     *       "ready_at": "2026-11-21T01:25:52Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Recovery"];
+                };
+            };
+            /**
+             * @description - `missing_token`: An access token is needed.
+             *     - `invalid_token`: The access token is not valid.
+             *     - `session_ended`: The session has ended.
+             */
+            401: {
+                headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "missing_token" | "invalid_token" | "session_ended";
+                        /** @constant */
+                        status?: 401;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `forbidden`: This is not yours to do.
+             *     - `account_banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "account_banned";
+                        /** @constant */
+                        status?: 403;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `not_found`: There is nothing here.
+             *     - `user_not_found`: There is no such user.
+             */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "not_found" | "user_not_found";
+                        /** @constant */
+                        status?: 404;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `outcome_unknown`: It is not known whether it was done; it is safe to repeat.
+             *     - `unavailable`: The service cannot answer right now.
+             */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "outcome_unknown" | "unavailable";
+                        /** @description In how many seconds to try again, as in the header `Retry-After`. */
+                        retry_after: number;
+                        /** @constant */
+                        status?: 503;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    beginRecovery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The user: `me` for the caller, or an identifier.
+                 * @example me
+                 */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "phone": "+79000000006"
+                 *     }
+                 */
+                "application/json": components["schemas"]["RecoveryRequest"];
+            };
+        };
+        responses: {
+            /** @description The request succeeded. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "begun_at": "2026-11-21T01:25:52Z",
+                     *       "phone": "+79000000001",
+                     *       "ready_at": "2026-11-21T01:25:52Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Recovery"];
+                };
+            };
+            /** @description - `malformed_json`: The body is not JSON. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "malformed_json";
+                        /** @constant */
+                        status?: 400;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `missing_token`: An access token is needed.
+             *     - `invalid_token`: The access token is not valid.
+             *     - `session_ended`: The session has ended.
+             */
+            401: {
+                headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "missing_token" | "invalid_token" | "session_ended";
+                        /** @constant */
+                        status?: 401;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `forbidden`: This is not yours to do.
+             *     - `account_banned`: The account is banned.
+             *     - `recent_sign_in_required`: A recent sign-in is needed.
+             */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "account_banned" | "recent_sign_in_required";
+                        /** @constant */
+                        status?: 403;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `user_not_found`: There is no such user. */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "user_not_found";
+                        /** @constant */
+                        status?: 404;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `phone_taken`: Another account has this phone.
+             *     - `phone_reserved`: This phone is reserved for an account that moves to it.
+             */
+            409: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "phone_taken" | "phone_reserved";
+                        /**
+                         * Format: date-time
+                         * @description With `phone_reserved`: from when on a sign-in with this number moves the account to it.
+                         */
+                        reserved_until?: string;
+                        /** @constant */
+                        status?: 409;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "body_too_large";
+                        /** @constant */
+                        status?: 413;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unsupported_media_type`: The body's type is not supported. */
+            415: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "unsupported_media_type";
+                        /** @constant */
+                        status?: 415;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `invalid_request`: The request has invalid fields.
+             *     - `invalid_phone`: The phone number cannot be used.
+             *     - `country_not_allowed`: Numbers of this country are not texted.
+             */
+            422: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "invalid_request" | "invalid_phone" | "country_not_allowed";
+                        /** @description With `invalid_request`: each invalid field by its name, and what is wrong with it. */
+                        errors?: {
+                            field: string;
+                            message: string;
+                        }[];
+                        /** @constant */
+                        status?: 422;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `outcome_unknown`: It is not known whether it was done; it is safe to repeat.
+             *     - `unavailable`: The service cannot answer right now.
+             */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "outcome_unknown" | "unavailable";
+                        /** @description In how many seconds to try again, as in the header `Retry-After`. */
+                        retry_after: number;
+                        /** @constant */
+                        status?: 503;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stopRecovery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The user: `me` for the caller, or an identifier.
+                 * @example me
+                 */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request succeeded. The answer has no body. */
+            204: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description - `missing_token`: An access token is needed.
+             *     - `invalid_token`: The access token is not valid.
+             *     - `session_ended`: The session has ended.
+             */
+            401: {
+                headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "missing_token" | "invalid_token" | "session_ended";
+                        /** @constant */
+                        status?: 401;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `forbidden`: This is not yours to do.
+             *     - `account_banned`: The account is banned.
+             *     - `recent_sign_in_required`: A recent sign-in is needed.
+             */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "account_banned" | "recent_sign_in_required";
+                        /** @constant */
+                        status?: 403;
+                    } & components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `not_found`: There is nothing here.
+             *     - `user_not_found`: There is no such user.
+             */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @enum {unknown} */
+                        code?: "not_found" | "user_not_found";
+                        /** @constant */
+                        status?: 404;
                     } & components["schemas"]["Problem"];
                 };
             };

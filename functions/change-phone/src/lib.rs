@@ -3,15 +3,16 @@
 //!
 //! Tests: local/tests/it/phone_change.rs.
 
+mod notices;
+mod recovery;
+
 use std::sync::Arc;
 
 use latchkey::access::gate::Gate;
 use latchkey::access::guesses::{Attempt, Guessed, Guesses};
-use latchkey::access::limits;
-use latchkey::access::limits::{Admission, Limit, NoticeAllowance, Passed, PlaceAllowance, TextAllowance};
-use latchkey::base::afterwards::Afterwards;
-use latchkey::base::config::{self, Parameter};
-use latchkey::base::error::{Chain, StartError};
+use latchkey::access::limits::{Admission, Limit};
+use latchkey::base::config::Parameter;
+use latchkey::base::error::StartError;
 use latchkey::base::hidden::Hidden;
 use latchkey::base::world::World;
 use latchkey::cloud::error::StoreError;
@@ -21,13 +22,10 @@ use latchkey::cloud::transaction::{Committed, Tables, Transaction};
 use latchkey::domain::audit::{self, Act, Actor, Deed};
 use latchkey::domain::bearer::Bearer;
 use latchkey::domain::code::Purpose;
-use latchkey::domain::credit::Means;
 use latchkey::domain::device::DeviceId;
 use latchkey::domain::device_token;
-use latchkey::domain::limits::Share;
 use latchkey::domain::numbers::Numbers;
 use latchkey::domain::pepper::Pepper;
-use latchkey::domain::phone::{Countries, Phone};
 use latchkey::domain::user::{Role, User};
 use latchkey::endpoint::needs::Needs;
 use latchkey::endpoint::{Endpoint, Request, Route};
@@ -37,20 +35,24 @@ use latchkey::http::problem::{Code, Problem};
 use latchkey::http::response::Json;
 use latchkey::http::views::{Profile, Profiles};
 use latchkey::settings;
-use latchkey::sms::sender::Sender;
-use latchkey::sms::wording::Wish;
+use latchkey::sms::sender::{Notice, Sender};
 use latchkey::tables;
 use latchkey::tables::audit::Audit;
-use latchkey::tables::codes::{Codes, Proof};
-use latchkey::tables::day_texts::{DayTexts, Kind};
-use latchkey::tables::guard::Guard;
+use latchkey::tables::codes::Proof;
 use latchkey::tables::referrals::Referrals;
-use latchkey::tables::users::Users;
+use latchkey::tables::users::{Holder, Users};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::{join, try_join};
 
-latchkey::function!(ChangePhone);
+use crate::notices::Notices;
+
+latchkey::function!(
+    ChangePhone,
+    recovery::begin::BeginRecovery,
+    recovery::see::GetRecovery,
+    recovery::stop::StopRecovery
+);
 
 /// Moves the account to a new number.
 ///
@@ -66,29 +68,21 @@ pub struct ChangePhone;
 pub struct Deps {
     gate: Gate,
     guesses: Guesses,
-    codes: Codes,
-    guard: Guard,
-    texts: DayTexts,
     users: Users,
     referrals: Referrals,
     profiles: Profiles,
     audit: Audit,
     tables: Tables,
-    sender: Arc<Sender>,
-    afterwards: Arc<Afterwards>,
+    notices: Notices,
     pepper: Pepper,
     numbers: Numbers,
-    countries: Countries,
     world: Arc<World>,
 }
 
 impl Needs for Deps {
     fn parameters() -> Vec<&'static Parameter> {
-        let own: &[&Parameter] = &[config::ALLOWED_COUNTRIES];
-        let rules =
-            [settings::CROWD_LIMITS, settings::NUMBERS, &secrets::PEPPER, tables::AUDIT, own].concat();
-        [Gate::parameters(), Guesses::parameters(), Profiles::parameters(), Sender::parameters(), rules]
-            .concat()
+        let own = [Guesses::parameters(), Notices::parameters(), tables::AUDIT.to_vec()].concat();
+        [Gate::parameters(), Profiles::parameters(), own].concat()
     }
 
     async fn build(setup: &Setup) -> Result<Self, StartError> {
@@ -98,20 +92,15 @@ impl Needs for Deps {
         let (gate, pepper, sender) = meanwhile(asked, || numbers.prepare()).await?;
         Ok(Self {
             gate,
-            codes: Codes::new(setup, pepper.clone())?,
+            notices: Notices::new(setup, pepper.clone(), sender)?,
             guesses: Guesses::new(setup, pepper.clone())?,
             pepper,
-            guard: Guard::new(setup)?,
-            texts: DayTexts::new(setup)?,
             users: Users::new(setup),
             referrals: Referrals::new(setup),
             profiles: Profiles::new(setup)?,
             audit: Audit::new(setup)?,
             tables: Tables::new(setup),
-            sender: Arc::new(sender),
-            afterwards: Arc::clone(&setup.afterwards),
             numbers,
-            countries: settings::countries(vars)?,
             world: Arc::clone(&setup.world),
         })
     }
@@ -168,6 +157,7 @@ impl Endpoint for ChangePhone {
         Code::TooManyGuesses,
         Code::TooManyRequests,
         Code::PhoneTaken,
+        Code::PhoneReserved,
         Code::RecentSignInRequired,
     ];
 
@@ -250,25 +240,20 @@ impl Deps {
             .with(Part::Code, self.guesses.spend(proof))
             .with_all(Part::Me, self.users.move_phone(me, &proof.phone, device, to_tester))
             .with_all(Part::Me, edge)
-            .with(Part::Phone, self.users.claim_phone(&proof.phone, &me.id));
-        let told = Some(&me.phone).filter(|phone| self.may_be_told(phone));
-        let limits: [&dyn Limit; 3] = [
-            &NoticeAllowance::new(&self.codes, told),
-            &TextAllowance::new(&self.texts, told.map(|_| Share::Stranger), Kind::Notice, self.world.now()),
-            &PlaceAllowance::new(&self.guard, told, Means::Request),
-        ];
-        let (moved, passed) =
-            join!(moving.commit(&self.tables, &self.world), limits::take(&limits, self.world.now()));
-        let is_told = told.is_some() && matches!(passed, Ok(Passed::Granted));
-        if is_told && !matches!(moved, Ok(Committed::Done)) {
-            limits::give_back(&limits).await;
-        }
-        if let Committed::Refused(refused) = moved? {
+            .with_all(Part::Phone, self.users.claim_moving(me, &proof.phone));
+        let moving = moving.commit(&self.tables, &self.world);
+        let moved = self.notices.tell_once(moving, &me.phone, Notice::PhoneChanged, context).await?;
+        if let Committed::Refused(refused) = moved {
             let of = |part| refused.iter().any(|(refused, _)| *refused == part);
             return Err(if of(Part::Code) {
                 Problem::invalid_code(Some(0))
             } else if of(Part::Phone) {
-                Code::PhoneTaken.into()
+                match self.users.holder(&proof.phone).await? {
+                    Holder::Reserved(of) => Problem::phone_reserved(of.ready_at),
+                    Holder::Owner(_) => Code::PhoneTaken.into(),
+                    // Free again meanwhile.
+                    Holder::Nobody => Code::Unavailable.into(),
+                }
             } else {
                 // Banned, signed out everywhere, moved by another request, or an admin by now: the
                 // next try is told which.
@@ -276,33 +261,6 @@ impl Deps {
             });
         }
         self.guesses.count_entered(proof).await;
-        match passed {
-            _ if is_told => self.tell(&me.phone, context).await,
-            Ok(Passed::Granted) => {}
-            passed => {
-                let code = passed.err().unwrap_or_else(|| Code::TextsPaused.into()).code().as_str();
-                tracing::warn!(code, "the old number was not told that it was left");
-            }
-        }
         Ok(())
-    }
-
-    /// Whether a number that was left is texted: by the rules of codes.
-    fn may_be_told(&self, phone: &Phone) -> bool {
-        let is_tester = self.numbers.testers().find(phone, self.world.now()).is_some();
-        !is_tester && self.numbers.reachable(phone).is_ok() && self.countries.allow(phone)
-    }
-
-    /// Tells a number that its account left it, after the answer.
-    async fn tell(&self, left: &Phone, context: &Context) {
-        let (sender, left) = (Arc::clone(&self.sender), left.clone());
-        let language = context.header("accept-language").map(str::to_owned);
-        let tell = async move {
-            let wish = Wish { accept_language: language.as_deref(), ..Wish::default() };
-            if let Err(error) = sender.send_phone_changed(&left, wish).await {
-                tracing::warn!(cause = %Chain(&error), "the old number was not told that its account left it");
-            }
-        };
-        self.afterwards.run(tell).await;
     }
 }

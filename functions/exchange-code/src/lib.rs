@@ -3,18 +3,20 @@
 //!
 //! Tests: local/tests/it/story.rs, limits.rs, races.rs, idempotency.rs, ambiguity.rs, rotation.rs.
 
+use std::sync::Arc;
+
 use latchkey::access::guesses::{Attempt, Guessed, Guesses};
-use latchkey::access::signing_in::{Arrival, Evidence, SigningIn};
+use latchkey::access::signing_in::{Arrival, Evidence, Known, SigningIn};
 use latchkey::base::config::{self, Parameter};
 use latchkey::base::error::StartError;
 use latchkey::base::hidden::Hidden;
-use latchkey::cloud::error::StoreError;
+use latchkey::base::world::{Timestamp, World};
 use latchkey::cloud::setup::{Setup, meanwhile};
 use latchkey::cloud::writes::Write;
 use latchkey::domain::code::Purpose;
 use latchkey::domain::numbers::Numbers;
 use latchkey::domain::phone::Phone;
-use latchkey::domain::user::{User, UserId};
+use latchkey::domain::user::User;
 use latchkey::endpoint::needs::Needs;
 use latchkey::endpoint::{Anyone, Endpoint, Request, Route};
 use latchkey::http::body::{EnteredCode, Hint, Line, Nothing, RegionHint};
@@ -24,7 +26,7 @@ use latchkey::http::response::Json;
 use latchkey::http::views::SignedIn;
 use latchkey::settings;
 use latchkey::tables::codes::Proof;
-use latchkey::tables::users::Users;
+use latchkey::tables::users::{Holder, Users};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::join;
@@ -35,7 +37,8 @@ latchkey::function!(ExchangeCode);
 ///
 /// A code signs in once. A code of another phone, a wrong, expired, used or replaced one are refused alike, with
 /// `attempts_left`. An invite code that cannot be activated never keeps anybody out: the answer then says why in
-/// `invite_error`.
+/// `invite_error`. A number that an account moves to, whose own is lost, is `phone_reserved` for a time; from then on a
+/// sign-in with it moves the account.
 ///
 /// Limits, unless the deployment sets others: 5 guesses a code; 10 wrong guesses a day for one phone; 60 guesses
 /// an hour from one IPv4 address or IPv6 /64; 20 sessions a user, of which the oldest gives way.
@@ -49,6 +52,7 @@ pub struct Deps {
     users: Users,
     numbers: Numbers,
     requires_challenge: bool,
+    world: Arc<World>,
 }
 
 impl Needs for Deps {
@@ -66,6 +70,7 @@ impl Needs for Deps {
             users: Users::new(setup),
             numbers,
             requires_challenge: setup.vars.flag(config::REQUIRE_CHALLENGE)?,
+            world: Arc::clone(&setup.world),
         })
     }
 }
@@ -109,6 +114,7 @@ impl Endpoint for ExchangeCode {
         Code::TooManyGuesses,
         Code::TooManyRequests,
         Code::AccountBanned,
+        Code::PhoneReserved,
         // A test number whose account has a role.
         Code::Forbidden,
     ];
@@ -121,7 +127,7 @@ impl Endpoint for ExchangeCode {
     type Needs = Deps;
 
     async fn call(needs: &Deps, request: Request<Self>) -> Result<Json<SignedIn>, Problem> {
-        let Deps { guesses, signing_in, users, .. } = needs;
+        let Deps { guesses, signing_in, users, world, .. } = needs;
         let (Idempotent { body: entered, key }, context) = (request.body, request.context);
         let phone = needs.numbers.read(&entered.phone, entered.region.0)?;
         if needs.requires_challenge && entered.challenge_id.is_none() {
@@ -136,7 +142,7 @@ impl Endpoint for ExchangeCode {
             Guessed { phone: &phone, purpose: &Purpose::SignIn, challenge_id, device: device.as_ref() };
         let (attempt, known, invite) = join!(
             guesses.enter(guess, request.as_ref(), &context, &[]),
-            users.with_phone(&phone),
+            users.holder(&phone),
             signing_in.along(entered.invite_code),
         );
         let counted = match attempt? {
@@ -149,8 +155,9 @@ impl Endpoint for ExchangeCode {
 
         let signed_in = async {
             let device = (device, entered.device.0);
-            let arrival = Arrival { known: known?.into(), device, invite: invite?, request };
-            signing_in.sign_in(&CodeEntered { proof: &proof, guesses, users }, arrival, &context).await
+            let evidence = CodeEntered { proof: &proof, guesses, users, world };
+            let arrival = Arrival { known: evidence.known(known?)?, device, invite: invite?, request };
+            signing_in.sign_in(&evidence, arrival, &context).await
         };
         match signed_in.await {
             Ok(signed_in) => Ok(Json(signed_in)),
@@ -159,21 +166,43 @@ impl Endpoint for ExchangeCode {
     }
 }
 
-/// The code proves whoever has the phone, and makes an account where nobody has.
+/// The code proves whoever has the phone, or moves to it, and makes an account where nobody
+/// does.
 struct CodeEntered<'a> {
     proof: &'a Proof,
     guesses: &'a Guesses,
     users: &'a Users,
+    world: &'a World,
+}
+
+impl CodeEntered<'_> {
+    /// Whom it proves, by who has the phone.
+    ///
+    /// # Errors
+    /// `phone_reserved` where it is reserved for somebody who does not move to it yet.
+    fn known(&self, holder: Holder) -> Result<Known, Problem> {
+        match holder {
+            Holder::Nobody => Ok(Known::Nobody),
+            Holder::Owner(id) => Ok(Known::Named(id)),
+            Holder::Reserved(of) if self.world.now() < of.ready_at => {
+                Err(Problem::phone_reserved(of.ready_at))
+            }
+            Holder::Reserved(of) => Ok(Known::Named(of.user_id)),
+        }
+    }
 }
 
 impl Evidence for CodeEntered<'_> {
-    async fn whose(&self) -> Result<Option<UserId>, StoreError> {
-        self.users.with_phone(&self.proof.phone).await
+    async fn whose(&self) -> Result<Known, Problem> {
+        self.known(self.users.holder(&self.proof.phone).await?)
     }
 
-    /// One that moved to another phone meanwhile is not whom the code proved.
-    fn proves(&self, user: &User) -> bool {
-        user.phone == self.proof.phone
+    /// One that moved to another phone meanwhile is not whom the code proved, nor one that does
+    /// not move to this one any more.
+    fn proves(&self, user: &User, now: Timestamp) -> bool {
+        let phone = &self.proof.phone;
+        user.phone == *phone
+            || user.recovery.as_ref().is_some_and(|recovery| recovery.is_completed_by(phone, now))
     }
 
     fn phone(&self) -> Option<&Phone> {

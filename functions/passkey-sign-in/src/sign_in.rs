@@ -11,7 +11,7 @@ use latchkey::base::config::Parameter;
 use latchkey::base::error::StartError;
 use latchkey::base::hidden::Hidden;
 use latchkey::base::metrics::{Metric, count};
-use latchkey::base::world::World;
+use latchkey::base::world::{Timestamp, World};
 use latchkey::cloud::error::StoreError;
 use latchkey::cloud::setup::Setup;
 use latchkey::cloud::writes::Write;
@@ -23,7 +23,7 @@ use latchkey::domain::passkey::{
 use latchkey::domain::passkey_list::PasskeyId;
 use latchkey::domain::phone::Phone;
 use latchkey::domain::session::Session;
-use latchkey::domain::user::{User, UserId};
+use latchkey::domain::user::User;
 use latchkey::endpoint::needs::Needs;
 use latchkey::endpoint::{Anyone, Endpoint, Request, Route};
 use latchkey::http::body::{Hint, Line, Nothing};
@@ -208,12 +208,12 @@ struct PasskeyUsed<'a> {
 }
 
 impl Evidence for PasskeyUsed<'_> {
-    async fn whose(&self) -> Result<Option<UserId>, StoreError> {
+    async fn whose(&self) -> Result<Known, Problem> {
         let passkey = self.needs.passkeys.get(&self.passkey.id).await?;
-        Ok(passkey.map(|passkey| passkey.user_id))
+        Ok(passkey.map(|passkey| passkey.user_id).into())
     }
 
-    fn proves(&self, user: &User) -> bool {
+    fn proves(&self, user: &User, _: Timestamp) -> bool {
         user.id == self.passkey.user_id && user.passkeys.contains(&self.passkey.id)
     }
 

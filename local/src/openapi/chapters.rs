@@ -61,6 +61,9 @@ const CHAPTERS: &[Chapter] = &[
             "liftLimits",
             "manageInvite",
             "listAudit",
+            "beginRecovery",
+            "getRecovery",
+            "stopRecovery",
         ],
     },
     Chapter {

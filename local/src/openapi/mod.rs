@@ -429,6 +429,15 @@ fn extras(code: Code) -> Vec<(&'static str, Value, Value)> {
                 json!("7Q2M4X"),
             )]
         }
+        Code::PhoneReserved => {
+            let about =
+                "With `phone_reserved`: from when on a sign-in with this number moves the account to it.";
+            vec![(
+                "reserved_until",
+                json!({ "type": "string", "format": "date-time", "description": about }),
+                json!("2026-11-24T01:25:52Z"),
+            )]
+        }
         _ => Vec::new(),
     }
 }

@@ -46,6 +46,7 @@ mod policies;
 mod profiles;
 mod races;
 mod recent;
+mod recovery;
 mod referrals;
 mod refreshing;
 mod released;

@@ -123,6 +123,9 @@ async fn permissions_are_one_table() {
         ("DELETE /v1/support/phones/limits", [false, false, false, true]),
         ("PATCH /v1/users/{user_id}/invite", [false, false, false, true]),
         ("GET /v1/users/me/export", [true, true, true, true]),
+        ("PUT /v1/users/{user_id}/recovery", [false, false, false, true]),
+        ("GET /v1/users/{user_id}/recovery", [true, false, false, true]),
+        ("DELETE /v1/users/{user_id}/recovery", [true, false, false, true]),
         ("PUT /v1/users/me/avatar", [true, true, true, true]),
         ("PUT /v1/users/me/phone", [true, true, true, true]),
         ("PUT /v1/users/me/referrer", [true, true, true, true]),
@@ -157,6 +160,7 @@ async fn permissions_are_one_table() {
             let body = match *route {
                 "PUT /v1/users/me/phone" => json!({ "phone": phone(999_999), "code": "0000" }).to_string(),
                 "PUT /v1/users/me/referrer" => json!({ "invite_code": "ZZZZZZ" }).to_string(),
+                "PUT /v1/users/{user_id}/recovery" => json!({ "phone": phone(900_000 + n) }).to_string(),
                 "PATCH /v1/users/{user_id}" => json!({ "city": "Omsk" }).to_string(),
                 "POST /v1/support/phones" | "DELETE /v1/support/phones/limits" => {
                     json!({ "phone": phone(999_999) }).to_string()

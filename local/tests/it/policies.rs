@@ -325,6 +325,18 @@ async fn act_as_staff(app: &App) {
     assert_eq!(passkeys::remove(app, &admin.token, &helen.id, &passkey).await.status, 204);
     let path = format!("/v1/users/{}/sessions/{session}", helen.id);
     assert_eq!(app.raw(Method::DELETE, &path, Some(&admin.token), vec![]).await.status, 204);
+    let recovery = format!("/v1/users/{}/recovery", helen.id);
+    for number in [phone(18), phone(19)] {
+        app.json(Method::PUT, &recovery, &admin.token, &json!({ "phone": number })).await.ok(200);
+    }
+    app.get(&recovery, &admin.token).await.ok(200);
+    app.code_for(&phone(19)).await;
+    app.exchange(&phone(19), &app.last_code(&phone(19)).await).await.problem(409, "phone_reserved");
+    assert_eq!(app.raw(Method::DELETE, &recovery, Some(&admin.token), vec![]).await.status, 204);
+    let soon = app.again_with(&[("RECOVERY_HOLD", "0")]).await;
+    soon.json(Method::PUT, &recovery, &admin.token, &json!({ "phone": phone(19) })).await.ok(200);
+    app.clock.advance(60);
+    soon.sign_in(&phone(19)).await;
     app.update_user(&admin.token, &helen.id, &json!({ "status": "banned" })).await.ok(200);
     assert_eq!(app.delete_user(&admin.token, &helen.id).await.status, 204);
 }

@@ -370,6 +370,7 @@ async fn call(app: &App, token: &str, route: &str) -> Answer {
         "PUT /v1/users/me/phone" => {
             json!({ "phone": "+79009999999", "code": "0000" }).to_string().into_bytes()
         }
+        "PUT /v1/users/{user_id}/recovery" => json!({ "phone": "+79009999999" }).to_string().into_bytes(),
         "PATCH /v1/users/{user_id}/invite" => b"{}".to_vec(),
         "POST /v1/support/phones" | "DELETE /v1/support/phones/limits" => {
             json!({ "phone": "+79009999999" }).to_string().into_bytes()

@@ -124,6 +124,7 @@ fn rules(story: &Story) -> Rules {
         invite_guesses: number("INVITE_GUESSES_PER_DAY", 20) as usize,
         grace: number("REFRESH_GRACE", 30).into(),
         retry: number("REFRESH_RETRY", 3_600).into(),
+        recovery_hold: number("RECOVERY_HOLD", 259_200).into(),
         requires_challenge: value("REQUIRE_CHALLENGE") == Some("true"),
         testers: BTreeMap::from([(TEST_PHONE.0.to_owned(), TEST_PHONE.1.to_owned())]),
         admins: BTreeSet::from([ADMIN_PHONE.to_owned()]),

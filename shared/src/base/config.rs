@@ -60,6 +60,7 @@ parameters! {
     REFRESH_GRACE = "30", "Seconds for which a replaced refresh token still gives the same new one after that was first used, up to 3600; 0: none.";
     REFRESH_RETRY = "3600", "Seconds for which a replaced refresh token gives the same new one while nobody uses that, up to 86400; 0: none.";
     AUDIT_DAYS = "400", "Days for which the audit trail keeps an entry, up to 3650; 0: for ever.";
+    RECOVERY_HOLD = "259200", "Seconds after which a sign-in with the new number completes the move of an account whose number is lost, up to 2592000; 0: at once.";
     REQUIRE_CHALLENGE = "false", "Whether exchanging a code needs the challenge_id that came with it.";
     REVEAL_CODE = "false", "Whether the answer to a request for a code holds the code; never in a deployed function.";
     DEFAULT_REGION = "RU", "The region in whose way a phone without + is read: two letters of ISO 3166.";

@@ -24,6 +24,7 @@ pub mod position;
 pub mod profile;
 pub mod proof_of_work;
 pub mod public_key;
+pub mod recovery;
 pub mod refresh;
 pub mod secret;
 pub mod session;

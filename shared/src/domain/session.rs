@@ -6,6 +6,7 @@ use crate::base::world::Timestamp;
 use crate::domain::device::DeviceId;
 use crate::domain::passkey_list::PasskeyId;
 pub use crate::domain::session_id::{SLOTS, SessionId};
+use crate::domain::recovery::Recovery;
 use crate::domain::user::{User, UserId};
 
 /// For how many seconds after its sign-in a session may do to its own account what
@@ -187,6 +188,16 @@ impl Session {
         }
         let listed = device.and_then(|device| user.devices.since(device)).unwrap_or(self.created_at);
         Some(listed.plus_seconds(HOLD))
+    }
+
+    /// Whether it may stop a recovery of its user's account: its device was listed, or the passkey
+    /// that began it added, before the recovery was begun, and [`HOLD`] ago or more. A text to the
+    /// old number alone gives neither.
+    pub fn may_stop(&self, recovery: &Recovery, user: &User, now: Timestamp) -> bool {
+        let device = self.device_id.as_ref().and_then(|device| user.devices.since(device));
+        let passkey = self.passkey_id.as_ref().and_then(|passkey| user.passkeys.added(passkey));
+        let known = [device, passkey.map(|added| added.at)].into_iter().flatten();
+        known.min().is_some_and(|since| since <= recovery.begun_at && since.plus_seconds(HOLD) <= now)
     }
 
     /// Moves it on to its next generation, which is good until `refresh_until`: what the

@@ -12,6 +12,7 @@ use crate::domain::device::Devices;
 use crate::domain::invite_code::InviteCode;
 use crate::domain::passkey_list::PasskeyList;
 use crate::domain::phone::Phone;
+use crate::domain::recovery::Recovery;
 
 /// Over how many items the count of a user's referrals is spread once they are
 /// many: an item takes 1,000 writes a second.
@@ -161,6 +162,9 @@ pub struct User {
     /// The passkeys that the user signs in with.
     #[serde(default, skip_serializing_if = "PasskeyList::is_empty")]
     pub passkeys: PasskeyList,
+    /// The move to a new number that was begun, where the present one is lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<Recovery>,
     /// Over how many items the count of the user's referrals is spread: one, until
     /// they are many. Users who were made before this was kept have all.
     #[serde(default = "all_shards")]
@@ -172,6 +176,19 @@ const fn all_shards() -> u32 {
 }
 
 impl User {
+    /// The user once it moved to `phone`: its sessions are over, and none of its devices is
+    /// known any more.
+    #[must_use]
+    pub fn recovered(&self, phone: &Phone) -> Self {
+        Self {
+            phone: phone.clone(),
+            epoch: self.epoch + 1,
+            devices: Devices::default(),
+            recovery: None,
+            ..self.clone()
+        }
+    }
+
     /// A user on first sight.
     pub fn new(id: UserId, phone: Phone, invite_code: InviteCode, now: Timestamp) -> Self {
         Self {
@@ -190,6 +207,7 @@ impl User {
             created_at: now,
             devices: Devices::default(),
             passkeys: PasskeyList::default(),
+            recovery: None,
             referral_shards: 1,
         }
     }

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use crate::base::error::Chain;
 use crate::base::metrics;
 use crate::base::metrics::Metric;
-use crate::base::world::Timestamp;
+use crate::base::world::{Rfc3339, Timestamp};
 use crate::cloud::error::StoreError;
 use crate::domain::avatar::AvatarError;
 use crate::domain::fate::Why;
@@ -92,6 +92,7 @@ catalogue! {
         InviteAlreadyActivated "invite_already_activated" "An invite code was activated already";
         InviteLoop "invite_loop" "Two people cannot invite each other";
         PhoneTaken "phone_taken" "Another account has this phone";
+        PhoneReserved "phone_reserved" "This phone is reserved for an account that moves to it";
         TooManyPasskeys "too_many_passkeys" "The account has as many passkeys as it can have";
         PasskeysNotConfigured "passkeys_not_configured" "Passkeys need a domain that stays";
     }
@@ -307,6 +308,11 @@ impl Problem {
         let detail = "This device is new to an account that has passkeys: sign in with one of them, or wait.";
         Self { retry_after: Some(now.seconds_until(until)), ..Code::RecentSignInRequired.into() }
             .detail(detail)
+    }
+
+    /// 409 for a number that an account moves to, as it does from `until` on.
+    pub fn phone_reserved(until: Timestamp) -> Self {
+        Self::from(Code::PhoneReserved).extra("reserved_until", Rfc3339(until).to_string())
     }
 
     /// 503 for a request that was begun before, and it is not known what came of

@@ -136,6 +136,14 @@ pub fn audit_days(vars: &Vars) -> Result<Option<u32>, BadParameter> {
     Ok(Some(vars.number(config::AUDIT_DAYS, 0..=3_650)?).filter(|days| *days > 0))
 }
 
+/// What [`recovery_hold`] reads.
+pub const RECOVERY: &[&Parameter] = &[config::RECOVERY_HOLD];
+
+/// For how many seconds the move of an account whose number is lost can be stopped.
+pub fn recovery_hold(vars: &Vars) -> Result<u32, BadParameter> {
+    vars.number(config::RECOVERY_HOLD, 0..=2_592_000)
+}
+
 /// Whether phones of others are masked in a profile.
 pub fn masks_phones(vars: &Vars) -> Result<bool, BadParameter> {
     match vars.text(config::SHOW_PHONES) {

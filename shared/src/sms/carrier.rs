@@ -36,6 +36,8 @@ pub enum Kind {
     Code,
     /// It tells a number that its account left it.
     PhoneChanged,
+    /// It tells a number that its account is to leave it.
+    RecoveryBegun,
 }
 
 /// Who takes texts.

@@ -10,6 +10,8 @@ pub struct Language {
     pub(super) code: &'static str,
     /// What the old number is told when an account leaves it.
     pub(super) phone_changed: &'static str,
+    /// What the old number is told when an account is to leave it.
+    pub(super) recovery_begun: &'static str,
     /// The words of the page behind a share link.
     pub share: Share,
 }

@@ -16,6 +16,7 @@ use crate::sms::refusal::NotSent;
 use crate::sms::smsaero::SmsAero;
 use crate::sms::sns::Sns;
 use crate::sms::webhook::Webhook;
+pub use crate::sms::wording::Notice;
 use crate::sms::wording::{Wish, Wording, Words};
 
 /// Who sends the texts, and what they say.
@@ -80,12 +81,16 @@ impl Sender {
         self.send(to, Kind::Code, self.wording.code(to, code, wish)).await
     }
 
-    /// Tells the old number that its account left it.
+    /// Tells the old number what becomes of its account.
     ///
     /// # Errors
     /// If the text is known not to have left.
-    pub async fn send_phone_changed(&self, to: &Phone, wish: Wish<'_>) -> Result<(), NotSent> {
-        self.send(to, Kind::PhoneChanged, self.wording.phone_changed(to, wish)).await
+    pub async fn send_notice(&self, to: &Phone, notice: Notice, wish: Wish<'_>) -> Result<(), NotSent> {
+        let kind = match notice {
+            Notice::PhoneChanged => Kind::PhoneChanged,
+            Notice::RecoveryBegun => Kind::RecoveryBegun,
+        };
+        self.send(to, kind, self.wording.notice(to, notice, wish)).await
     }
 
     /// Asks the second carrier only where the first is known not to have sent the text, and

@@ -28,6 +28,15 @@ pub struct Wish<'a> {
     pub app_hash: Option<&'a str>,
 }
 
+/// What a text without a code tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// The account left the number.
+    PhoneChanged,
+    /// The account is to leave the number.
+    RecoveryBegun,
+}
+
 /// A text, and the language that it is in.
 #[derive(Clone)]
 pub struct Words {
@@ -74,7 +83,10 @@ impl Wording {
                     format!("is too long: the text in {:?} must fit one SMS segment", language.tag),
                 )
             };
-            if segments(&plain) > 1 || segments(&fill(language.phone_changed, "", &wording.app)) > 1 {
+            let notices = [language.phone_changed, language.recovery_begun];
+            if segments(&plain) > 1
+                || notices.iter().any(|notice| segments(&fill(notice, "", &wording.app)) > 1)
+            {
                 return Err(too_long(config::APP_NAME));
             }
             if let Some(domain) = &wording.domain
@@ -112,10 +124,14 @@ impl Wording {
         Words { body, language: language.tag }
     }
 
-    /// The text that tells the old number that its account left it.
-    pub fn phone_changed(&self, to: &Phone, wish: Wish<'_>) -> Words {
+    /// The text that tells the old number what becomes of its account.
+    pub fn notice(&self, to: &Phone, notice: Notice, wish: Wish<'_>) -> Words {
         let language = language(to, wish);
-        Words { body: fill(language.phone_changed, "", &self.app), language: language.tag }
+        let text = match notice {
+            Notice::PhoneChanged => language.phone_changed,
+            Notice::RecoveryBegun => language.recovery_begun,
+        };
+        Words { body: fill(text, "", &self.app), language: language.tag }
     }
 }
 

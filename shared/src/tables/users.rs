@@ -8,7 +8,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::base::config;
-use crate::base::world::Month;
+use crate::base::world::{Month, Timestamp};
 use crate::cloud::error::StoreError;
 use crate::cloud::items::{Item, number, read, string, write};
 use crate::cloud::setup::Setup;
@@ -23,6 +23,7 @@ use crate::domain::passkey_list::{PasskeyId, PasskeyList};
 use crate::domain::phone::Phone;
 use crate::domain::phone_front::Country;
 use crate::domain::position::Position;
+use crate::domain::recovery::Recovery;
 use crate::domain::user::{Change, Role, Status, User, UserId};
 use crate::tables::keys;
 use crate::tables::rolls::{BANNED, SHARDS, month_key};
@@ -50,9 +51,32 @@ pub struct UserChange {
     pub removes_avatar: Option<AvatarId>,
 }
 
+/// Who has a phone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// Nobody.
+    Nobody,
+    /// A user, whose phone it is.
+    Owner(UserId),
+    /// It is reserved for a user who moves to it.
+    Reserved(Reservation),
+}
+
+/// For whom a phone is reserved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reservation {
+    /// The user.
+    pub user_id: UserId,
+    /// From when on a sign-in with it completes the move.
+    pub ready_at: Timestamp,
+}
+
+/// What is stored of a phone: whose it is, or for whom it is reserved.
 #[derive(Deserialize)]
-struct OwnedItem {
-    owner_id: UserId,
+struct PhoneItem {
+    owner_id: Option<UserId>,
+    reserved_for: Option<UserId>,
+    ready_at: Option<Timestamp>,
 }
 
 impl Users {
@@ -68,8 +92,22 @@ impl Users {
 
     /// Whose phone this is, read consistently.
     pub async fn with_phone(&self, phone: &Phone) -> Result<Option<UserId>, StoreError> {
-        let item: Option<OwnedItem> = self.0.get(&phone_key(phone)).await?;
-        Ok(item.map(|item| item.owner_id))
+        Ok(match self.holder(phone).await? {
+            Holder::Owner(id) => Some(id),
+            Holder::Reserved(_) | Holder::Nobody => None,
+        })
+    }
+
+    /// Who has this phone, or is to have it, read consistently.
+    pub async fn holder(&self, phone: &Phone) -> Result<Holder, StoreError> {
+        let item: Option<PhoneItem> = self.0.get(&phone_key(phone)).await?;
+        Ok(match item {
+            Some(PhoneItem { owner_id: Some(id), .. }) => Holder::Owner(id),
+            Some(PhoneItem { reserved_for: Some(user_id), ready_at, .. }) => {
+                Holder::Reserved(Reservation { user_id, ready_at: ready_at.unwrap_or_default() })
+            }
+            _ => Holder::Nobody,
+        })
     }
 
     /// Changes a user; the user as it is then, or `None` if it is gone or not as `seen` any
@@ -151,6 +189,75 @@ impl Users {
         Ok(self.0.get::<serde::de::IgnoredAny>(&admin_key(phone)).await?.is_some())
     }
 
+    /// That the phone is reserved for a user who moves to it; refused if somebody has it, or
+    /// it is reserved.
+    pub fn reserve(&self, recovery: &Recovery, of: &UserId) -> Write {
+        let reserved = Item::from([
+            ("reserved_for".to_owned(), string(&of.0)),
+            ("ready_at".to_owned(), number(recovery.ready_at.millis())),
+        ]);
+        self.0.put_if_absent(phone_key(&recovery.phone), reserved)
+    }
+
+    /// That the phone is reserved no more; refused if it is not, for this user.
+    pub fn release(&self, recovery: &Recovery, of: &UserId) -> Write {
+        self.0.delete(phone_key(&recovery.phone)).if_equal("reserved_for", string(&of.0))
+    }
+
+    /// That `seen` moves to another phone from a time on, or not any more; refused if the user
+    /// is on another phone, has another role, or another move was begun since it was read.
+    pub fn keep_recovery(&self, seen: &User, recovery: Option<&Recovery>) -> Write {
+        let update = self.0.update(keys::user(&seen.id)).if_equal("phone", string(seen.phone.as_str()));
+        let update = update.if_equal("role", string(seen.role.as_str()));
+        let update = update.if_still("recovery", stored(seen.recovery.as_ref()));
+        match stored(recovery) {
+            Some(recovery) => update.assign("recovery", recovery),
+            None => update.remove("#recovery"),
+        }
+    }
+
+    /// That `seen` signs in with the phone that was reserved for it, and is `user` from then on,
+    /// on this device, and enters a code along the way; its old phone is free. Refused if `seen`
+    /// changed since it was read.
+    pub fn recover(&self, seen: &User, user: &User, device: &DeviceId, entry: Option<&Entry>) -> [Write; 3] {
+        let devices = user.devices.with(device, self.0.world.now());
+        let moved = as_seen(self.0.update(keys::user(&seen.id)), seen)
+            .if_equal("role", string(seen.role.as_str()))
+            .if_still("recovery", stored(seen.recovery.as_ref()))
+            .remove("#recovery")
+            .assign("phone", string(user.phone.as_str()))
+            .assign("country", country(&user.phone))
+            .assign("epoch", number(user.epoch))
+            .assign("devices", listed(&devices));
+        let moved = match entry {
+            Some(entry) => entered(moved, &entry.code, &entry.referrer),
+            None => moved,
+        };
+        [moved, self.take_reserved(&user.phone, &user.id), self.0.delete(phone_key(&seen.phone))]
+    }
+
+    /// That the phone that was reserved for a user is the user's.
+    fn take_reserved(&self, phone: &Phone, owner: &UserId) -> Write {
+        self.0
+            .update(phone_key(phone))
+            .if_equal("reserved_for", string(&owner.0))
+            .assign("owner_id", string(&owner.0))
+            .remove("#reserved_for")
+            .remove("ready_at")
+    }
+
+    /// That `seen` owns a phone that it moves to by itself, which ends what was begun by
+    /// others; refused if somebody else has it, or it is reserved for somebody else.
+    pub fn claim_moving(&self, seen: &User, phone: &Phone) -> Vec<Write> {
+        match &seen.recovery {
+            None => vec![self.claim_phone(phone, &seen.id)],
+            Some(recovery) if recovery.phone == *phone => vec![self.take_reserved(phone, &seen.id)],
+            Some(recovery) => {
+                vec![self.claim_phone(phone, &seen.id), self.release(recovery, &seen.id)]
+            }
+        }
+    }
+
     /// That a number of `ADMIN_PHONES` made an admin; where it `does` so now, refused
     /// if it did before.
     pub fn made_admin(&self, phone: &Phone, does: bool) -> Write {
@@ -222,7 +329,7 @@ impl Users {
 
     /// Takes `seen` and its phone away; the first is refused if the user changed
     /// since it was read in what else goes with it.
-    pub fn delete(&self, seen: &User) -> [Write; 2] {
+    pub fn delete(&self, seen: &User) -> Vec<Write> {
         let mut user = self
             .0
             .delete(keys::user(&seen.id))
@@ -230,17 +337,19 @@ impl Users {
             .if_equal("invite_code", string(seen.invite_code.as_str()))
             .if_still("referrer_id", seen.referrer_id.as_ref().map(|id| string(&id.0)))
             .if_still("avatar_id", seen.avatar_id.as_ref().map(|id| string(id.as_str())))
-            .if_still("passkeys", listed_passkeys(&seen.passkeys));
+            .if_still("passkeys", listed_passkeys(&seen.passkeys))
+            .if_still("recovery", stored(seen.recovery.as_ref()));
         // Spread once is spread for ever.
         if seen.referral_shards == 1 {
             user = user.if_equal("referral_shards", number(1));
         }
-        [user, self.0.delete(phone_key(&seen.phone))]
+        let reserved = seen.recovery.as_ref().map(|recovery| self.release(recovery, &seen.id));
+        [user, self.0.delete(phone_key(&seen.phone))].into_iter().chain(reserved).collect()
     }
 
     /// Moves `seen` to another phone, and frees the old one; refused if the user
     /// changed since it was read, in its role, too, where that `counts`. The new one
-    /// must be claimed beside it ([`Users::claim_phone`]). Of the devices this one is
+    /// must be claimed beside it ([`Users::claim_moving`]). Of the devices this one is
     /// known from then on.
     pub fn move_phone(&self, seen: &User, phone: &Phone, device: &DeviceId, counts: bool) -> [Write; 2] {
         let moved = as_seen(self.0.update(keys::user(&seen.id)), seen)
@@ -248,6 +357,7 @@ impl Users {
             .assign("country", country(phone));
         let devices = Devices::default().with(device, self.0.world.now());
         let moved = moved.assign("devices", listed(&devices));
+        let moved = moved.if_still("recovery", stored(seen.recovery.as_ref())).remove("#recovery");
         let moved = if counts { moved.if_equal("role", string(seen.role.as_str())) } else { moved };
         [moved, self.0.delete(phone_key(&seen.phone))]
     }
@@ -288,6 +398,11 @@ fn with_passkeys(write: Write, seen: &User, passkeys: &PasskeyList) -> Write {
 /// None where the item has no list.
 fn listed_passkeys(passkeys: &PasskeyList) -> Option<AttributeValue> {
     (!passkeys.is_empty()).then(|| AttributeValue::M(write(passkeys)))
+}
+
+/// None where none was begun.
+fn stored(recovery: Option<&Recovery>) -> Option<AttributeValue> {
+    recovery.map(|recovery| AttributeValue::M(write(recovery)))
 }
 
 fn listed(devices: &Devices) -> AttributeValue {

@@ -15,7 +15,9 @@ pub(super) fn audited(truth: &mut Truth, applied: &Applied) -> Verdict {
         let (key, entry) = (&change.place.key, change.after());
         rule!(change.before.is_none() && change.after.is_some(), "entry_changed", "{key}");
         rule!(!entry.to_string().contains("+7"), "phone_on_record", "{entry}");
-        let actor = ledger.call.caller().map(|caller| caller.user);
+        // Whoever signs in has no token yet.
+        let signs_in = text(entry, "target").filter(|_| text(entry, "action") == Some("recovered"));
+        let actor = ledger.call.caller().map(|caller| caller.user).or(signs_in.map(str::to_owned));
         rule!(text(entry, "actor") == actor.as_deref(), "entry_of_another", "{entry}");
         told.push(format!("{} {:?}", text(entry, "action").unwrap_or_default(), text(entry, "target")));
     }
@@ -51,7 +53,9 @@ fn deeds(truth: &Truth, ledger: &Ledger, applied: &Applied) -> Vec<String> {
             done(if text(after, "status") == Some("banned") { "banned" } else { "unbanned" }, id);
         }
         if differ("phone") {
-            done("moved_phone", id);
+            done(if route == "POST /v1/auth/token" { "recovered" } else { "moved_phone" }, id);
+        } else if before["recovery"] != after["recovery"] {
+            done(if after["recovery"].is_null() { "stopped_recovery" } else { "began_recovery" }, id);
         }
         if differ("invite_code") {
             done("redrew_invite", id);

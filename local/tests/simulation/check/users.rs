@@ -140,6 +140,10 @@ pub(super) fn moves(truth: &mut Truth, applied: &Applied) -> Verdict {
         }
         let user = text(change.after(), "id").unwrap_or_default();
         let Some(ledger) = ledger(truth, applied) else { continue };
+        if ledger.call.route == "POST /v1/auth/token" {
+            recovers(truth, applied, change)?;
+            continue;
+        }
         let mover = ledger.call.caller().map(|caller| caller.user);
         rule!(
             ledger.call.route == "PUT /v1/users/me/phone" && mover.as_deref() == Some(user),
@@ -151,6 +155,20 @@ pub(super) fn moves(truth: &mut Truth, applied: &Applied) -> Verdict {
         signed_in_lately(truth, ledger)?;
         spends(truth, applied, after, &Purpose::ChangePhone(UserId(user.to_owned())))?;
     }
+    Ok(())
+}
+
+/// A sign-in moves an account to the phone that an admin named, once the hold is over, and ends
+/// its sessions.
+fn recovers(truth: &Truth, applied: &Applied, change: &Change) -> Verdict {
+    let begun = &change.before()["recovery"]["M"];
+    let user = text(change.after(), "id").unwrap_or_default();
+    let is_named = text(begun, "phone") == text(change.after(), "phone");
+    rule!(is_named, "moved_by_another", "{user} to a phone that nobody named");
+    let ready = number(begun, "begun_at") + truth.rules.recovery_hold * 1_000;
+    rule!(applied.at >= ready - 1_000, "recovered_early", "{user} {} ms early", ready - applied.at);
+    rule!(change.grown("epoch") > 0, "recovered_without_end", "{user}");
+    rule!(change.after()["recovery"].is_null(), "recovered_again", "{user}");
     Ok(())
 }
 

@@ -236,6 +236,17 @@ pub(crate) enum Action {
     SeeGuard {
         page: Page,
     },
+    /// Begins to move somebody's account to another phone.
+    Recover {
+        whom: u8,
+        phone: u8,
+    },
+    SeeRecovery {
+        whom: u8,
+    },
+    StopRecovery {
+        whom: u8,
+    },
     /// Reads the audit trail: all of it, or what is found by `by`.
     SeeAudit {
         by: u8,

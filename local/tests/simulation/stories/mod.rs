@@ -111,7 +111,7 @@ fn pause(pace: f64, rng: &mut StdRng) -> u64 {
 }
 
 fn draw_vars(rng: &mut StdRng) -> Vec<(&'static str, &'static str)> {
-    let all: [(&str, &[&str]); 14] = [
+    let all: [(&str, &[&str]); 15] = [
         ("CODES_PER_PHONE_HOUR", &["5", "5", "2"]),
         ("CODES_PER_PHONE_DAY", &["10", "10", "4"]),
         ("GUESSES_PER_PHONE_DAY", &["10", "10", "4"]),
@@ -126,6 +126,7 @@ fn draw_vars(rng: &mut StdRng) -> Vec<(&'static str, &'static str)> {
         ("GUARD_STOCKS", &["0", "100", "200", "1000"]),
         ("PROOF_COST", &["1"]),
         ("SHOW_PHONES", &["full", "masked"]),
+        ("RECOVERY_HOLD", &["259200", "3600", "600", "0"]),
     ];
     all.iter().map(|(name, values)| (*name, values[rng.random_range(0..values.len())])).collect()
 }

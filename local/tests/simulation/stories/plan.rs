@@ -170,6 +170,9 @@ const KINDS: &[(u32, Kind)] = &[
     (3, |_, rng| Action::SeeStats { days: [1, 30, 90][rng.random_range(0..3)] }),
     (3, |_, rng| Action::SeeGuard { page: page(rng) }),
     (3, |_, rng| Action::SeeAudit { by: rng.random_range(0..5), page: page(rng) }),
+    (5, |draw, rng| Action::Recover { whom: draw.person(rng), phone: draw.other_phone(rng) }),
+    (2, |draw, rng| Action::SeeRecovery { whom: draw.person(rng) }),
+    (2, |draw, rng| Action::StopRecovery { whom: draw.person(rng) }),
     (2, |_, rng| Action::OpenPlace { which: rng.random_range(0..4) }),
     (5, |draw, rng| Action::LookUp { phone: draw.phone(rng) }),
     (5, |draw, rng| Action::Lift { phone: draw.phone(rng) }),
@@ -206,6 +209,7 @@ impl Plan {
                         | Action::SeeStats { .. }
                         | Action::SeeGuard { .. }
                         | Action::SeeAudit { .. }
+                        | Action::Recover { .. }
                         | Action::OpenPlace { .. }
                         | Action::LookUp { .. }
                         | Action::Lift { .. }

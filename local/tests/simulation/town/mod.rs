@@ -250,6 +250,19 @@ impl Doing<'_> {
             Action::SeeGuard { page } => {
                 self.read_page("guard", Some(Call::to("GET /v1/guard")), "limit=1", page).await;
             }
+            Action::Recover { whom, phone } => {
+                let body = json!({ "phone": self.town.phone(phone) });
+                let call = self.about("PUT /v1/users/{user_id}/recovery", whom).map(|call| call.with(body));
+                self.send_own(call).await;
+            }
+            Action::SeeRecovery { whom } => {
+                let call = self.about("GET /v1/users/{user_id}/recovery", whom);
+                self.send_own(call).await;
+            }
+            Action::StopRecovery { whom } => {
+                let call = self.about("DELETE /v1/users/{user_id}/recovery", whom);
+                self.send_own(call).await;
+            }
             Action::SeeAudit { by, page } => self.see_audit(by, page).await,
             Action::OpenPlace { which } => self.open_place(which).await,
             Action::LookUp { phone } => self.about_number("POST /v1/support/phones", phone).await,

@@ -94,6 +94,7 @@ pub(crate) struct Rules {
     pub(crate) invite_guesses: usize,
     pub(crate) grace: i64,
     pub(crate) retry: i64,
+    pub(crate) recovery_hold: i64,
     pub(crate) code_ttl: i64,
     pub(crate) requires_challenge: bool,
     pub(crate) testers: BTreeMap<String, String>,

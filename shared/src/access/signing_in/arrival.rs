@@ -1,5 +1,5 @@
 use crate::access::signing_in::along::Along;
-use crate::cloud::error::StoreError;
+use crate::base::world::Timestamp;
 use crate::cloud::writes::Write;
 use crate::domain::device::DeviceId;
 use crate::domain::device_token::DeviceToken;
@@ -14,13 +14,16 @@ use crate::tables::idempotency::Remembered;
 /// in its own.
 pub trait Evidence: Sync {
     /// Whom it proves, where that is anybody yet.
-    fn whose(&self) -> impl Future<Output = Result<Option<UserId>, StoreError>> + Send;
+    ///
+    /// # Errors
+    /// What stands in the way of whoever it proves.
+    fn whose(&self) -> impl Future<Output = Result<Known, Problem>> + Send;
 
-    /// Whether it still proves a user, who was read since.
-    fn proves(&self, user: &User) -> bool;
+    /// Whether it still proves a user, who was read since, at a time.
+    fn proves(&self, user: &User, now: Timestamp) -> bool;
 
-    /// The phone that it makes an account for where it proves nobody yet; none where
-    /// it makes no accounts.
+    /// The phone that it makes an account for where it proves nobody yet, and that whoever
+    /// it proves is on from then on; none where it is of no phone.
     fn phone(&self) -> Option<&Phone>;
 
     /// The passkey that it is, where it is one.
@@ -75,6 +78,8 @@ pub(super) struct Who {
     /// The user as stored; one on first sight, as it will be.
     pub(super) user: User,
     pub(super) is_new: bool,
+    /// The user as stored, where it moves to another phone by signing in.
+    pub(super) moves: Option<User>,
     /// The device that signs in: the one that its token names, where the user lists it,
     /// else a new one.
     pub(super) device: DeviceId,

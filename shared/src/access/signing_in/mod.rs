@@ -67,7 +67,7 @@ impl SigningIn {
     pub fn parameters() -> Vec<&'static Parameter> {
         let rules = [settings::CODE_LIMITS, settings::TEST_PHONES, settings::ADMIN_PHONES];
         let parts = [Issuer::PARAMETERS, Invitations::PARAMETERS, Profiles::PARAMETERS, &rules];
-        [parts.concat(), vec![tables::SESSIONS]].concat().concat()
+        [parts.concat(), vec![tables::SESSIONS, tables::AUDIT]].concat().concat()
     }
 
     /// That of the deployment.
@@ -78,7 +78,7 @@ impl SigningIn {
         let issuer = Issuer::build(setup).await?;
         let pepper = issuer.pepper();
         Ok(Self {
-            drafts: Drafts::new(setup),
+            drafts: Drafts::new(setup, pepper.clone())?,
             users: Users::new(setup),
             sessions: Sessions::new(setup),
             invitations: Invitations::new(setup, pepper.clone())?,
@@ -123,10 +123,10 @@ impl SigningIn {
         let mut may_be_admin = true;
         for _ in 0..TRIES {
             let Some(who) = self.who(evidence, &mut arrival, may_be_admin).await? else {
-                arrival.known = evidence.whose().await?.into();
+                arrival.known = evidence.whose().await?;
                 continue;
             };
-            self.may_sign_in(&who.user)?;
+            self.may_sign_in(&who)?;
             let entry = arrival.invite.entry(&who.user, &self.invitations, self.world.now()).await?;
             let is_new = who.is_new;
             let beginning = Beginning {
@@ -139,7 +139,7 @@ impl SigningIn {
             let session = self.issuer.begin(&who.user, beginning);
             let entering = (entry.as_ref(), &self.invitations);
             let (user, mut writes) =
-                self.drafts.draw_up(evidence.spend(), who, &session, entering, &self.admins);
+                self.drafts.draw_up(evidence.spend(), who, &session, entering, (&self.admins, context));
             if let Some(request) = &arrival.request {
                 let (began, error) = ((&user.id, &session.id), arrival.invite.error().map(Code::as_str));
                 writes = writes.with(Part::Request, self.idempotency.conclude(request, began, is_new, error));
@@ -175,7 +175,7 @@ impl SigningIn {
                 may_be_admin = false;
             }
             if of(Part::User).is_some() {
-                arrival.known = evidence.whose().await?.into();
+                arrival.known = evidence.whose().await?;
             }
             if let Some(entry) = &entry {
                 let why = self.invitations.why(entry, &refused, Part::of_entry).await?;
@@ -206,10 +206,14 @@ impl SigningIn {
                 (Some(*user), sessions)
             }
         };
-        Ok(user.filter(|user| evidence.proves(user)).map(|user| {
+        Ok(user.filter(|user| evidence.proves(user, now)).map(|seen| {
+            let (user, moves) = match evidence.phone() {
+                Some(phone) if seen.phone != *phone => (seen.recovered(phone), Some(seen)),
+                _ => (seen, None),
+            };
             let (slot, replaces) = slot_for_new(&present, user.epoch, now);
             let device = self.device(arrival.device.0.as_ref(), &user);
-            Who { user, is_new: false, device, slot, replaces }
+            Who { user, is_new: false, moves, device, slot, replaces }
         }))
     }
 
@@ -223,7 +227,7 @@ impl SigningIn {
             user.role = Role::Admin;
         }
         let device = self.device(None, &user);
-        Ok(Who { user, is_new: true, device, slot: 0, replaces: None })
+        Ok(Who { user, is_new: true, moves: None, device, slot: 0, replaces: None })
     }
 
     /// The device that signs in: the one that its token names, where the user lists
@@ -237,11 +241,14 @@ impl SigningIn {
         }
     }
 
-    fn may_sign_in(&self, user: &User) -> Result<(), Problem> {
+    fn may_sign_in(&self, Who { user, moves, .. }: &Who) -> Result<(), Problem> {
         if user.status == Status::Banned {
             return Err(Code::AccountBanned.into());
         }
-        if user.role != Role::User && self.testers.find(&user.phone, self.world.now()).is_some() {
+        // Nor is one that is a test number no more moved to.
+        let is_tester = self.testers.find(&user.phone, self.world.now()).is_some()
+            || (moves.is_some() && self.testers.names(&user.phone));
+        if user.role != Role::User && is_tester {
             return Err(Problem::from(Code::Forbidden).detail("A test number never holds a role."));
         }
         Ok(())
