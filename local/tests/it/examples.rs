@@ -89,6 +89,9 @@ fn refusal(operation: &str) -> Option<(u16, &'static str)> {
         "addPasskey" | "passkeySignIn" => (422, "passkey_not_accepted"),
         "renamePasskey" | "removePasskey" => (404, "passkey_not_found"),
         "revokeSession" => (404, "session_not_found"),
+        // Nobody begins their own.
+        "beginRecovery" => (403, "forbidden"),
+        "getRecovery" | "stopRecovery" => (404, "not_found"),
         "getAvatar" => (404, "avatar_not_found"),
         "getDocsFile" | "getAdminPanelFile" | "getAppleAssociation" | "getAndroidAssociation" => {
             (404, "not_found")

@@ -32,7 +32,7 @@ fn endpoints(person: &Person) -> Vec<(Method, &'static str, Option<&str>, Value)
             token,
             json!({ "email": "a@example.com", "city": "Omsk", "telegram_id": "@alice" }),
         ),
-        (Method::PUT, "/v1/users/me/recovery", token, json!({ "phone": phone(9), "region": "RU" })),
+        (Method::PUT, "/v1/users/me/recovery", token, json!({ "phone": phone(9) })),
         (
             Method::PATCH,
             "/v1/users/me/invite",
