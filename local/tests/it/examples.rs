@@ -91,11 +91,13 @@ fn refusal(operation: &str) -> Option<(u16, &'static str)> {
         "revokeSession" => (404, "session_not_found"),
         // Nobody begins their own.
         "beginRecovery" => (403, "forbidden"),
-        "getRecovery" | "stopRecovery" => (404, "not_found"),
         "getAvatar" => (404, "avatar_not_found"),
-        "getDocsFile" | "getAdminPanelFile" | "getAppleAssociation" | "getAndroidAssociation" => {
-            (404, "not_found")
-        }
+        "getDocsFile"
+        | "getAdminPanelFile"
+        | "getAppleAssociation"
+        | "getAndroidAssociation"
+        | "getRecovery"
+        | "stopRecovery" => (404, "not_found"),
         _ => return None,
     })
 }

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::base::world::Timestamp;
 use crate::domain::device::DeviceId;
 use crate::domain::passkey_list::PasskeyId;
-pub use crate::domain::session_id::{SLOTS, SessionId};
 use crate::domain::recovery::Recovery;
+pub use crate::domain::session_id::{SLOTS, SessionId};
 use crate::domain::user::{User, UserId};
 
 /// For how many seconds after its sign-in a session may do to its own account what
