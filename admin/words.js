@@ -118,6 +118,9 @@ const WORDS = {
     act_opened_place: "Place opened for texts",
     act_lifted_limits: "Limits of a number lifted",
     act_imported: "Users imported",
+    act_began_recovery: "Move to a new number begun",
+    act_stopped_recovery: "Move to a new number stopped",
+    act_recovered: "Moved to the new number",
 
     guard: "Guard",
     pages: "Pages",
@@ -453,6 +456,9 @@ const WORDS = {
     act_opened_place: "SMS снова открыты",
     act_lifted_limits: "Ограничения номера сняты",
     act_imported: "Пользователи импортированы",
+    act_began_recovery: "Начат перенос на новый номер",
+    act_stopped_recovery: "Перенос на новый номер остановлен",
+    act_recovered: "Перенесён на новый номер",
 
     guard: "Защита",
     pages: "Разделы",

@@ -1054,9 +1054,12 @@ export interface components {
          *     - `looked_up_phone`: Looked up what is known of a number, by its HMAC.
          *     - `lifted_limits`: Lifted the limits of a number.
          *     - `imported`: Imported users; to how many.
+         *     - `began_recovery`: Began to move an account to a new number; to which, by its HMAC.
+         *     - `stopped_recovery`: Stopped such a move.
+         *     - `recovered`: Signed in with the new number of such a move, which moved the account.
          * @enum {string}
          */
-        AuditAction: "changed_role" | "banned" | "unbanned" | "deleted_user" | "changed_invite" | "redrew_invite" | "ended_session" | "removed_passkey" | "moved_phone" | "opened_place" | "looked_up_phone" | "lifted_limits" | "imported";
+        AuditAction: "changed_role" | "banned" | "unbanned" | "deleted_user" | "changed_invite" | "redrew_invite" | "ended_session" | "removed_passkey" | "moved_phone" | "opened_place" | "looked_up_phone" | "lifted_limits" | "imported" | "began_recovery" | "stopped_recovery" | "recovered";
         /** @description One entry of the audit trail. */
         AuditEntry: {
             /**

@@ -56,6 +56,9 @@ acts! {
     LookedUpPhone "looked_up_phone" "Looked up what is known of a number, by its HMAC.";
     LiftedLimits "lifted_limits" "Lifted the limits of a number.";
     Imported "imported" "Imported users; to how many.";
+    BeganRecovery "began_recovery" "Began to move an account to a new number; to which, by its HMAC.";
+    StoppedRecovery "stopped_recovery" "Stopped such a move.";
+    Recovered "recovered" "Signed in with the new number of such a move, which moved the account.";
 }
 
 /// The command line's name as an actor. Users' identifiers are UUIDs.
