@@ -12,9 +12,9 @@ const LONGEST = 120;
  */
 export async function run(behaviour, drive) {
   const clock = new Clock();
-  const server = new Server(clock);
+  const server = new Server(clock, () => START + clock.ticks + scene.slept);
   const store = new Store(clock);
-  const scene = { clock, server, store, shift: 0, platform: "answers", processes: new Map(), keys: new Map(), drive };
+  const scene = { clock, server, store, shift: 0, slept: 0, platform: "answers", processes: new Map(), keys: new Map(), drive };
   give(behaviour.given ?? {}, scene);
   for (const [index, step] of behaviour.steps.entries()) {
     const name = `step ${index + 1}, ${step.do}`;
@@ -28,8 +28,8 @@ export async function run(behaviour, drive) {
 }
 
 /** What is stored before anything happens: in the client's own format, as its own sign-in writes it. */
-function give({ session, device }, { store, drive, clock, shift }) {
-  const now = START + clock.ticks + shift;
+function give({ session, device }, { store, drive, clock, shift, slept }) {
+  const now = START + clock.ticks + slept + shift;
   const stored = drive.stored({ session: session && { lifetime: 900, age: 60, ...session }, device, now });
   for (const [key, value] of Object.entries(stored)) store.kept.set(key, value);
 }
@@ -47,7 +47,7 @@ function processOf(name, scene) {
   process.client = scene.drive({
     fetch: server.for(process),
     storage: store.for(process),
-    now: () => START + clock.ticks + scene.shift,
+    now: () => START + clock.ticks + scene.slept + scene.shift,
     ticks: () => clock.ticks - born,
     after: (milliseconds, what) => clock.after(milliseconds, () => process.isDead || what()),
     random: () => 0,
@@ -71,6 +71,9 @@ async function take(step, scene) {
       return [];
     case "shift_clock":
       scene.shift += step.seconds * 1_000;
+      return [];
+    case "device_sleeps":
+      scene.slept += step.seconds * 1_000;
       return [];
     case "store_fails":
       store.fails = step.at ?? null;

@@ -78,8 +78,9 @@ export class Server {
   asked = [];
   unexpected = [];
 
-  constructor(clock) {
-    this.clock = clock;
+  /** `now` is its own clock, which is right. */
+  constructor(clock, now) {
+    Object.assign(this, { clock, now });
   }
 
   /** `fetch` for a process. */
@@ -109,7 +110,7 @@ export class Server {
       if (redirect === "error") throw new TypeError("unexpected redirect");
       if (redirect !== "manual") return this.#answer({ ...request, url: rule.redirect, ask: ask(request.method, rule.redirect) }, redirect);
     }
-    return answerOf(rule, request.url);
+    return answerOf(rule, request.url, this.now());
   }
 }
 
@@ -159,13 +160,13 @@ const TOKENS = (number) => ({
 
 const USER = { id: "u1", phone: "+79000000001", role: "user" };
 
-/** What a rule answers, as a `Response` of that address. */
-function answerOf(rule, url) {
+/** What a rule answers at a time, as a `Response` of that address. */
+function answerOf(rule, url, now) {
   const { status, body, type, headers } = shapeOf(rule);
   const text = body === undefined ? null : typeof body === "string" ? body : JSON.stringify(body);
   const answer = new Response(rule.garbled && text ? text.slice(0, text.length / 2) : text, {
     status,
-    headers: { ...(text === null ? {} : { "content-type": type }), ...headers },
+    headers: { date: new Date(now).toUTCString(), ...(text === null ? {} : { "content-type": type }), ...headers },
   });
   Object.defineProperty(answer, "url", { value: rule.from ?? url });
   return answer;

@@ -62,7 +62,7 @@ export class Server {
     if (path === Server.refreshPath) return this.#refresh(JSON.parse(body).refresh_token);
     const [, session, generation, number, at] = (authorization ?? "").split(".").map(Number);
     const isStale = !(number > this.#refusedUpTo) || this.clock.ticks - at >= ACCESS;
-    if (isStale) return STALE;
+    if (isStale) return this.#dated(STALE);
     if (this.ended || session !== this.#session) return ENDED;
     this.use(generation);
     return ME;
@@ -107,6 +107,12 @@ export class Server {
       this.ended = standing;
       return OVER;
     }
-    return json(this.#tokens());
+    return this.#dated(json(this.#tokens()));
+  }
+
+  /** With the server's own time, in whole seconds. */
+  #dated({ headers, ...answer }) {
+    const at = this.clock.time();
+    return { ...answer, headers: { get: (name) => (name === "date" ? new Date(at).toUTCString() : headers.get(name)) } };
   }
 }

@@ -38,7 +38,7 @@ export class Caller {
           token = newer;
         } else {
           const isStale = problem.isOurs && problem.code === "invalid_token";
-          const next = isStale && refused === 0 ? await this.session.token(token, asked.signal) : token;
+          const next = isStale && refused === 0 ? await this.session.token(token, asked.signal, problem.at) : token;
           if (next === token) throw problem;
           token = next;
         }

@@ -24,6 +24,8 @@ export type LocalCode =
 interface Details {
   status?: number;
   retryAfter?: number | null;
+  /** When it was answered, by the server's clock. */
+  at?: number | null;
   /** The body of our answer. */
   body?: Record<string, unknown>;
   cause?: unknown;
@@ -37,16 +39,19 @@ export class Problem extends Error {
   readonly status: number;
   /** Whole seconds after which asking again makes sense; null where that was not said. */
   readonly retryAfter: number | null;
+  /** When the server said so, by its own clock in milliseconds; null where nobody knows. */
+  readonly at: number | null;
   /** What else the answer holds: `attempts_left`, `challenge`, `errors`, `request_id` … */
   readonly extras: Readonly<Record<string, unknown>>;
   /** Whether our server said so, as `application/problem+json` from the configured origin. */
   readonly isOurs: boolean;
 
-  constructor(code: Problem["code"], { status = 0, retryAfter = null, body, cause }: Details = {}) {
+  constructor(code: Problem["code"], { status = 0, retryAfter = null, at = null, body, cause }: Details = {}) {
     super(typeof body?.["detail"] === "string" ? `${code}: ${body["detail"]}` : code, { cause });
     this.code = code;
     this.status = status;
     this.retryAfter = retryAfter;
+    this.at = at;
     this.extras = body ?? {};
     this.isOurs = body !== undefined;
   }

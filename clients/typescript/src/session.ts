@@ -62,12 +62,12 @@ export class Session {
     await this.#read();
   }
 
-  /** The access token to send; the one that follows `refused`, where a server refused one. */
-  async token(refused?: string, signal?: AbortSignal): Promise<string> {
+  /** The access token to send; the one that follows `refused`, where a server refused one, ours at a time of its clock. */
+  async token(refused?: string, signal?: AbortSignal, refusedAt: number | null = null): Promise<string> {
     const held = this.#known ?? (await this.#read());
     if (!held) throw new Problem("not_signed_in");
     const left = this.#left(held);
-    const isGood = left > 0 && (held.access !== refused || this.#isYoung(held));
+    const isGood = left > 0 && (held.access !== refused || this.#isYoung(held, refusedAt));
     if (isGood && left > early(held)) return held.access;
     const next = this.refresh(held);
     if (isGood) return held.access;
@@ -139,9 +139,9 @@ export class Session {
     }
     if (sent.refresh !== held.refresh && this.#left(sent) > early(sent)) return this.#learn(sent) as Stored;
     const trading = (this.#trading = new AbortController());
-    let tokens;
+    let answer;
     try {
-      tokens = await this.transport.send("POST", "/v1/auth/refresh", {
+      answer = await this.transport.ask("POST", "/v1/auth/refresh", {
         body: { refresh_token: sent.refresh },
         patience,
         signal: trading.signal,
@@ -153,9 +153,10 @@ export class Session {
       if (newer) return newer;
       throw problem;
     }
+    const { value: tokens, at } = answer;
     if (!isTokens(tokens)) throw new Problem("unreadable");
     const stored = await this.#present();
-    if (stored?.refresh === sent.refresh) return this.#keep(tokens);
+    if (stored?.refresh === sent.refresh) return this.#keep(tokens, at);
     // Signed out meanwhile, or another process traded it, too, and what it has is newer.
     this.#learn(stored);
     if (!stored) throw new Problem("not_signed_in");
@@ -163,12 +164,13 @@ export class Session {
   }
 
   /** Stored first, used second. */
-  async #keep(tokens: Tokens): Promise<Stored> {
+  async #keep(tokens: Tokens, served: number | null = null): Promise<Stored> {
     const session = {
       access: tokens.access_token,
       refresh: tokens.refresh_token,
       lifetime: tokens.expires_in,
       at: this.#world.now(),
+      served,
     };
     const came = this.#world.ticks();
     await this.vault.keepSession(session);
@@ -226,11 +228,17 @@ export class Session {
     return held.lifetime * 1_000 - (isDoubtful ? (counted ?? 0) : Math.max(byClock, counted ?? 0));
   }
 
-  /** Whether it came just now; not where nobody knows. */
-  #isYoung(held: Stored): boolean {
+  /**
+   * Whether it came just now, when the server refused it by its own clock; where that is not known, by the longer count of
+   * the device: one stands still while it sleeps, and the other can be set. Not where nobody knows.
+   */
+  #isYoung(held: Stored, refusedAt: number | null): boolean {
+    const young = Math.min(YOUNG, held.lifetime * 500);
+    // In whole seconds: what is a second too young is not old.
+    if (refusedAt !== null && held.served !== null) return refusedAt - held.served <= young;
     const byClock = this.#world.now() - held.at;
     const age = Math.max(byClock, this.#counted(held) ?? (byClock < 0 ? Infinity : 0));
-    return age < Math.min(YOUNG, held.lifetime * 500);
+    return age < young;
   }
 
   /** For how many milliseconds this process has had it, if it was this process that got it from the server. */

@@ -31,6 +31,11 @@ export class Transport {
 
   /** The JSON of the answer; null where it has none. Fails with a `Problem`, or with the signal's reason. */
   async send(method: string, path: string, asked: Asked = {}): Promise<unknown> {
+    return (await this.ask(method, path, asked)).value;
+  }
+
+  /** The same, and when it was answered by the server's clock; null where nobody knows. */
+  async ask(method: string, path: string, asked: Asked): Promise<{ value: unknown; at: number | null }> {
     const { body, token, key, headers, bytes, signal, patience = PATIENCE } = asked;
     if (signal?.aborted) throw reasonOf(signal);
     const { answer, content } = await this.#exchange(
@@ -55,9 +60,10 @@ export class Transport {
     const value = parsed(content);
     const type = answer.headers.get("content-type") ?? "";
     const isOfOrigin = !answer.redirected && (!answer.url || originOf(answer.url) === this.origin);
+    const at = Date.parse(answer.headers.get("date") ?? "") || null;
     if (isOfOrigin && answer.ok) {
-      if (answer.status === 204) return null;
-      if (/^application\/json\b/i.test(type) && isRecord(value)) return value;
+      if (answer.status === 204) return { value: null, at };
+      if (/^application\/json\b/i.test(type) && isRecord(value)) return { value, at };
     }
     const retryAfter = seconds(answer.headers.get("retry-after"));
     const isProblem = isOfOrigin && !answer.ok && /^application\/problem\+json\b/i.test(type) && isRecord(value);
@@ -66,6 +72,7 @@ export class Transport {
       throw new Problem(value["code"], {
         status: answer.status,
         retryAfter: typeof said === "number" ? said : retryAfter,
+        at,
         body: value,
       });
     }

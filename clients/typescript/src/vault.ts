@@ -14,6 +14,8 @@ export interface Stored {
   lifetime: number;
   /** When it came, by the device's clock. */
   at: number;
+  /** When it was answered, by the server's clock; null where nobody knows. */
+  served: number | null;
 }
 
 /** What outlives a session: what the device is known by, and requests whose answer has not come. */
@@ -40,9 +42,9 @@ export class Vault {
 
   async session(): Promise<Stored | null> {
     const stored = await this.#read(SESSION);
-    const { access, refresh, lifetime, at } = stored as Partial<Stored>;
+    const { access, refresh, lifetime, at, served } = stored as Partial<Stored>;
     if (typeof access !== "string" || typeof refresh !== "string") return null;
-    return { access, refresh, lifetime: Number(lifetime) || 0, at: Number(at) || 0 };
+    return { access, refresh, lifetime: Number(lifetime) || 0, at: Number(at) || 0, served: Number(served) || null };
   }
 
   async keepSession(session: Stored): Promise<void> {

@@ -18,7 +18,7 @@ const HEADERS: HeaderValue =
     HeaderValue::from_static("authorization, content-type, idempotency-key, accept-language");
 
 /// What a page may read besides the body.
-const EXPOSED: HeaderValue = HeaderValue::from_static("retry-after, x-request-id");
+const EXPOSED: HeaderValue = HeaderValue::from_static("date, retry-after, x-request-id");
 
 /// For how long a browser need not ask again, in seconds: a day.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("86400");
