@@ -52,8 +52,8 @@ export class Me {
     return this.#ask("GET", `${ME}/sessions`);
   }
 
-  endSession(id: string): Promise<void> {
-    return unlessGone("session_not_found", this.#ask("DELETE", `${ME}/sessions/${encodeURIComponent(id)}`));
+  async endSession(id: string): Promise<void> {
+    await orGone("session_not_found", this.#ask("DELETE", `${ME}/sessions/${encodeURIComponent(id)}`));
   }
 
   passkeys(): Answer<"PageOfPasskey"> {
@@ -64,8 +64,8 @@ export class Me {
     return this.#ask("PATCH", `${ME}/passkeys/${encodeURIComponent(id)}`, { name });
   }
 
-  removePasskey(id: string): Promise<void> {
-    return unlessGone("passkey_not_found", this.#ask("DELETE", `${ME}/passkeys/${encodeURIComponent(id)}`));
+  async removePasskey(id: string): Promise<void> {
+    await orGone("passkey_not_found", this.#ask("DELETE", `${ME}/passkeys/${encodeURIComponent(id)}`));
   }
 
   /** All that is stored of the person, read to the last page. */
@@ -78,6 +78,16 @@ export class Me {
       next = page.cursor;
     }
     return whole;
+  }
+
+  /** The move to another number that an admin began, as for somebody who lost theirs; null where there is none. */
+  recovery(): Promise<Schemas["Recovery"] | null> {
+    return orGone("not_found", this.#ask<Schemas["Recovery"]>("GET", `${ME}/recovery`));
+  }
+
+  /** Stops such a move: `forbidden` on a device that the account has not known for three days. */
+  async stopRecovery(): Promise<void> {
+    await orGone("not_found", this.#ask("DELETE", `${ME}/recovery`));
   }
 
   /** Removes the account, and forgets the session. */
@@ -98,11 +108,12 @@ function query(page: Page): string {
   return set.length > 0 ? `?${set.join("&")}` : "";
 }
 
-/** That it is gone already is as good. */
-async function unlessGone(code: string, removal: Promise<unknown>): Promise<void> {
+/** What is gone, or was never there, is null. */
+async function orGone<T>(code: string, asked: Promise<T>): Promise<T | null> {
   try {
-    await removal;
+    return await asked;
   } catch (problem) {
-    if (!(problem instanceof Problem) || problem.code !== code) throw problem;
+    if (problem instanceof Problem && problem.code === code) return null;
+    throw problem;
   }
 }

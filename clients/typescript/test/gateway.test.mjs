@@ -6,7 +6,7 @@ import { after, before, test } from "node:test";
 
 import { createClient, memoryStorage, Problem, solve } from "@latchkey/client";
 import { SignIn } from "@latchkey/client/sign-in";
-import { GUARD, phone, start } from "../../../browser/gateway.mjs";
+import { ADMIN, GUARD, phone, start } from "../../../browser/gateway.mjs";
 
 let gateway;
 before(async () => {
@@ -57,6 +57,27 @@ test("a sign-in, and all that is one's own", async () => {
   assert.match(JSON.parse(await storage.get("latchkey.device")).token, /^lkd\./, "the device stays known");
   assert.deepEqual(changes, [true, false]);
   await assert.rejects(client.me.get(), { code: "not_signed_in" });
+});
+
+test("a move to another number that an admin began is seen, and stopped by who may", async () => {
+  const [admin, owner] = [ours(), await signedIn(20)];
+  const { code } = await admin.auth.requestCode({ phone: ADMIN });
+  await admin.auth.enterCode(code);
+  assert.equal(await owner.me.recovery(), null);
+  const { id } = await owner.me.get();
+  const recovery = (method, body) => {
+    const headers = { "content-type": "application/json" };
+    return admin.fetch(`${gateway.url}/v1/users/${id}/recovery`, { method, headers, body: body && JSON.stringify(body) });
+  };
+  assert.equal((await recovery("PUT", { phone: phone(21) })).status, 200);
+  assert.equal((await owner.me.recovery()).phone, phone(21));
+  await assert.rejects(owner.me.stopRecovery(), { code: "forbidden" }, "it may be whoever had it begun");
+  const heir = ours();
+  const texted = await heir.auth.requestCode({ phone: phone(21) });
+  await assert.rejects(heir.auth.enterCode(texted.code), ({ code, extras }) => code === "phone_reserved" && Boolean(extras.reserved_until));
+  assert.equal((await recovery("DELETE")).status, 204);
+  assert.equal(await owner.me.recovery(), null);
+  await owner.me.stopRecovery();
 });
 
 test("what is stored of somebody is exported whole, page after page", async () => {
