@@ -31,6 +31,7 @@ const FAULTS = {
   "never more patient": ["session.js", "of(PATIENCE, tried)", "PATIENCE[0]"],
   "traded as soon as it came": ["session.js", "held.access !== refused || this.#isYoung(held, refusedAt)", "held.access !== refused"],
   "age by the device's clocks": ["session.js", "if (refusedAt !== null && held.served !== null)", "if (false)"],
+  "what another got is not counted": ["session.js", "this.#came = age < 0 ? null : this.#world.ticks() - age;", "this.#came = null;"],
   "sent as it was read before sleeping": ["session.js", "const sent = await this.#present();", "const sent = await this.vault.session();"],
   "written over what is newer": ["session.js", "if (stored?.refresh === sent.refresh)", "if (stored)"],
   "the store is not read again": ["session.js", "const sent = await this.#present();", "const sent = held;"],

@@ -24,7 +24,7 @@ const MOMENT = 5_000;
 export class Session {
   /** What was last read or stored: what is here has been stored. */
   #known: Stored | null = null;
-  /** When `#known` came to this process, if it came from the server; by the clock that nobody sets. */
+  /** When `#known` came from the server, by the clock that nobody sets; null where that is not known. */
   #came: number | null = null;
   /** Whether `#known` is known at all: what is read first is no change. */
   #isRead = false;
@@ -211,7 +211,9 @@ export class Session {
     this.#isRead = true;
     if (before?.refresh === stored?.refresh && before?.access === stored?.access) return before;
     this.#known = stored;
-    this.#came = null;
+    // Read soon after it came, as a rule: what is set later does not matter any more.
+    const age = stored ? this.#world.now() - stored.at : -1;
+    this.#came = age < 0 ? null : this.#world.ticks() - age;
     if (isChange && Boolean(before) !== Boolean(stored)) this.#tell(stored !== null);
     return stored;
   }
@@ -241,7 +243,7 @@ export class Session {
     return age < young;
   }
 
-  /** For how many milliseconds this process has had it, if it was this process that got it from the server. */
+  /** For how many milliseconds it has been here, by this process's own count since it came or was read. */
   #counted({ access }: Stored): number | null {
     return this.#known?.access === access && this.#came !== null ? this.#world.ticks() - this.#came : null;
   }
