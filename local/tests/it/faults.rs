@@ -368,9 +368,7 @@ impl HttpConnector for Faulty {
                 units: vec![],
                 output: Value::Null,
             };
-            if let Some(why) = policies::forbidden(&asked) {
-                this.faults.0.lock().unwrap().forbidden.push(why);
-            }
+            this.faults.0.lock().unwrap().forbidden.extend(policies::forbidden(&asked));
             let (latency, stale, metered) = {
                 let state = this.faults.0.lock().unwrap();
                 (state.latency, state.stale && asked.is_stale_read(), state.metered)

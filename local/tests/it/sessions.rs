@@ -362,7 +362,7 @@ async fn who_is_shut_out_is_shut_out_everywhere_at_once() {
 }
 
 /// A call of a route that would be let in: about oneself, with a good body.
-async fn call(app: &App, token: &str, route: &str) -> Answer {
+pub(crate) async fn call(app: &App, token: &str, route: &str) -> Answer {
     let (method, path) = route.split_once(' ').unwrap();
     let path = path.replace("{user_id}", "me").replace("{session_id}", "00-0-0");
     let body = match route {
