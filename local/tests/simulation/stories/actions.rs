@@ -127,6 +127,8 @@ pub(crate) enum Action {
     Refresh {
         back: u8,
         twice: bool,
+        /// The app is killed before it has the answer: it keeps what it had.
+        killed: bool,
     },
     SignOut {
         scope: Scope,

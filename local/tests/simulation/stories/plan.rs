@@ -119,6 +119,7 @@ const KINDS: &[(u32, Kind)] = &[
     (20, |_, rng| Action::Refresh {
         back: [0, 0, 0, 0, 1, 1, 2, 3][rng.random_range(0..8)],
         twice: rng.random_bool(0.2),
+        killed: rng.random_bool(0.15),
     }),
     (10, |_, rng| Action::SignOut {
         scope: [Scope::Local, Scope::Local, Scope::Others, Scope::Global][rng.random_range(0..4)],

@@ -169,7 +169,7 @@ impl Doing<'_> {
         for (who, token) in self.town.tokens() {
             let now = self.town.deployment.beneath.clock.millis() / 1_000;
             if Caller::of_token(&token).is_none_or(|caller| caller.ends_at <= now) {
-                self.other(who, 19).refresh(0, false).await;
+                self.other(who, 19).refresh(0, false, false).await;
             }
         }
     }

@@ -144,7 +144,7 @@ impl Doing<'_> {
             Action::Flood { phone, times, right } => self.flood(phone, times, right).await,
             Action::Repeat { by, other_body } => self.repeat(by, other_body).await,
             Action::RepeatLate { by } => self.repeat_late(by).await,
-            Action::Refresh { back, twice } => self.refresh(back, twice).await,
+            Action::Refresh { back, twice, killed } => self.refresh(back, twice, killed).await,
             Action::SignOut { scope, by_refresh } => self.sign_out(scope, by_refresh).await,
             Action::AskMove { phone } => {
                 let call = self.asking(phone, "change_phone").by(self.token().as_deref());

@@ -59,7 +59,7 @@ impl Doing<'_> {
         if answer.code() != "invalid_token" {
             return Some(answer);
         }
-        self.refresh(0, false).await;
+        self.refresh(0, false, false).await;
         let token = self.token()?;
         self.send_carefully(call.by(Some(&token))).await
     }

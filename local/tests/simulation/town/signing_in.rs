@@ -193,7 +193,7 @@ impl Doing<'_> {
         }
     }
 
-    pub(super) async fn refresh(&mut self, back: u8, twice: bool) {
+    pub(super) async fn refresh(&mut self, back: u8, twice: bool, killed: bool) {
         let Some(token) = self.refresh_token(back) else { return };
         let call = Call::to("POST /v1/auth/refresh").with(json!({ "refresh_token": token }));
         if twice {
@@ -201,6 +201,10 @@ impl Doing<'_> {
             let other = Call { ip: self.address(), ..call.clone() };
             let deployment = Arc::clone(&self.town.deployment);
             tokio::spawn(async move { deployment.send(other, nonce).await });
+        }
+        if killed {
+            self.send(call).await;
+            return;
         }
         let Some(answer) = self.send_carefully(call).await else { return };
         let text = |name: &str| answer.body[name].as_str().map(str::to_owned);
