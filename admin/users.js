@@ -113,19 +113,36 @@ export function users({ me, query, signal, go }) {
   };
 }
 
-/** A page. What is no whole phone is the front of one. */
+/**
+ * A page. What is no whole phone may be the front of one, and what is neither, or begins nobody's, a code of an earlier
+ * service.
+ */
 async function found(wanted, page, signal) {
-  try {
-    return await api.listUsers({ ...wanted, ...page }, signal);
-  } catch (failure) {
-    if (failure.code !== "invalid_phone" || !wanted.phone) throw failure;
-    const front = { ...wanted, phone: null, phone_prefix: wanted.phone };
-    const begun = await api.listUsers({ ...front, ...page }, signal).catch(() => {
-      throw failure;
-    });
-    Object.assign(wanted, front);
-    return begun;
+  const list = (query) => api.listUsers({ ...query, ...page }, signal);
+  const typed = wanted.phone ?? wanted.phone_prefix;
+  if (!typed || page.cursor) return list(wanted);
+  const read = (as) => ({ ...wanted, phone: null, phone_prefix: null, [as]: typed });
+  let refusal;
+  let nobodys;
+  for (const as of wanted.phone ? ["phone", "phone_prefix"] : ["phone_prefix"]) {
+    const query = read(as);
+    try {
+      const begun = await list(query);
+      Object.assign(wanted, query);
+      if (as === "phone" || begun.items.length > 0 || begun.cursor !== null) return begun;
+      nobodys = begun;
+    } catch (failure) {
+      if (!["invalid_phone", "invalid_request"].includes(failure.code)) throw failure;
+      refusal ??= failure;
+    }
   }
+  const owner = await list(read("invite_code"));
+  if (owner.items.length > 0) {
+    Object.assign(wanted, read("invite_code"));
+    return owner;
+  }
+  if (nobodys) return nobodys;
+  throw refusal;
 }
 
 /** How far the list has come: back to a day, or where it goes by number up to one. */
@@ -142,9 +159,11 @@ function reached(wanted, items) {
 function typedAs(text) {
   if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) return "id";
   if (/\/i\//.test(text)) return "invite_code";
-  // Digits alone are a phone's, but for six of them.
-  if (/^[0-9A-Za-z]+$/.test(text) && (/[A-Za-z]/.test(text) || text.length === 6)) return "invite_code";
-  return text.replace(/\D/g, "").length < 7 ? "phone_prefix" : "phone";
+  const digits = text.replace(/\D/g, "").length;
+  const hasLetters = /\p{L}/u.test(text);
+  // Digits alone are a phone's, but for six of them; letters may stand beside a whole phone, too.
+  if (/^\d{6}$/.test(text) || (hasLetters && (digits < 7 || /^[\p{L}\d]+$/u.test(text)))) return "invite_code";
+  return digits < 7 ? "phone_prefix" : "phone";
 }
 
 function search(wanted, looked, go) {

@@ -6,7 +6,7 @@ import { createServer, request } from "node:http";
 import { describe, test } from "node:test";
 
 import { accessible } from "./browser.mjs";
-import { ADMIN, GUARD, phone, start } from "./gateway.mjs";
+import { ADMIN, GUARD, imported, phone, start } from "./gateway.mjs";
 import { WORDS, address, button, code, enter, panel, tabTo } from "./panel.mjs";
 
 const HOSTILE = `<img src=x onerror="globalThis.pwned=1">`;
@@ -716,7 +716,9 @@ describe("the admin panel", { concurrency: 3 }, () => {
     assert.deepEqual(await page.locator("a.row .phone").allInnerTexts(), [phone(1), phone(2), phone(3)]);
     await button(page, "Clear").click();
     await page.getByText("5 in all").waitFor();
-    for (const typed of [`https://example.com/i/${all[1].user.invite_code}?x=1`, all[1].user.invite_code, "8 901 000-00-02", "+7901000000 2"]) {
+    const code = all[1].user.invite_code;
+    const link = `https://example.com/i/${code}`;
+    for (const typed of [`${link}?x=1`, `Join me: ${link}`, code, `${code.slice(0, 3)}-${code.slice(3)}`, "8 901 000-00-02", "tel:+79010000002", "+7901000000 2"]) {
       await find(typed);
       await page.getByText("1 in all").waitFor();
       assert.deepEqual(await page.locator("a.row .phone").allInnerTexts(), [phone(2)]);
@@ -739,6 +741,34 @@ describe("the admin panel", { concurrency: 3 }, () => {
     await page.getByRole("status").getByText(`Copied: ${all[1].user.id}`).waitFor();
     await find(all[1].user.id);
     await page.locator("h1", { hasText: phone(2) }).waitFor();
+  });
+
+  const before = () => ({
+    DATA_DIR: imported(["aB3xYz9", "код-12", "1234567", "4711"].map((invite_code, nth) => ({ phone: phone(nth + 1), invite_code }))),
+  });
+  panel("people are found by codes of an earlier service", { variables: before }, async (page, gateway) => {
+    await enter(page, gateway);
+    const box = page.getByRole("searchbox");
+    for (const [typed, nth] of [
+      ["ab3xyz9", 1],
+      ["https://example.com/i/aB3xYz9", 1],
+      ["код-12", 2],
+      [`Join me: https://example.com/i/${encodeURIComponent("код-12")} !`, 2],
+      ["1234567", 3],
+      ["4711", 4],
+    ]) {
+      await page.getByText("5 in all").waitFor();
+      await box.fill(typed);
+      await page.keyboard.press("Enter");
+      await page.getByText("1 in all").waitFor();
+      assert.deepEqual(await page.locator("a.row .phone").allInnerTexts(), [phone(nth)], typed);
+      await button(page, "Clear").click();
+    }
+    for (const [typed, said] of [["7654321", "Nobody found"], ["4", WORDS.en.problems.invalid_request]]) {
+      await box.fill(typed);
+      await page.keyboard.press("Enter");
+      await page.getByText(said).waitFor();
+    }
   });
 
   panel("a count tells how far the list has come", {}, async (page, gateway) => {

@@ -1,6 +1,9 @@
 // A gateway of its own for each test, and people who sign in to it.
 
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { solve } from "../admin/proof.js";
@@ -51,6 +54,17 @@ export async function bare(variables = {}) {
     await ended;
   };
   return { url, tables, stop, ...client(url) };
+}
+
+/** A `DATA_DIR` into which these users are imported. It goes with this process. */
+export function imported(users) {
+  const folder = mkdtempSync(join(tmpdir(), "latchkey-"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, "users.jsonl");
+  writeFileSync(file, users.map((user) => `${JSON.stringify(user)}\n`).join(""));
+  const { status, stderr } = spawnSync(BINARY, ["import", file], { env: { ...process.env, DATA_DIR: folder }, encoding: "utf8" });
+  if (status !== 0) throw new Error(`users are not imported (${status}): ${stderr}`);
+  return folder;
 }
 
 function client(url) {

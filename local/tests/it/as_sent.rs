@@ -170,6 +170,8 @@ async fn an_invite_code_comes_in_its_wrapping() {
         format!("https://api.example.com/i/{code}"),
         format!("https://api.example.com/i/{code}?utm_source=chat#top"),
         format!("Join me: https://api.example.com/i/{code}/"),
+        format!("https://api.example.com/i/{code} see you there"),
+        format!("https://api.example.com/i/{start}%2D{end}"),
         format!("{code}."),
         format!("({code})"),
         format!("«{}»!", code.to_lowercase()),
