@@ -10,6 +10,7 @@ use latchkey_local::cli::Options;
 use latchkey_local::generated;
 use latchkey_template::Template;
 use regex::Regex;
+use serde_json::Value;
 
 const ENV_SAMPLE: &str = include_str!("../../../.env.sample");
 const ERRORS: &str = include_str!("../../../docs/errors.md");
@@ -87,6 +88,23 @@ impl Document {
     /// What it names as code within its sentences.
     fn named(&self) -> impl Iterator<Item = &str> {
         self.text.split("```").step_by(2).flat_map(|prose| prose.split('`').skip(1).step_by(2))
+    }
+
+    /// What it lets a shell do, one command each with the folder that the shell is in by then: each block begins at the root.
+    fn typed(&self) -> Vec<(PathBuf, String)> {
+        let mut typed = Vec::new();
+        for block in self.text.split("```").skip(1).step_by(2).filter_map(|block| block.strip_prefix("sh\n"))
+        {
+            let mut folder = PathBuf::from("..");
+            for command in block.replace("\\\n", " ").lines().flat_map(|line| line.split(" && ")) {
+                let command = command.split(" #").next().unwrap().trim();
+                if let Some(to) = command.strip_prefix("cd ") {
+                    folder.push(to);
+                }
+                typed.push((folder.clone(), command.to_owned()));
+            }
+        }
+        typed
     }
 
     /// Its lines of commands that begin with a word, one command each, without what a shell adds.
@@ -302,6 +320,52 @@ fn commands_of_documents_can_be_typed() {
     let told: BTreeSet<_> =
         rows.flat_map(|row| row.split('|').nth(1).unwrap().split('`').skip(1).step_by(2)).collect();
     assert_eq!(told, steps, "the steps of CI");
+}
+
+/// Folders that a shell is told to go to are there, from the root of a checkout; so are programs that Node and Python are told
+/// to run, and what npm is told to install and to run.
+#[test]
+fn commands_of_documents_find_their_files() {
+    let is_there = |folder: &Path, command: &str| {
+        let words: Vec<_> = command.split_whitespace().skip_while(|word| is_setting(word)).collect();
+        let named = words.iter().skip(1).find(|word| !word.starts_with('-') && !word.contains('*'));
+        match words[..] {
+            ["cd", _] => Some(folder.is_dir()),
+            ["node" | "python3", ..] => named.map(|program| folder.join(program).is_file()),
+            ["npm", ref options @ ..] => {
+                let at = options.iter().position(|word| *word == "--prefix");
+                let package = at.map_or(folder.to_owned(), |at| folder.join(options[at + 1]));
+                let mut asked = options
+                    .iter()
+                    .enumerate()
+                    .filter(|(nth, word)| !word.starts_with('-') && at.is_none_or(|at| *nth != at + 1));
+                let (_, asked_first) = asked.next()?;
+                let script = match *asked_first {
+                    "ci" => return Some(package.join("package-lock.json").is_file()),
+                    "run" => asked.next()?.1,
+                    "start" | "test" => asked_first,
+                    _ => return None,
+                };
+                let declared = std::fs::read_to_string(package.join("package.json")).unwrap_or_default();
+                let declared: Value = serde_json::from_str(&declared).unwrap_or_default();
+                Some(declared["scripts"][*script].is_string())
+            }
+            _ => None,
+        }
+    };
+    let (mut held, mut wrong) = (0, Vec::new());
+    for document in Document::all() {
+        for (folder, command) in document.typed() {
+            if let Some(is_so) = is_there(&folder, &command) {
+                held += 1;
+                if !is_so {
+                    wrong.push(format!("{}: {command} in {}", document.path.display(), folder.display()));
+                }
+            }
+        }
+    }
+    assert_eq!(wrong, [""; 0]);
+    assert!(held >= 20, "{held}");
 }
 
 /// What there is of each, wherever all are listed.
