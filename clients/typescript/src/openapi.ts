@@ -2540,7 +2540,7 @@ export interface components {
         /** @description An invite code, and the links that take it to the app. */
         Share: {
             /**
-             * @description The invite code in its normal form; one of an earlier service as the link has it, without marks.
+             * @description The invite code in its normal form.
              * @example K5J3RW
              */
             invite_code: string;
@@ -4952,7 +4952,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The invite code: six digits and letters. Case does not matter; I and L are read as 1, O as 0. Or a code of an earlier service, of 4 to 32 letters and digits.
+                 * @description The invite code: six digits and letters. Case does not matter; I and L are read as 1, O as 0.
                  * @example K5J3RW
                  */
                 invite_code: string;

@@ -38,16 +38,7 @@ export function sayWait(seconds: number): string {
   return minutes < 90 ? `in ${minutes} minutes` : `in ${Math.ceil(minutes / 60)} hours`;
 }
 
-/**
- * The invite code of a link that opened the app, `https://auth.example.com/i/K5J3RW`, as the link has it; null where it is
- * another link. Codes of an earlier service are of any letters and digits.
- */
+/** The invite code of a link that opened the app, `https://auth.example.com/i/K5J3RW`; null where it is another link. */
 export function inviteCodeOf(link: string | null | undefined): string | null {
-  const code = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*\/i\/([^/?#]+)\/?(?:[?#]|$)/i.exec(link ?? "")?.[1];
-  try {
-    const shown = decodeURIComponent(code ?? "");
-    return /^[\p{L}\p{N}]{4,32}$/u.test(shown) ? shown : null;
-  } catch {
-    return null;
-  }
+  return /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*\/i\/([0-9a-z]{6})\/?(?:[?#]|$)/i.exec(link ?? "")?.[1]?.toUpperCase() ?? null;
 }

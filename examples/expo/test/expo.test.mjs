@@ -34,12 +34,10 @@ describe("words", () => {
   });
 
   test("the invite code of a link that opened the app", () => {
-    for (const link of ["https://auth.example.com/i/K5J3RW", "https://auth.example.com/i/K5J3RW/", "latchkey-example://open/i/K5J3RW?from=mail"]) {
+    for (const link of ["https://auth.example.com/i/k5j3rw", "https://auth.example.com/i/K5J3RW/", "latchkey-example://open/i/K5J3RW?from=mail"]) {
       assert.equal(words.inviteCodeOf(link), "K5J3RW", link);
     }
-    assert.equal(words.inviteCodeOf("https://auth.example.com/i/aB3xYz9"), "aB3xYz9");
-    assert.equal(words.inviteCodeOf("https://auth.example.com/i/%D0%BA%D0%BE%D0%B412"), "код12");
-    for (const link of [null, undefined, "", "https://auth.example.com/", "https://auth.example.com/i/K5J", "https://auth.example.com/i/%D0code", `https://auth.example.com/i/${"A".repeat(33)}`, "https://auth.example.com/?/i/K5J3RW", "https://auth.example.com/i/K5-3RW"]) {
+    for (const link of [null, undefined, "", "https://auth.example.com/", "https://auth.example.com/i/K5J3R", "https://auth.example.com/i/K5J3RWX", "https://auth.example.com/?/i/K5J3RW", "https://auth.example.com/i/K5-3RW"]) {
       assert.equal(words.inviteCodeOf(link), null, `${link}`);
     }
   });

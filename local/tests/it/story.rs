@@ -294,7 +294,7 @@ async fn the_share_link_never_says_whether_the_code_exists() {
         let links = json!({ "ios": format!("https://e.com/ios?c={upper}"), "android": null, "web": null });
         assert_eq!(json, json!({ "invite_code": upper, "links": links }));
     }
-    app.raw(Method::GET, "/i/no", None, vec![]).await.problem(404, "invite_code_not_found");
+    app.raw(Method::GET, "/i/no-such-code", None, vec![]).await.problem(404, "invite_code_not_found");
 }
 
 #[tokio::test]

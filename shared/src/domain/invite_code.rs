@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
-use percent_encoding::{NON_ALPHANUMERIC, PercentEncode, percent_decode_str, utf8_percent_encode};
+use percent_encoding::percent_decode_str;
 use rand::{CryptoRng, RngExt};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -90,33 +90,6 @@ impl Typed {
     }
 }
 
-/// A code as people are shown it and apps are handed it: one of ours in its normal form, what
-/// may be an alias in the letters and digits, and the case, that it was given in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(transparent)]
-#[schemars(inline, extend("maxLength" = ALIAS.end()), example = &"K5J3RW")]
-pub struct ShownCode(String);
-
-impl ShownCode {
-    /// Reads it as [`Typed::parse`] does. `None` if it can be no code.
-    pub fn parse(typed: &str) -> Option<Self> {
-        match Typed::parse(typed)? {
-            Typed::Code(code) => Some(Self(code.0)),
-            Typed::Alias(_) => characters(typed).map(Self),
-        }
-    }
-
-    /// Its letters and digits, of any script.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The same as a part of an address.
-    pub fn in_address(&self) -> PercentEncode<'_> {
-        utf8_percent_encode(&self.0, NON_ALPHANUMERIC)
-    }
-}
-
 /// The letters and digits of what was typed; of a whole share link, whatever is written around
 /// it, those of its code. `None` where it is too long to be looked at, or another link.
 fn characters(typed: &str) -> Option<String> {
@@ -171,31 +144,6 @@ mod tests {
         for typed in ["", "abc", "K5J3RW", "klJoRw", &"A".repeat(33), &"A".repeat(3_000)].iter().chain(&links)
         {
             assert_eq!(alias(typed), None, "{typed}");
-        }
-    }
-
-    /// What is shown has nothing in it but letters and digits, and is the same code when it is
-    /// entered, by hand or out of an address.
-    #[test]
-    fn what_is_shown_is_the_code_that_was_given() {
-        for (typed, shown) in [
-            ("k5j3rw", "K5J3RW"),
-            ("K5J-3lw.", "K5J31W"),
-            ("aB3xYz9", "aB3xYz9"),
-            ("https://e.com/i/%D0%9A%D0%BE%D0%B4-12", "Код12"),
-            ("<b>&\"code", "bcode"),
-            ("ａＢ３ｘＹｚ９", "aB3xYz9"),
-        ] {
-            let code = ShownCode::parse(typed).unwrap();
-            assert_eq!(code.as_str(), shown, "{typed}");
-            let link = format!("https://e.com/i/{}", code.in_address());
-            assert!(link.is_ascii());
-            for again in [shown, &link] {
-                assert_eq!(Typed::parse(again), Typed::parse(typed), "{again}");
-            }
-        }
-        for typed in ["", "abc", "🔑🔑🔑🔑", &"A".repeat(33)] {
-            assert_eq!(ShownCode::parse(typed), None, "{typed}");
         }
     }
 

@@ -8,7 +8,7 @@ mod page;
 use latchkey::base::config::{self, BadParameter, Parameter, Vars};
 use latchkey::base::error::StartError;
 use latchkey::cloud::setup::Setup;
-use latchkey::domain::invite_code::ShownCode;
+use latchkey::domain::invite_code::InviteCode;
 use latchkey::endpoint::needs::Needs;
 use latchkey::endpoint::{Anyone, Endpoint, Request, Route};
 use latchkey::http::body::Nothing;
@@ -68,9 +68,8 @@ impl App {
     }
 
     /// Where to go with a code.
-    fn links(&self, code: &ShownCode) -> Links {
-        let code = code.in_address().to_string();
-        let to = |link: &Option<String>| Some(link.as_ref()?.replace(PLACE, &code));
+    fn links(&self, code: &InviteCode) -> Links {
+        let to = |link: &Option<String>| Some(link.as_ref()?.replace(PLACE, code.as_str()));
         Links { ios: to(&self.ios), android: to(&self.android), web: to(&self.web) }
     }
 
@@ -80,8 +79,7 @@ impl App {
         if !context.wants_page() {
             return problem;
         }
-        let code = context.path.strip_prefix("/i/").and_then(ShownCode::parse);
-        problem.page(match code {
+        problem.page(match InviteCode::parse(&context.path) {
             Some(code) => page::invitation(self, &code, &self.links(&code), context),
             None => page::broken(self, context),
         })
@@ -113,8 +111,7 @@ const PLACE: &str = "{invite_code}";
 /// The code in the path.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct InvitePath {
-    /// The invite code: six digits and letters. Case does not matter; I and L are read as 1, O as 0. Or a code of an
-    /// earlier service, of 4 to 32 letters and digits.
+    /// The invite code: six digits and letters. Case does not matter; I and L are read as 1, O as 0.
     #[schemars(example = &"K5J3RW")]
     invite_code: String,
 }
@@ -123,8 +120,8 @@ pub(crate) struct InvitePath {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Share")]
 pub(crate) struct Share {
-    /// The invite code in its normal form; one of an earlier service as the link has it, without marks.
-    invite_code: ShownCode,
+    /// The invite code in its normal form.
+    invite_code: InviteCode,
     /// Where to go with the code, by platform.
     links: Links,
 }
@@ -155,7 +152,7 @@ impl Endpoint for ShareLink {
 
     async fn call(app: &App, request: Request<Self>) -> Result<HtmlOrJson<Share>, Problem> {
         let context = &request.context;
-        let Some(invite_code) = ShownCode::parse(&request.path.invite_code) else {
+        let Some(invite_code) = InviteCode::parse(&request.path.invite_code) else {
             return Err(app.told(Code::InviteCodeNotFound.into(), context));
         };
         let links = app.links(&invite_code);

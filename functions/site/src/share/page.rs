@@ -1,7 +1,7 @@
 //! The page of a share link: the code in big letters, the button of the phone that it is
 //! opened on, and what messengers show of it (Open Graph, <https://ogp.me>).
 
-use latchkey::domain::invite_code::ShownCode;
+use latchkey::domain::invite_code::InviteCode;
 use latchkey::http::context::Context;
 use latchkey::http::response::Tailored;
 use latchkey::sms::languages::Share;
@@ -33,7 +33,7 @@ impl Platform {
 }
 
 /// The page of a code.
-pub(super) fn invitation(app: &App, code: &ShownCode, links: &Links, context: &Context) -> Tailored {
+pub(super) fn invitation(app: &App, code: &InviteCode, links: &Links, context: &Context) -> Tailored {
     let language = app.language(context);
     let says = &language.share;
     let [title, about] = [says.title, says.about].map(|words| app.fill(words, code.as_str()));
@@ -44,14 +44,14 @@ pub(super) fn invitation(app: &App, code: &ShownCode, links: &Links, context: &C
         meta property="og:site_name" content=(app.name);
         meta property="og:title" content=(title);
         meta property="og:description" content=(about);
-        meta property="og:url" content={ (context.public_url) "/i/" (code.in_address()) };
+        meta property="og:url" content={ (context.public_url) "/i/" (code) };
         meta property="og:locale" content=(says.locale);
         meta name="twitter:card" content="summary";
     };
     let body = html! {
         h1 { (title) }
         p { (says.code) }
-        p.code dir="ltr" { (code.as_str()) }
+        p.code dir="ltr" { (code) }
         @for (name, link, is_first) in &buttons {
             a.first[*is_first] href=(link) { (name) }
         }
