@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 
 use clap::CommandFactory;
 use latchkey::base::config::PARAMETERS;
+use latchkey::domain::invite::{Activation, Entry, InviteRefusal};
+use latchkey::domain::invite_code::InviteCode;
+use latchkey::domain::user::UserId;
 use latchkey::http::problem::Code;
 use latchkey_local::cli::Options;
 use latchkey_local::generated;
@@ -366,6 +369,25 @@ fn commands_of_documents_find_their_files() {
     }
     assert_eq!(wrong, [""; 0]);
     assert!(held >= 20, "{held}");
+}
+
+/// The rule that a contributor is asked to break stands as it is shown, and so does what its test then says.
+#[test]
+fn the_rule_to_break_is_told_as_it_is() {
+    let rule = include_str!("../../../shared/src/domain/invite.rs");
+    let diff = CONTRIBUTING.split("```diff\n").nth(1).unwrap().split("```").next().unwrap();
+    let taken: Vec<_> = diff.lines().filter_map(|line| line.strip_prefix('-')).collect();
+    assert_eq!(taken.len(), 1);
+    assert!(rule.lines().any(|line| line == taken[0]), "{}", taken[0]);
+    let found: Result<Activation, InviteRefusal> = Ok(Activation::Activate(Entry {
+        code: InviteCode::parse("BBBBBB").unwrap(),
+        referrer: UserId("me".into()),
+        is_counted: false,
+        shards: 1,
+    }));
+    let wanted: Result<Activation, InviteRefusal> = Err(InviteRefusal::Own);
+    let told = format!("\n  left: {found:?}\n right: {wanted:?}\n");
+    assert!(CONTRIBUTING.contains(&told), "{told}");
 }
 
 /// What there is of each, wherever all are listed.
