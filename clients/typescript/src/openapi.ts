@@ -173,7 +173,7 @@ export interface paths {
         };
         /**
          * Exports all that is stored of the caller
-         * @description The first page holds the account, with its sessions, devices, passkeys and invite code, and when codes were texted to its number; it and those behind it hold who entered the invite code, newest first. What tells a code or opens a session is left out, as is what is stored a second time for an index alone.
+         * @description The first page holds the account, with its sessions, devices, passkeys and invite code, and when codes were texted to its number and what became of each text. It and those behind it hold who entered the invite code, and what was done to the account and is on record, each newest first. What tells a code or opens a session is left out, as is what is stored a second time for an index alone; staff are told by their role.
          */
         get: operations["exportUser"];
         put?: never;
@@ -1292,6 +1292,8 @@ export interface components {
         Export: {
             /** @description The account; null on the pages behind the first. */
             account: components["schemas"]["ExportedAccount"] | null;
+            /** @description What others did to the account, and who moved it to another number, newest first, for as long as it is on record; an entry may take a second to appear. */
+            acts: components["schemas"]["ExportedAct"][];
             /** @description What to send as `?cursor=` to get the next page; null on the last page. */
             cursor: string | null;
             /** @description Who entered the invite code, newest first; an entry may take a second to appear. */
@@ -1392,6 +1394,58 @@ export interface components {
              */
             telegram_id: string | null;
         };
+        /** @description Something that was done to the account and is on record. */
+        ExportedAct: {
+            /**
+             * @description What was done.
+             * @example changed_role
+             */
+            action: components["schemas"]["AuditAction"];
+            /** @description Where the user did it from: an IPv4 /24 or an IPv6 /48; null where somebody else did it. */
+            address: string | null;
+            /**
+             * Format: date-time
+             * @description When it was done.
+             * @example 2026-11-21T01:25:52Z
+             */
+            at: string;
+            /**
+             * @description Who did it.
+             * @example admin
+             */
+            by: components["schemas"]["ExportedActor"];
+            /**
+             * @description What was there before; null if nothing was, and of phones.
+             * @example user
+             */
+            from: string | null;
+            /**
+             * @description The record's identifier.
+             * @example 01a1fc07-1c2d-7e3f-8a4b-5c6d7e8f9a0b
+             */
+            id: string;
+            /**
+             * @description Why, in the words of whoever did it; null if none were given.
+             * @example Answers for the city
+             */
+            reason: string | null;
+            /**
+             * @description What is there since; null if nothing is, and of phones.
+             * @example moderator
+             */
+            to: string | null;
+        };
+        /**
+         * @description Who did it: the user, or what others were then.
+         *
+         *     - `me`: The user.
+         *     - `moderator`: A moderator.
+         *     - `admin`: An admin.
+         *     - `command_line`: Whoever runs the deployment, from the command line.
+         *     - `staff`: Somebody of staff, whose role was not put down.
+         * @enum {string}
+         */
+        ExportedActor: "me" | "moderator" | "admin" | "command_line" | "staff";
         /** @description A code that can be entered. */
         ExportedCode: {
             /**
@@ -1438,13 +1492,8 @@ export interface components {
             known_devices: boolean;
             /** @description The code that can be entered, without the code itself; null where there is none. */
             live: components["schemas"]["ExportedCode"] | null;
-            /**
-             * @description When codes were texted, newest first.
-             * @example [
-             *       "2026-11-21T09:12:40Z"
-             *     ]
-             */
-            texted_at: string[];
+            /** @description The texts that are remembered, newest first. */
+            texts: components["schemas"]["PhoneText"][];
             /**
              * Format: date
              * @description The last day on which a code that was entered spoke for its network and country; null where none did.
@@ -4416,8 +4465,12 @@ export interface operations {
                      *               "sent_at": "2026-11-21T01:25:52Z",
                      *               "signs_in": true
                      *             },
-                     *             "texted_at": [
-                     *               "2026-11-21T09:12:40Z"
+                     *             "texts": [
+                     *               {
+                     *                 "asked_at": "2026-11-21T01:25:52Z",
+                     *                 "outcome": "entered",
+                     *                 "reason": null
+                     *               }
                      *             ],
                      *             "vouched_on": "2026-11-21",
                      *             "wrong_at": [
@@ -4489,6 +4542,18 @@ export interface operations {
                      *         "status": "active",
                      *         "telegram_id": "@alice"
                      *       },
+                     *       "acts": [
+                     *         {
+                     *           "action": "changed_role",
+                     *           "address": null,
+                     *           "at": "2026-11-21T01:25:52Z",
+                     *           "by": "admin",
+                     *           "from": "user",
+                     *           "id": "01a1fc07-1c2d-7e3f-8a4b-5c6d7e8f9a0b",
+                     *           "reason": "Answers for the city",
+                     *           "to": "moderator"
+                     *         }
+                     *       ],
                      *       "cursor": null,
                      *       "referrals": [
                      *         {

@@ -97,7 +97,7 @@ pub struct Item {
 
 impl From<Entry> for Item {
     fn from(entry: Entry) -> Self {
-        let Entry { id, at, actor, address, action, target, from, to, reason } = entry;
+        let Entry { id, at, actor, address, action, target, from, to, reason, .. } = entry;
         Self { id, at: Rfc3339(at), actor, action, target, from, to, reason, address }
     }
 }

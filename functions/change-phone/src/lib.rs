@@ -234,7 +234,7 @@ impl Deps {
         let edge = me.referrer_id.as_ref().map(|id| self.referrals.move_phone(&me.id, id, &proof.phone));
         let [from, to] = [&me.phone, &proof.phone].map(|phone| audit::of_phone(phone, &self.pepper));
         let deed = Deed::new(Act::MovedPhone, &me.id).from(from).to(to);
-        let record = self.audit.entry(&Actor::user(&me.id, context.coarse_ip()), deed);
+        let record = self.audit.entry(&Actor::user(me, context.coarse_ip()), deed);
         let moving = Transaction::new(self.world.new_id())
             .recording(Part::Me, [record])
             .with(Part::Code, self.guesses.spend(proof))

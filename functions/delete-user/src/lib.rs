@@ -107,7 +107,7 @@ impl Endpoint for DeleteUser {
         let id = request.path.target(&request.caller);
         let admitted = needs.gate.admit_to(&request.caller, &id, Self::STAFF).await?;
         needs.gate.require_recent(&admitted)?;
-        let by = Actor::user(&admitted.me.id, request.context.coarse_ip());
+        let by = Actor::user(&admitted.me, request.context.coarse_ip());
         let is_of_another = admitted.me.id != id;
         let record = is_of_another.then(|| needs.audit.entry(&by, Deed::new(Act::DeletedUser, &id)));
         let mut user = admitted.user;

@@ -10,6 +10,7 @@ use latchkey::domain::passkey_list::PasskeyId;
 use latchkey::domain::session::{Session, SessionId};
 use latchkey::domain::user::User;
 use latchkey::http::context::Context;
+use latchkey::http::texts::Text;
 use latchkey::http::views::{Newcomer, PasskeyView};
 use latchkey::tables::codes::{Pending, Record};
 use schemars::JsonSchema;
@@ -148,9 +149,8 @@ struct CodesRecord {
     /// Whether devices asked that are known to be the user's; else all others.
     #[schemars(example = true)]
     known_devices: bool,
-    /// When codes were texted, newest first.
-    #[schemars(example = ["2026-11-21T09:12:40Z"])]
-    texted_at: Vec<Rfc3339>,
+    /// The texts that are remembered, newest first.
+    texts: Vec<Text>,
     /// When a wrong code was entered, newest first.
     #[schemars(example = ["2026-11-21T09:12:45Z"])]
     wrong_at: Vec<Rfc3339>,
@@ -268,7 +268,7 @@ impl CodesRecord {
     fn new(record: Record, now: Timestamp) -> Self {
         Self {
             known_devices: record.asker == Asker::Known,
-            texted_at: times(record.texted_at),
+            texts: record.texts.into_iter().map(Text::from).collect(),
             wrong_at: times(record.wrong_at),
             entered_at: record.entered_at.map(Rfc3339),
             vouched_on: record.credited_on.map(Date::of),

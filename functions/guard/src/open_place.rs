@@ -55,7 +55,7 @@ impl Endpoint for OpenPlace {
         if opens.is_empty() {
             return Ok(NoContent);
         }
-        let by = Actor::user(&me.id, request.context.coarse_ip());
+        let by = Actor::user(&me, request.context.coarse_ip());
         // Nothing in it is on a condition.
         Transaction::new(world.new_id())
             .with_all((), opens)

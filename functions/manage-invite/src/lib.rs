@@ -125,7 +125,7 @@ impl Endpoint for ManageInvite {
 
         // One's own code is not one's own to manage.
         let (me, user) = join!(gate.admit_staff(&request.caller, Self::STAFF), users.get(&id));
-        let by = Actor::user(&me?.id, request.context.coarse_ip());
+        let by = Actor::user(&me?, request.context.coarse_ip());
         let user = user?.ok_or(Code::UserNotFound)?;
         if redraw {
             return Ok(Json(draw_another(needs, user, &change, &by).await?));

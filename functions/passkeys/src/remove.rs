@@ -49,10 +49,10 @@ impl Endpoint for RemovePasskey {
             join!(gate.admit_to(&request.caller, &id, Self::STAFF), passkeys.find(passkey_id.as_ref()),);
         let admitted = admitted?;
         gate.require_recent(&admitted)?;
-        let (passkey, by) = (passkey?, &admitted.me.id);
-        let record = passkey.as_ref().filter(|_| *by != id).map(|passkey| {
+        let (passkey, me) = (passkey?, &admitted.me);
+        let record = passkey.as_ref().filter(|_| me.id != id).map(|passkey| {
             let deed = Deed::new(Act::RemovedPasskey, &id).from(passkey.id.as_str().to_owned());
-            audit.entry(&Actor::user(by, request.context.coarse_ip()), deed)
+            audit.entry(&Actor::user(me, request.context.coarse_ip()), deed)
         });
         ending.remove_passkey(admitted.user, passkey, record).await?;
         Ok(NoContent)

@@ -70,7 +70,7 @@ impl Endpoint for RevokeSession {
 
         let record = (me.id != user.id).then(|| {
             let deed = Deed::new(Act::EndedSession, &user.id).from(session.id.as_str().to_owned());
-            audit.entry(&Actor::user(&me.id, request.context.coarse_ip()), deed)
+            audit.entry(&Actor::user(&me, request.context.coarse_ip()), deed)
         });
         if ending.end(&session, record).await? { Ok(NoContent) } else { Err(Code::SessionNotFound.into()) }
     }

@@ -96,7 +96,7 @@ impl Endpoint for LiftLimits {
         let phone = numbers.read(&request.body.0.phone, None)?;
         let (me, records) =
             join!(gate.admit_recent_staff(&request.caller, Self::STAFF), codes.look_up(&phone));
-        let by = Actor::user(&me?.id, request.context.coarse_ip());
+        let by = Actor::user(&me?, request.context.coarse_ip());
         let mut records = records?;
         for _ in 0..TRIES {
             let lifting: Vec<_> = records.iter().flat_map(|record| codes.lift(record)).collect();

@@ -15,7 +15,6 @@ use latchkey::cloud::transaction::{Tables, Transaction};
 use latchkey::domain::audit::{Act, Actor, Deed, of_phone};
 use latchkey::domain::bearer::Bearer;
 use latchkey::domain::device::Asker;
-use latchkey::domain::fate::{Fate, TextFate};
 use latchkey::domain::limits::Hold;
 use latchkey::domain::numbers::Numbers;
 use latchkey::domain::pepper::Pepper;
@@ -27,6 +26,7 @@ use latchkey::http::body::{JsonBody, Nothing};
 use latchkey::http::places::{DayOfTexts, ShortPlace};
 use latchkey::http::problem::{Code, Problem};
 use latchkey::http::response::Json;
+use latchkey::http::texts::Text;
 use latchkey::http::views::Listed;
 use latchkey::settings;
 use latchkey::tables;
@@ -156,36 +156,6 @@ enum Whose {
     KnownDevices,
 }
 
-/// A text that was asked for.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "PhoneText")]
-struct Text {
-    /// When.
-    asked_at: Rfc3339,
-    /// What became of it.
-    #[schemars(example = &"entered")]
-    outcome: Outcome,
-    /// Why carriers refused it: `bad_number`, `opted_out` (its owner asked for no more texts), `throttled`,
-    /// `over_budget` or `refused`; null if none did.
-    reason: Option<&'static str>,
-}
-
-/// What became of a text, as far as it is known.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(rename = "TextOutcome")]
-enum Outcome {
-    /// A carrier was asked to send it, and is not known to have refused.
-    Sent,
-    /// A carrier took it. This is noted where the request for the code had an `Idempotency-Key` or a proof, and was
-    /// one of the last two.
-    Accepted,
-    /// No carrier took it: it counts for no limit.
-    Refused,
-    /// Its code was entered.
-    Entered,
-}
-
 /// A limit that is met.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "PhoneLimit")]
@@ -230,7 +200,7 @@ impl Endpoint for LookUpPhone {
         let phone = needs.numbers.read(&request.body.0.phone, None)?;
         let (me, owner) =
             join!(needs.gate.admit_staff(&request.caller, Self::STAFF), needs.users.with_phone(&phone));
-        let by = Actor::user(&me?.id, request.context.coarse_ip());
+        let by = Actor::user(&me?, request.context.coarse_ip());
         let owner = owner?;
         let deed = Deed::new(Act::LookedUpPhone, of_phone(&phone, &needs.pepper));
         let recorded = Transaction::new(needs.world.new_id()).recording((), [needs.audit.entry(&by, deed)]);
@@ -289,18 +259,6 @@ impl From<Standing> for Register {
             wrong_guesses: record.wrong_guesses,
             limits: record.holds.into_iter().map(Limit::from).collect(),
         }
-    }
-}
-
-impl From<TextFate> for Text {
-    fn from(text: TextFate) -> Self {
-        let (outcome, reason) = match text.fate {
-            Fate::Sent => (Outcome::Sent, None),
-            Fate::Accepted => (Outcome::Accepted, None),
-            Fate::Refused(why) => (Outcome::Refused, Some(why.name())),
-            Fate::Entered => (Outcome::Entered, None),
-        };
-        Self { asked_at: Rfc3339(text.at), outcome, reason }
     }
 }
 

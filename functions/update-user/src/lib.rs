@@ -181,7 +181,7 @@ impl Endpoint for UpdateUser {
         wanted.require_as_stored(&user)?;
         let clears_avatar = wanted.avatar_url == Change::Clear;
 
-        let by = Actor::user(&me.id, request.context.coarse_ip());
+        let by = Actor::user(&me, request.context.coarse_ip());
         let mut change = UserChange {
             email: wanted.email.map(|email| email.0),
             city: wanted.city.map(|city| city.0),

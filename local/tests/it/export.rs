@@ -7,6 +7,7 @@ use latchkey::base::config;
 use serde_json::{Value, json};
 
 use crate::app::{ADMIN, App, FREE, Person, phone};
+use crate::faults::Carrier;
 use crate::{invites, passkeys};
 
 /// What is stored of a person and not exported, by item and attribute, with the reason.
@@ -41,16 +42,20 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("phone code", "live_code.challenge_id", "enters the code, with it"),
     ("phone code", "live_code.purpose", "told as signs_in; else it names whoever moves to the number"),
     ("phone code", "live_code.request_key", "a hash of a request"),
-    ("phone code", "h1", "the time of a text, which is exported, and whether its code was entered"),
-    ("phone code", "h2", "the time of a text, which is exported, and whether its code was entered"),
-    ("phone code", "h3", "the time of a text, which is exported, and whether its code was entered"),
-    ("phone code", "h4", "the time of a text, which is exported, and whether its code was entered"),
-    ("phone code", "h5", "the time of a text, which is exported, and whether its code was entered"),
-    ("phone code", "h6", "the time of a text, which is exported, and whether its code was entered"),
-    ("phone code", "h7", "the time of a text, which is exported, and whether its code was entered"),
-    ("phone code", "h8", "the time of a text, which is exported, and whether its code was entered"),
-    ("phone code", "h9", "the time of a text, which is exported, and whether its code was entered"),
-    ("phone code", "h10", "the time of a text, which is exported, and whether its code was entered"),
+    ("phone code", "h1", "the time of a text and what became of it in one number; both are exported"),
+    ("phone code", "h2", "the time of a text and what became of it in one number; both are exported"),
+    ("phone code", "h3", "the time of a text and what became of it in one number; both are exported"),
+    ("phone code", "h4", "the time of a text and what became of it in one number; both are exported"),
+    ("phone code", "h5", "the time of a text and what became of it in one number; both are exported"),
+    ("phone code", "h6", "the time of a text and what became of it in one number; both are exported"),
+    ("phone code", "h7", "the time of a text and what became of it in one number; both are exported"),
+    ("phone code", "h8", "the time of a text and what became of it in one number; both are exported"),
+    ("phone code", "h9", "the time of a text and what became of it in one number; both are exported"),
+    ("phone code", "h10", "the time of a text and what became of it in one number; both are exported"),
+    ("audit", "month", "a copy of the time, for the table"),
+    ("audit", "position", "a copy of the time, for the table"),
+    ("audit", "actor", "staff are told by their role"),
+    ("audit", "address", "where staff was; where the person was is exported"),
     ("phone code", "last_code.*", "the code before: void, and its time is among the others"),
 ];
 
@@ -69,20 +74,24 @@ const KINDS: &[(&str, &str)] = &[
     ("passkey-challenge", "a challenge that was answered, for a day"),
 ];
 
-/// All of somebody's export: the account, and the referrals of all pages.
-async fn export(app: &App, person: &Person, limit: u32) -> (Value, Vec<Value>) {
+/// All of somebody's export: the account, and the referrals and acts of all pages.
+async fn export(app: &App, person: &Person, limit: u32) -> (Value, Vec<Value>, Vec<Value>) {
     let path = format!("/v1/users/me/export?limit={limit}");
     let first = app.get(&path, &person.token).await.ok(200);
-    let mut referrals = first["referrals"].as_array().unwrap().clone();
+    let mut lists = ["referrals", "acts"].map(|list| first[list].as_array().unwrap().clone());
     let mut cursor = first["cursor"].as_str().map(str::to_owned);
     while let Some(at) = cursor {
         let page = app.get(&format!("{path}&cursor={at}"), &person.token).await.ok(200);
         assert_eq!(page["account"], Value::Null, "on the first page alone");
-        assert!(page["referrals"].as_array().unwrap().len() <= limit as usize);
-        referrals.extend(page["referrals"].as_array().unwrap().clone());
+        for (list, name) in lists.iter_mut().zip(["referrals", "acts"]) {
+            let more = page[name].as_array().unwrap();
+            assert!(more.len() <= limit as usize);
+            list.extend(more.clone());
+        }
         cursor = page["cursor"].as_str().map(str::to_owned);
     }
-    (first["account"].clone(), referrals)
+    let [referrals, acts] = lists;
+    (first["account"].clone(), referrals, acts)
 }
 
 /// Somebody of whom everything is stored that can be, and whoever is beside them.
@@ -123,7 +132,9 @@ async fn somebody_with_everything(app: &App) -> Person {
     app.raw(Method::PUT, "/v1/users/me/avatar", Some(&alice.token), picture).await.ok(200);
     let terms = json!({ "max_uses": 77, "expires_at": "2031-02-03T04:05:06Z", "revoked": false });
     app.json(Method::PATCH, &path, &admin.token, &terms).await.ok(200);
-    app.update_user(&admin.token, &alice.id, &json!({ "role": "moderator" })).await.ok(200);
+    app.update_user(&admin.token, &alice.id, &json!({ "role": "moderator", "reason": "Answers for Omsk" }))
+        .await
+        .ok(200);
     for _ in 0..9 {
         app.clock.advance(61);
         let refreshed = app.refresh(&alice.refresh).await;
@@ -148,6 +159,9 @@ async fn somebody_with_everything(app: &App) -> Person {
 fn kind(item: &Value) -> String {
     if item.get("slot").is_some() {
         return "session".to_owned();
+    }
+    if item.get("month").is_some() {
+        return "audit".to_owned();
     }
     let pk = item["pk"]["S"].as_str().unwrap();
     let (kind, rest) = pk.split_once('#').unwrap_or((pk, ""));
@@ -219,13 +233,13 @@ fn told(value: &Value) -> Vec<String> {
 async fn all_that_is_stored_is_exported() {
     let app = App::with_admin(&[FREE, &[("GUARD_STOCKS", "200")]].concat()).await;
     let alice = somebody_with_everything(&app).await;
-    let (account, referrals) = export(&app, &alice, 2).await;
+    let (account, referrals, acts) = export(&app, &alice, 2).await;
     assert_eq!(referrals.len(), 5);
     let mut exported = BTreeSet::new();
-    values(&json!([account, referrals]), &mut exported);
+    values(&json!([account, referrals, acts]), &mut exported);
 
     let (mut used, mut seen) = (BTreeSet::new(), BTreeMap::<_, BTreeSet<_>>::new());
-    let tables = [config::USERS_TABLE, config::CODES_TABLE, config::SESSIONS_TABLE];
+    let tables = [config::USERS_TABLE, config::CODES_TABLE, config::SESSIONS_TABLE, config::AUDIT_TABLE];
     for table in tables {
         for item in app.all_items(table).await {
             let kind = kind(&item);
@@ -243,6 +257,7 @@ async fn all_that_is_stored_is_exported() {
                 "invites" => text.contains(&app.key_of("invites", &phone(2))),
                 "admin" => true,
                 "alias" => text.contains(&alice.invite_code),
+                "audit" => item["target"]["S"] == alice.id.as_str(),
                 "user" => item["pk"]["S"] == format!("user#{}", alice.id),
                 _ => text.contains(&alice.id),
             };
@@ -278,6 +293,7 @@ async fn all_that_is_stored_is_exported() {
         "passkey",
         "session",
         "phone code",
+        "audit",
     ] {
         assert!(seen.contains_key(kind), "{kind} is stored of her: {seen:?}");
     }
@@ -292,7 +308,7 @@ async fn an_export_says_what_is_so() {
     let alice = somebody_with_everything(&app).await;
     let admin = app.sign_in_later(ADMIN).await;
     app.update_user(&admin.token, &alice.id, &json!({ "role": "user" })).await.ok(200);
-    let (account, referrals) = export(&app, &alice, 3).await;
+    let (account, referrals, acts) = export(&app, &alice, 3).await;
     assert_eq!((&account["id"], &account["phone"]), (&json!(alice.id), &json!(phone(2))));
     assert_eq!(account["referrer"]["phone"], "+7900•••0001");
     assert_eq!((&account["referrals_count"], &account["invite"]["uses"]), (&json!(5), &json!(5)));
@@ -308,7 +324,7 @@ async fn an_export_says_what_is_so() {
     assert_eq!((&codes[0]["known_devices"], &codes[1]["known_devices"]), (&json!(false), &json!(true)));
     assert!(codes[1]["live"]["expires_at"].is_string(), "{codes:?}");
     // Nothing of it opens anything, and nothing of it is anybody else's.
-    let text = json!([account, referrals]).to_string();
+    let text = json!([account, referrals, acts]).to_string();
     for secret in [&alice.token, &alice.refresh, &phone(1), &phone(14), &admin.id] {
         assert!(!text.contains(secret.as_str()), "{secret}");
     }
@@ -316,9 +332,87 @@ async fn an_export_says_what_is_so() {
     assert_eq!(app.raw(Method::GET, &avatar, None, vec![]).await.status, 200);
     // Somebody of whom little is stored.
     let bob = app.sign_in_later(&phone(3)).await;
-    let (account, referrals) = export(&app, &bob, 100).await;
+    let (account, referrals, acts) = export(&app, &bob, 100).await;
+    assert!(acts.is_empty(), "{acts:?}");
     assert_eq!((&account["referrer"], &account["activated_at"]), (&Value::Null, &Value::Null));
     assert_eq!((referrals.len(), account["passkeys"].as_array().unwrap().len()), (0, 0));
+}
+
+/// What others did to somebody is exported, and who did it by their role then; nothing that
+/// somebody did to others, and no number, not even under a hash.
+#[tokio::test]
+async fn what_is_on_record_of_somebody_is_theirs() {
+    let app = App::with_admin(FREE).await;
+    let (admin, helper) = (app.sign_in(ADMIN).await, app.sign_in(&phone(5)).await);
+    let (alice, bob) = (app.sign_in(&phone(1)).await, app.sign_in(&phone(2)).await);
+    app.update_user(&admin.token, &helper.id, &json!({ "role": "admin" })).await.ok(200);
+    let because = json!({ "role": "moderator", "reason": "Answers for Omsk" });
+    app.clock.advance(1);
+    app.update_user(&admin.token, &alice.id, &because).await.ok(200);
+    app.clock.advance(1);
+    app.update_user(&admin.token, &alice.id, &json!({ "role": "user" })).await.ok(200);
+    for status in ["banned", "active"] {
+        app.clock.advance(1);
+        let by = app.new_token(&helper).await;
+        app.update_user(&by, &alice.id, &json!({ "status": status })).await.ok(200);
+    }
+    app.update_user(&admin.token, &bob.id, &json!({ "status": "banned" })).await.ok(200);
+    let alice = app.sign_in_later(&phone(1)).await;
+    let body = json!({ "phone": phone(9), "purpose": "change_phone" });
+    app.json(Method::POST, "/v1/auth/code", &alice.token, &body).await.ok(202);
+    let body = json!({ "phone": phone(9), "code": app.last_code(&phone(9)).await });
+    app.json(Method::PUT, "/v1/users/me/phone", &alice.token, &body).await.ok(200);
+    // Whoever did it has another role since.
+    app.update_user(&admin.token, &helper.id, &json!({ "role": "user" })).await.ok(200);
+
+    for limit in [1, 2, 100] {
+        let (_, _, acts) = export(&app, &alice, limit).await;
+        let told: Vec<_> = acts
+            .iter()
+            .map(|act| ["action", "by", "from", "to", "reason", "address"].map(|name| act[name].clone()))
+            .collect();
+        let expected = [
+            json!(["moved_phone", "me", null, null, null, "203.0.113.0/24"]),
+            json!(["unbanned", "admin", "banned", "active", null, null]),
+            json!(["banned", "admin", "active", "banned", null, null]),
+            json!(["changed_role", "admin", "moderator", "user", null, null]),
+            json!(["changed_role", "admin", "user", "moderator", "Answers for Omsk", null]),
+        ];
+        assert_eq!(json!(told), json!(expected));
+        let text = json!(acts).to_string();
+        for other in [&admin.id, &helper.id, &bob.id, "phone-", &phone(1)] {
+            assert!(!text.contains(other), "{other} in {text}");
+        }
+    }
+    let trail = app.get(&format!("/v1/audit?target={}", alice.id), &admin.token).await.ok(200);
+    assert_eq!(trail["items"].as_array().unwrap().len(), 5);
+    // What is not kept any more is not shown any more.
+    app.clock.advance(401 * 86_400);
+    let alice = app.sign_in_later(&phone(9)).await;
+    let (_, _, acts) = export(&app, &alice, 100).await;
+    assert!(acts.is_empty(), "{acts:?}");
+}
+
+/// What became of each text is what `POST /v1/support/phones` tells staff of it.
+#[tokio::test]
+async fn what_became_of_texts_is_exported() {
+    let sns = [("SMS_PROVIDER", "sns"), ("REVEAL_CODE", "true")];
+    let app = App::with_admin(&[FREE, &sns].concat()).await;
+    let admin = app.sign_in(ADMIN).await;
+    app.faults.carrier(Carrier::Refuses("Throttled", "no"));
+    app.request_code(&phone(1)).await.problem(503, "text_not_sent");
+    app.faults.carrier(Carrier::Takes);
+    app.clock.advance(61);
+    let alice = app.sign_in(&phone(1)).await;
+    app.clock.advance(61);
+    app.request_code(&phone(1)).await.ok(202);
+    let (account, ..) = export(&app, &alice, 1).await;
+    let body = json!({ "phone": phone(1) });
+    let told = app.json(Method::POST, "/v1/support/phones", &admin.token, &body).await.ok(200);
+    let texts = &account["codes"][0]["texts"];
+    assert_eq!(*texts, told["registers"][0]["texts"]);
+    let outcomes: Vec<_> = texts.as_array().unwrap().iter().map(|text| &text["outcome"]).collect();
+    assert_eq!(outcomes, ["sent", "entered", "refused"]);
 }
 
 #[tokio::test]

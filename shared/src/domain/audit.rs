@@ -12,7 +12,7 @@ use crate::base::world::{Rfc3339, Timestamp};
 use crate::domain::invite::Invite;
 use crate::domain::pepper::Pepper;
 use crate::domain::phone::Phone;
-use crate::domain::user::UserId;
+use crate::domain::user::{Role, User};
 
 /// Defines the acts, each with the name that it has in storage, in the API and in the log.
 macro_rules! acts {
@@ -69,19 +69,21 @@ pub const COMMAND_LINE: &str = "cli";
 pub struct Actor {
     /// A user's identifier, or [`COMMAND_LINE`].
     pub id: String,
+    /// The user's role; none of the command line.
+    pub role: Option<Role>,
     /// The coarse address: a /24 or /48; none of the command line.
     pub address: Option<String>,
 }
 
 impl Actor {
     /// A user, at a coarse address.
-    pub fn user(id: &UserId, address: String) -> Self {
-        Self { id: id.0.clone(), address: Some(address) }
+    pub fn user(user: &User, address: String) -> Self {
+        Self { id: user.id.0.clone(), role: Some(user.role), address: Some(address) }
     }
 
     /// Whoever runs a command, with credentials of their own.
     pub fn command_line() -> Self {
-        Self { id: COMMAND_LINE.to_owned(), address: None }
+        Self { id: COMMAND_LINE.to_owned(), role: None, address: None }
     }
 }
 
@@ -140,6 +142,9 @@ pub struct Entry {
     pub at: Timestamp,
     /// A user's identifier, or [`COMMAND_LINE`].
     pub actor: String,
+    /// The actor's role then; none of the command line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
     /// The coarse address that it was done from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
@@ -162,15 +167,23 @@ pub struct Entry {
 impl Entry {
     /// That `by` did `deed`.
     pub fn new(id: String, at: Timestamp, by: &Actor, deed: Deed) -> Self {
-        let Actor { id: actor, address } = by.clone();
+        let Actor { id: actor, role, address } = by.clone();
         let Deed { act: action, target, from, to, reason } = deed;
-        Self { id, at, actor, address, action, target, from, to, reason }
+        Self { id, at, actor, role, address, action, target, from, to, reason }
     }
 }
 
+/// What begins whatever stands for a phone.
+const PHONE: &str = "phone-";
+
 /// What stands for a phone in an entry: its HMAC under the first entry of the pepper.
 pub fn of_phone(phone: &Phone, pepper: &Pepper) -> String {
-    format!("phone-{}", pepper.first().key("audit", phone.as_str()))
+    format!("{PHONE}{}", pepper.first().key("audit", phone.as_str()))
+}
+
+/// Whether something in an entry stands for a phone.
+pub fn is_of_phone(text: &str) -> bool {
+    text.starts_with(PHONE)
 }
 
 /// The terms of an invite code in words that stay: `max_uses=100, revoked`; none where

@@ -11,4 +11,5 @@ pub mod places;
 pub mod problem;
 pub mod proxy;
 pub mod response;
+pub mod texts;
 pub mod views;

@@ -104,8 +104,8 @@ pub enum Issue {
 pub struct Record {
     /// Of which.
     pub asker: Asker,
-    /// When texts were sent, newest first.
-    pub texted_at: Vec<Timestamp>,
+    /// The texts that are remembered, newest first, with what became of each.
+    pub texts: Vec<TextFate>,
     /// When a wrong code was entered, newest first.
     pub wrong_at: Vec<Timestamp>,
     /// When a code was entered last, where that is kept.
@@ -562,9 +562,11 @@ impl Codes {
             held(Hold::Guesses, self.limits.guesses_per_day, &guesses),
             unentered.map(|at| Hold::Unentered(at.plus_seconds(DAY))),
         ];
+        let mut texts = texts_of(&item, &sent);
+        texts.truncate(REMEMBERED);
         Standing {
             asker,
-            texts: texts_of(&item, &sent),
+            texts,
             code_until,
             wrong_guesses: guesses.iter().filter(|at| **at > day_ago).count(),
             holds: holds.into_iter().flatten().collect(),
@@ -644,7 +646,7 @@ impl Record {
         let time = |name| read_number(item, name).map(Timestamp::from_millis);
         Self {
             asker,
-            texted_at: times(item, "t"),
+            texts: texts_of(item, &times(item, "t")),
             wrong_at: times(item, "g"),
             entered_at: time(ENTERED_AT),
             credited_on: read_number(item, CREDITED_ON).map(Timestamp::of_day),
@@ -723,6 +725,5 @@ fn texts_of(item: &Item, sent: &[Timestamp]) -> Vec<TextFate> {
         }
     }
     texts.sort_by_key(|text| Reverse(text.at));
-    texts.truncate(REMEMBERED);
     texts
 }

@@ -150,7 +150,7 @@ impl Endpoint for BeginRecovery {
             }
         }
         let Admitted { me, mut user, .. } = admitted;
-        let by = Actor::user(&me.id, request.context.coarse_ip());
+        let by = Actor::user(&me, request.context.coarse_ip());
         for _ in 0..TRIES {
             if let Some(recovery) = user.recovery.clone().filter(|recovery| recovery.phone == phone) {
                 return Ok(Json(recovery.into()));

@@ -90,7 +90,7 @@ impl Endpoint for StopRecovery {
             gate.require_recent(&admitted)?;
         }
         let Admitted { me, session, mut user } = admitted;
-        let by = Actor::user(&me.id, request.context.coarse_ip());
+        let by = Actor::user(&me, request.context.coarse_ip());
         for _ in 0..TRIES {
             let recovery = user.recovery.clone().ok_or(Code::NotFound)?;
             if me.id == id && !session.may_stop(&recovery, &user, world.now()) {

@@ -66,9 +66,15 @@ pub(super) fn shown(truth: &Truth, ledger: &Ledger, answer: &Answer) -> Verdict 
 }
 
 /// An export's first page holds the account as it was at some time meanwhile, and every session
-/// that was stored all the time.
+/// that was stored all the time; each page of what is on record, what was done to whoever asks.
 pub(super) fn exported(truth: &Truth, ledger: &Ledger, answer: &Answer) -> Verdict {
     let Some(caller) = ledger.call.caller().filter(|_| answer.is_success()) else { return Ok(()) };
+    for act in answer.body["acts"].as_array().into_iter().flatten() {
+        let mut entries = truth.items(Table::Audit, "");
+        let entry = entries.find(|(_, entry)| text(entry, "id") == act["id"].as_str());
+        let is_theirs = entry.is_some_and(|(_, entry)| text(entry, "target") == Some(&caller.user));
+        rule!(is_theirs, "act_of_another", "{act}");
+    }
     let account = &answer.body["account"];
     if account.is_null() {
         return Ok(());

@@ -118,7 +118,7 @@ fn long_cursor(list: &str, user: Option<&str>) -> String {
     use base64::Engine as _;
     let position = format!("1795224352000#{}", "x".repeat(3_000));
     let text = match (list, user) {
-        ("export", Some(user)) => format!("export/{user}\n{position}"),
+        ("export", Some(user)) => format!("export/{user}\n{position}/{position}"),
         ("referrals", Some(user)) => format!("referrals/{user}\n{position}"),
         ("audit", _) => format!("audit///\n2026-11/{position}"),
         _ => format!("users//\n2026-11/{position}"),

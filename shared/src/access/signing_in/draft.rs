@@ -89,7 +89,7 @@ impl Drafts {
             Some(seen) => {
                 let [from, to] = [&seen.phone, &user.phone].map(|phone| of_phone(phone, &self.pepper));
                 let deed = Deed::new(Act::Recovered, &user.id).from(from).to(to);
-                let by = Actor::user(&user.id, context.coarse_ip());
+                let by = Actor::user(&user, context.coarse_ip());
                 let edge = seen.referrer_id.as_ref();
                 writes
                     .with_all(Part::User, self.users.recover(seen, &user, &device, entry))
