@@ -44,7 +44,7 @@ const WORDS = {
     check_again: "Check again",
 
     users: "Users",
-    search: "Phone or its front, invite code, link or id",
+    search: "Phone or its front, code, link, id",
     find: "Find",
     clear: "Clear",
     country: "Country",
@@ -382,7 +382,7 @@ const WORDS = {
     check_again: "Проверить ещё раз",
 
     users: "Пользователи",
-    search: "Телефон или его начало, код, ссылка или id",
+    search: "Номер или начало, код, id",
     find: "Найти",
     clear: "Сбросить",
     country: "Страна",
