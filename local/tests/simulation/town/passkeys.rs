@@ -70,9 +70,14 @@ impl Doing<'_> {
         Some(Call { is_forged: forged, ..Call::to("POST /v1/auth/passkey").with(body) })
     }
 
-    /// Signs in with a passkey and removes it at once.
+    /// Signs in with a passkey, and at the moment of the next such sign-in removes it.
     pub(super) async fn meet_passkey(&mut self, back: u8, after: u8) {
-        let Some(token) = self.signed_in_token().await else { return };
+        // Removing takes a recent sign-in, of which one by a text may be held.
+        let Some(before) = self.entering_passkey(back, false).await else { return };
+        if let Some(answer) = self.send(before).await {
+            self.signed_in(&answer);
+        }
+        let Some(token) = self.token() else { return };
         let Some(entering) = self.entering_passkey(back, false).await else { return };
         let Some(removing) = self.about_passkey("DELETE", self.step.who, back) else { return };
         let (one, two) = (world::mix(&[self.step.nonce, 22]), world::mix(&[self.step.nonce, 23]));
