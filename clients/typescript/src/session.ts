@@ -121,7 +121,7 @@ export class Session {
     const began = this.#world.ticks();
     for (let tried = 0; ; tried += 1) {
       try {
-        return await this.vault.exclusively(() => this.#trade(held, of(PATIENCE, tried)));
+        return await this.vault.exclusively(() => this.#trade(held, tried));
       } catch (problem) {
         const passes = problem instanceof Problem && problem.isPassing;
         if (!passes || this.#world.ticks() - began > INSIST) throw problem;
@@ -131,7 +131,7 @@ export class Session {
   }
 
   /** Trades the stored refresh token once, unless another process went on from `held` already. */
-  async #trade(held: Stored, patience: number): Promise<Stored> {
+  async #trade(held: Stored, tried: number): Promise<Stored> {
     const sent = await this.#present();
     if (!sent) {
       this.#learn(null);
@@ -143,7 +143,7 @@ export class Session {
     try {
       answer = await this.transport.ask("POST", "/v1/auth/refresh", {
         body: { refresh_token: sent.refresh },
-        patience,
+        patience: of(PATIENCE, tried),
         signal: trading.signal,
       });
     } catch (problem) {
@@ -156,7 +156,7 @@ export class Session {
     const { value: tokens, at } = answer;
     if (!isTokens(tokens)) throw new Problem("unreadable");
     const stored = await this.#present();
-    if (stored?.refresh === sent.refresh) return this.#keep(tokens, at);
+    if (stored?.refresh === sent.refresh) return this.#keep(tokens, at, tried > 0);
     // Signed out meanwhile, or another process traded it, too, and what it has is newer.
     this.#learn(stored);
     if (!stored) throw new Problem("not_signed_in");
@@ -164,13 +164,14 @@ export class Session {
   }
 
   /** Stored first, used second. */
-  async #keep(tokens: Tokens, served: number | null = null): Promise<Stored> {
+  async #keep(tokens: Tokens, served: number | null = null, retried = false): Promise<Stored> {
     const session = {
       access: tokens.access_token,
       refresh: tokens.refresh_token,
       lifetime: tokens.expires_in,
       at: this.#world.now(),
       served,
+      retried,
     };
     const came = this.#world.ticks();
     await this.vault.keepSession(session);
@@ -211,9 +212,10 @@ export class Session {
     this.#isRead = true;
     if (before?.refresh === stored?.refresh && before?.access === stored?.access) return before;
     this.#known = stored;
-    // Read soon after it came, as a rule: what is set later does not matter any more.
+    // Read soon after it came, as a rule: what is set later does not matter any more. Where requests may be under way, what
+    // was set before does not, either.
     const age = stored ? this.#world.now() - stored.at : -1;
-    this.#came = age < 0 ? null : this.#world.ticks() - age;
+    this.#came = age < 0 ? null : this.#world.ticks() - (stored?.retried ? 0 : age);
     if (isChange && Boolean(before) !== Boolean(stored)) this.#tell(stored !== null);
     return stored;
   }

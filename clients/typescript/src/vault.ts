@@ -16,6 +16,8 @@ export interface Stored {
   at: number;
   /** When it was answered, by the server's clock; null where nobody knows. */
   served: number | null;
+  /** Whether it took more than one request: then the others may still be under way. */
+  retried: boolean;
 }
 
 /** What outlives a session: what the device is known by, and requests whose answer has not come. */
@@ -42,9 +44,10 @@ export class Vault {
 
   async session(): Promise<Stored | null> {
     const stored = await this.#read(SESSION);
-    const { access, refresh, lifetime, at, served } = stored as Partial<Stored>;
+    const { access, refresh, lifetime, at, served, retried } = stored as Partial<Stored>;
     if (typeof access !== "string" || typeof refresh !== "string") return null;
-    return { access, refresh, lifetime: Number(lifetime) || 0, at: Number(at) || 0, served: Number(served) || null };
+    const times = { lifetime: Number(lifetime) || 0, at: Number(at) || 0, served: Number(served) || null };
+    return { access, refresh, ...times, retried: retried === true };
   }
 
   async keepSession(session: Stored): Promise<void> {
