@@ -34,6 +34,7 @@ use crate::moving::{Export, Import};
 use crate::promote::Promotion;
 use crate::secrets;
 use crate::texts::Texts;
+use crate::upgrade::Upgrade;
 use crate::{gateway, inbox, parameters, sam, tables};
 
 /// How often items past their time are swept out of the engine.
@@ -124,6 +125,8 @@ pub enum Command {
     Import(Import),
     /// Write all users into a file, from here or from a deployed stack
     Export(Export),
+    /// Bring what an older version stored up to date, here or in a deployed stack
+    Upgrade(Upgrade),
 }
 
 impl Options {

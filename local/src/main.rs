@@ -8,6 +8,7 @@ use latchkey::base::error::Chain;
 use latchkey_local::cli::{Command, Options, serve};
 use latchkey_local::moving::{export, import};
 use latchkey_local::promote::promote;
+use latchkey_local::upgrade::upgrade;
 use latchkey_local::{env_file, parameters};
 
 fn say(done: &str) {
@@ -41,6 +42,9 @@ fn main() -> ExitCode {
         }
         Some(Command::Import(wanted)) => {
             runtime.block_on(import(wanted, &options.data_dir, vars)).map(|done| say(&done))
+        }
+        Some(Command::Upgrade(wanted)) => {
+            runtime.block_on(upgrade(wanted, &options.data_dir, vars)).map(|done| say(&done))
         }
         Some(Command::Export(wanted)) => runtime.block_on(export(wanted, &options.data_dir, vars)),
     };

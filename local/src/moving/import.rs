@@ -21,7 +21,7 @@ use latchkey::domain::invite_code::Alias;
 use latchkey::domain::user::{REFERRAL_SHARDS, Role, User, UserId};
 use latchkey::tables::referrals::{MANY, Referrals};
 use tokio::task::JoinSet;
-use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
+use tokio::time::sleep;
 
 use crate::engine::Engine;
 use crate::folder::DataFolder;
@@ -29,8 +29,9 @@ use crate::moving::bulk::Bulk;
 use crate::moving::line::UserLine;
 use crate::moving::other::{Shape, lines};
 use crate::moving::plan::{Bad, Candidate, Plan, Retired, Target, own_codes, unanswered};
-use crate::moving::progress::Progress;
 use crate::moving::{Rooms, parameters, unreadable};
+use crate::pace::Pace;
+use crate::progress::Progress;
 use crate::promote::of_stack;
 use crate::tables;
 
@@ -384,25 +385,6 @@ fn terms(line: &UserLine, user: &User, aliases: &[(Alias, String)]) -> Invite {
 
 fn given(aliases: &[(Alias, String)]) -> Vec<String> {
     aliases.iter().map(|(_, given)| given.clone()).collect()
-}
-
-/// How fast it goes.
-struct Pace(Option<Interval>);
-
-impl Pace {
-    fn new(rate: Option<u32>) -> Self {
-        Self(rate.map(|rate| {
-            let mut ticks = interval(Duration::from_secs(1) / rate);
-            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            ticks
-        }))
-    }
-
-    async fn next(&mut self) {
-        if let Some(ticks) = &mut self.0 {
-            ticks.tick().await;
-        }
-    }
 }
 
 fn joined(done: Result<Result<(), StartError>, tokio::task::JoinError>) -> Result<(), StartError> {

@@ -8,7 +8,6 @@ mod import;
 mod line;
 mod other;
 mod plan;
-mod progress;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use crate::moving::Rooms;
 use crate::moving::line::{Line, Referrer, UserLine};
-use crate::moving::progress::Progress;
+use crate::progress::Progress;
 
 /// No user is older: before, nobody had a number that a text reaches.
 const EARLIEST: Timestamp = Timestamp::from_millis(946_684_800_000);

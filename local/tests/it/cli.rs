@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use clap::CommandFactory;
+use latchkey::base::config;
 use latchkey_local::cli::Options;
 use latchkey_local::engine::Engine;
 use latchkey_local::folder::DATABASE;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::app::{ADMIN, App, phone};
 
@@ -298,6 +299,73 @@ async fn nobody_who_is_banned_is_promoted() {
     let (out, err) = said(&promote(&folder).output().unwrap());
     assert_eq!((&*out, &*err), (&*format!("{} is admin now\n", phone(1)), ""));
     assert_eq!(app.me(&app.sign_in_later(&phone(1)).await).await["role"], "admin");
+}
+
+/// Whom the release before the index by number wrote is not in it, until `upgrade` puts them there:
+/// once, however often it runs, and nobody else is touched.
+#[tokio::test]
+async fn users_of_an_older_version_are_listed_by_number() {
+    let upgraded = |folder: &Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_latchkey"));
+        command.args(["upgrade", "--data-dir", "."]).env_clear().current_dir(folder);
+        let (out, err) = said(&command.output().unwrap());
+        assert_eq!(err, "");
+        out
+    };
+    let folder = folder("upgrade");
+    let engine = Engine::in_file(&folder.join(DATABASE)).unwrap();
+    let app = App::build(&[("ADMIN_PHONES", ADMIN)], Some(engine)).await;
+    let admin = app.sign_in(ADMIN).await;
+    for n in 11..=13 {
+        app.sign_in(&phone(n)).await;
+    }
+    let item = async |n: u32| {
+        let items = app.all_items(config::USERS_TABLE).await;
+        let is_it = |item: &&Value| item["phone"]["S"] == phone(n).as_str() && item.get("role").is_some();
+        items.iter().find(is_it).unwrap().clone()
+    };
+    let id = async |n: u32| item(n).await["id"]["S"].as_str().unwrap().to_owned();
+    app.update_user(&admin.token, &id(12).await, &json!({ "status": "banned" })).await.ok(200);
+    // As 0.1.0 wrote it.
+    let as_released = async |n: u32| {
+        app.set_user(&id(n).await, "REMOVE country").await;
+        let item = item(n).await;
+        let names: Vec<_> = item.as_object().unwrap().keys().map(String::as_str).collect();
+        let more = ["banned", "devices", "written_by"];
+        let names: Vec<_> = names.into_iter().filter(|name| !more.contains(name)).collect();
+        let released = [
+            "created_at",
+            "created_at_key",
+            "created_in",
+            "epoch",
+            "id",
+            "invite_code",
+            "phone",
+            "pk",
+            "referral_shards",
+            "role",
+            "status",
+        ];
+        assert_eq!(names, released);
+    };
+    as_released(11).await;
+    as_released(12).await;
+    let listed = async |query: &str| {
+        let found = app.get(&format!("/v1/users?{query}"), &admin.token).await.ok(200);
+        found["items"].as_array().unwrap().iter().map(|user| user["phone"].clone()).collect::<Vec<_>>()
+    };
+    let untouched = item(13).await;
+    assert_eq!(listed("phone_prefix=%2B7900000001").await, [phone(13)]);
+    assert_eq!(upgraded(&folder), "2 users are listed by number now\n");
+    assert_eq!(listed("phone_prefix=%2B7900000001").await, [phone(11), phone(12), phone(13)]);
+    assert_eq!(listed("country=RU").await.len(), 4);
+    assert_eq!(listed("country=RU&status=banned").await, [phone(12)]);
+    assert_eq!(upgraded(&folder), "All is up to date\n");
+    // One that an interrupted run did not come to.
+    as_released(11).await;
+    assert_eq!(upgraded(&folder), "1 user is listed by number now\n");
+    assert_eq!(listed("phone_prefix=%2B7900000001").await.len(), 3);
+    assert_eq!(item(13).await, untouched);
 }
 
 /// Which table a stack uses, the stack says: one that an older stack of its name left behind

@@ -65,6 +65,23 @@ impl Census {
     }
 }
 
+impl Census {
+    /// Of the next items users whom the index `numbers` does not have: accounts that an older
+    /// version made, which did not write the index's key. With them where to go on, `None` at the
+    /// end.
+    pub async fn unnumbered(&self, from: Option<Place>) -> Result<(Vec<User>, Option<Place>), StoreError> {
+        let scan = self.0.client.scan().table_name(&self.0.name).consistent_read(true);
+        let scan = scan
+            .filter_expression("begins_with(pk, :users) AND attribute_not_exists(#country)")
+            .expression_attribute_names("#country", "country")
+            .expression_attribute_values(":users", AttributeValue::S("user#".to_owned()))
+            .set_exclusive_start_key(from.map(|Place(key)| key));
+        let output = scan.send().await.map_err(StoreError::of_read)?;
+        let users = output.items.unwrap_or_default().into_iter().map(read).collect::<Result<_, _>>()?;
+        Ok((users, output.last_evaluated_key.map(Place)))
+    }
+}
+
 fn stored(item: Item) -> Result<Option<Stored>, StoreError> {
     let Some(AttributeValue::S(pk)) = item.get("pk").cloned() else { return Ok(None) };
     if let Some(hash) = pk.strip_prefix(MADE_ADMIN) {

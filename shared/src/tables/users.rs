@@ -168,6 +168,14 @@ impl Users {
         [self.0.put_if_absent(keys::user(&user.id), item), self.claim_phone(&user.phone, &user.id)]
     }
 
+    /// Puts somebody into the index `numbers` whom it does not have. Whoever has another phone by
+    /// now, or is gone, needs it no more.
+    pub async fn number(&self, id: &UserId, phone: &Phone) -> Result<(), StoreError> {
+        let update = self.0.update(keys::user(id)).if_equal("phone", string(phone.as_str()));
+        self.0.send(update.if_absent("country").assign("country", country(phone))).await?;
+        Ok(())
+    }
+
     /// That `owner` owns the phone; refused if another does.
     pub fn claim_phone(&self, phone: &Phone, owner: &UserId) -> Write {
         let owner = Item::from([("owner_id".to_owned(), string(&owner.0))]);

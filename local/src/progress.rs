@@ -4,23 +4,23 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 /// A bar on stderr, with the time that is left; nothing where that is no terminal.
 #[derive(Debug)]
-pub(super) struct Progress(ProgressBar);
+pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
     /// One of so many steps.
-    pub(super) fn new(what: &'static str, steps: usize) -> Self {
+    pub(crate) fn new(what: &'static str, steps: usize) -> Self {
         let bar = ProgressBar::new(steps as u64).with_message(what);
         let style = ProgressStyle::with_template("{msg} [{bar:40}] {human_pos} of {human_len}, {eta} left");
         Self(style.map_or_else(|_| bar.clone(), |style| bar.clone().with_style(style)))
     }
 
     /// So many are done.
-    pub(super) fn at(&self, step: usize) {
+    pub(crate) fn at(&self, step: usize) {
         self.0.set_position(step as u64);
     }
 
     /// One more is done.
-    pub(super) fn one_more(&self) {
+    pub(crate) fn one_more(&self) {
         self.0.inc(1);
     }
 }
