@@ -19,6 +19,7 @@ mod progress;
 pub mod promote;
 pub mod sam;
 pub mod secrets;
+mod stored;
 pub mod tables;
 pub mod texts;
 pub mod upgrade;

@@ -14,8 +14,9 @@ use latchkey::tables::census::Census;
 use latchkey::tables::users::Users;
 
 use crate::pace::Pace;
+use crate::parameters::with_defaults;
 use crate::progress::Progress;
-use crate::promote::{of_folder, of_stack};
+use crate::stored;
 
 /// How many users are written at once.
 const AT_ONCE: usize = 32;
@@ -37,10 +38,10 @@ pub struct Upgrade {
 /// # Errors
 /// If the table does not answer.
 pub async fn upgrade(upgrade: &Upgrade, folder: &Path, vars: Vars) -> Result<String, StartError> {
-    let (setup, rate) = match &upgrade.stack {
-        Some(stack) => (of_stack(stack, vars).await?, Some(upgrade.rate)),
-        None => (of_folder(folder, crate::parameters::with_defaults(vars))?, None),
-    };
+    let stack = upgrade.stack.as_deref();
+    let vars = if stack.is_some() { vars } else { with_defaults(vars) };
+    let setup = stored::of(stack, folder, vars).await?;
+    let rate = stack.map(|_| upgrade.rate);
     let failed = |error| StartError::new("the table does not answer; run it again for the rest", error);
     let old = unnumbered(&Census::new(&setup)).await.map_err(failed)?;
     let users = Users::new(&setup);

@@ -23,7 +23,7 @@ use crate::moving::line::{
 };
 use crate::moving::parameters;
 use crate::moving::plan::unanswered;
-use crate::promote::{of_folder, of_stack};
+use crate::stored;
 
 /// What to write, and from where.
 #[derive(Clone, Debug, Args)]
@@ -45,10 +45,7 @@ pub struct Export {
 /// If the table does not answer, or the file cannot be written.
 pub async fn export(export: &Export, folder: &Path, vars: Vars) -> Result<(), StartError> {
     let vars = parameters(vars, export.stack.as_ref());
-    let setup = match &export.stack {
-        Some(stack) => of_stack(stack, vars).await?,
-        None => of_folder(folder, vars)?,
-    };
+    let setup = stored::of(export.stack.as_deref(), folder, vars).await?;
     let out: Box<dyn Write> = if let Some(path) = &export.output {
         let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
         Box::new(file.map_err(unwritten)?)

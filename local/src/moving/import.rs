@@ -32,7 +32,7 @@ use crate::moving::plan::{Bad, Candidate, Plan, Retired, Target, own_codes, unan
 use crate::moving::{Rooms, parameters, unreadable};
 use crate::pace::Pace;
 use crate::progress::Progress;
-use crate::promote::of_stack;
+use crate::stored::of_stack;
 use crate::tables;
 
 /// How many transactions are under way at once.
