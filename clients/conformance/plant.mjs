@@ -32,6 +32,7 @@ const FAULTS = {
   "traded as soon as it came": ["session.js", "held.access !== refused || this.#isYoung(held, refusedAt)", "held.access !== refused"],
   "age by the device's clocks": ["session.js", "if (refusedAt !== null && held.served !== null)", "if (false)"],
   "what another got is not counted": ["session.js", "this.#came = age < 0 ? null : this.#world.ticks() - (stored?.retried ? 0 : age);", "this.#came = null;"],
+  "age from the server's answer": ["session.js", "at && at + this.#world.ticks() - began", "at"],
   "the clock is believed while requests are under way": ["session.js", "(stored?.retried ? 0 : age)", "age"],
   "sent as it was read before sleeping": ["session.js", "const sent = await this.#present();", "const sent = await this.vault.session();"],
   "written over what is newer": ["session.js", "if (stored?.refresh === sent.refresh)", "if (stored)"],

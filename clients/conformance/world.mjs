@@ -104,13 +104,14 @@ export class Server {
     }
     if (rule.times !== undefined) rule.times -= 1;
     if (rule.never) return new Promise(() => {});
+    const at = this.now();
     if (rule.after) await new Promise((resolve) => this.clock.after(rule.after * 1_000, resolve));
     if (rule.lost) throw new TypeError("fetch failed");
     if (rule.redirect) {
       if (redirect === "error") throw new TypeError("unexpected redirect");
       if (redirect !== "manual") return this.#answer({ ...request, url: rule.redirect, ask: ask(request.method, rule.redirect) }, redirect);
     }
-    return answerOf(rule, request.url, this.now());
+    return answerOf(rule, request.url, at);
   }
 }
 

@@ -139,6 +139,7 @@ export class Session {
     }
     if (sent.refresh !== held.refresh && this.#left(sent) > early(sent)) return this.#learn(sent) as Stored;
     const trading = (this.#trading = new AbortController());
+    const began = this.#world.ticks();
     let answer;
     try {
       answer = await this.transport.ask("POST", "/v1/auth/refresh", {
@@ -156,7 +157,7 @@ export class Session {
     const { value: tokens, at } = answer;
     if (!isTokens(tokens)) throw new Problem("unreadable");
     const stored = await this.#present();
-    if (stored?.refresh === sent.refresh) return this.#keep(tokens, at, tried > 0);
+    if (stored?.refresh === sent.refresh) return this.#keep(tokens, at && at + this.#world.ticks() - began, tried > 0);
     // Signed out meanwhile, or another process traded it, too, and what it has is newer.
     this.#learn(stored);
     if (!stored) throw new Problem("not_signed_in");

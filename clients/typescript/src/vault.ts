@@ -14,7 +14,7 @@ export interface Stored {
   lifetime: number;
   /** When it came, by the device's clock. */
   at: number;
-  /** When it was answered, by the server's clock; null where nobody knows. */
+  /** When it came, by the server's clock: at the latest, as the answer was under way; null where nobody knows. */
   served: number | null;
   /** Whether it took more than one request: then the others may still be under way. */
   retried: boolean;
