@@ -75,6 +75,7 @@ export class Me {
     for (let next = cursor; next; ) {
       const page = await read({ limit: 100, cursor: next });
       whole.referrals.push(...page.referrals);
+      whole.acts.push(...page.acts);
       next = page.cursor;
     }
     return whole;

@@ -89,9 +89,13 @@ test("what is stored of somebody is exported whole, page after page", async () =
     const { code } = await gateway.ask("POST", "/v1/auth/code", { body: { phone: friend } });
     await gateway.ask("POST", "/v1/auth/token", { body: { phone: friend, code, invite_code } });
   }
-  const { account, referrals, ...more } = await client.me.export();
+  const { access_token: token } = await gateway.signIn(ADMIN);
+  const limits = Array.from({ length: 102 }, (_, next) => 1_000 + next);
+  for (const max_uses of limits) await gateway.ask("PATCH", `/v1/users/${id}/invite`, { token, body: { max_uses } });
+  const { account, referrals, acts, ...more } = await client.me.export();
   assert.equal(account.id, id);
   assert.deepEqual(referrals.map(({ phone }) => phone).sort(), friends);
+  assert.deepEqual(acts.map(({ action, by }) => `${action} by ${by}`), limits.map(() => "changed_invite by admin"));
   assert.deepEqual(more, {});
 });
 
