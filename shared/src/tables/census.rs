@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use aws_sdk_dynamodb::operation::scan::builders::ScanFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::base::config;
@@ -52,34 +53,42 @@ impl Census {
     /// A page, read consistently: each item as it was at one moment, and no two pages at the
     /// same. With it where to go on, `None` at the end.
     pub async fn page(&self, from: Option<Place>) -> Result<(Vec<Stored>, Option<Place>), StoreError> {
-        let scan = self.0.client.scan().table_name(&self.0.name).consistent_read(true);
         // Of avatars nothing: they are large, and read by their users.
-        let scan = scan
+        let scan = self
+            .scan()
             .filter_expression("NOT begins_with(pk, :avatars)")
-            .expression_attribute_values(":avatars", AttributeValue::S("avatar#".to_owned()))
-            .set_exclusive_start_key(from.map(|Place(key)| key));
-        let output = scan.send().await.map_err(StoreError::of_read)?;
-        let items = output.items.unwrap_or_default();
+            .expression_attribute_values(":avatars", AttributeValue::S("avatar#".to_owned()));
+        let (items, next) = go_on(scan, from).await?;
         let stored = items.into_iter().map(stored).collect::<Result<Vec<_>, _>>()?;
-        Ok((stored.into_iter().flatten().collect(), output.last_evaluated_key.map(Place)))
+        Ok((stored.into_iter().flatten().collect(), next))
     }
-}
 
-impl Census {
     /// Of the next items users whom the index `numbers` does not have: accounts that an older
     /// version made, which did not write the index's key. With them where to go on, `None` at the
     /// end.
     pub async fn unnumbered(&self, from: Option<Place>) -> Result<(Vec<User>, Option<Place>), StoreError> {
-        let scan = self.0.client.scan().table_name(&self.0.name).consistent_read(true);
-        let scan = scan
+        let scan = self
+            .scan()
             .filter_expression("begins_with(pk, :users) AND attribute_not_exists(#country)")
             .expression_attribute_names("#country", "country")
-            .expression_attribute_values(":users", AttributeValue::S("user#".to_owned()))
-            .set_exclusive_start_key(from.map(|Place(key)| key));
-        let output = scan.send().await.map_err(StoreError::of_read)?;
-        let users = output.items.unwrap_or_default().into_iter().map(read).collect::<Result<_, _>>()?;
-        Ok((users, output.last_evaluated_key.map(Place)))
+            .expression_attribute_values(":users", AttributeValue::S("user#".to_owned()));
+        let (items, next) = go_on(scan, from).await?;
+        Ok((items.into_iter().map(read).collect::<Result<_, _>>()?, next))
     }
+
+    fn scan(&self) -> ScanFluentBuilder {
+        self.0.client.scan().table_name(&self.0.name).consistent_read(true)
+    }
+}
+
+/// The next items, and where to go on behind them.
+async fn go_on(
+    scan: ScanFluentBuilder,
+    from: Option<Place>,
+) -> Result<(Vec<Item>, Option<Place>), StoreError> {
+    let scan = scan.set_exclusive_start_key(from.map(|Place(key)| key));
+    let output = scan.send().await.map_err(StoreError::of_read)?;
+    Ok((output.items.unwrap_or_default(), output.last_evaluated_key.map(Place)))
 }
 
 fn stored(item: Item) -> Result<Option<Stored>, StoreError> {

@@ -228,15 +228,10 @@ impl Users {
     /// on this device, and enters a code along the way; its old phone is free. Refused if `seen`
     /// changed since it was read.
     pub fn recover(&self, seen: &User, user: &User, device: &DeviceId, entry: Option<&Entry>) -> [Write; 3] {
-        let devices = user.devices.with(device, self.0.world.now());
-        let moved = as_seen(self.0.update(keys::user(&seen.id)), seen)
+        let moved = self
+            .on_another(seen, &user.phone, device)
             .if_equal("role", string(seen.role.as_str()))
-            .if_still("recovery", stored(seen.recovery.as_ref()))
-            .remove("#recovery")
-            .assign("phone", string(user.phone.as_str()))
-            .assign("country", country(&user.phone))
-            .assign("epoch", number(user.epoch))
-            .assign("devices", listed(&devices));
+            .assign("epoch", number(user.epoch));
         let moved = match entry {
             Some(entry) => entered(moved, &entry.code, &entry.referrer),
             None => moved,
@@ -360,14 +355,21 @@ impl Users {
     /// must be claimed beside it ([`Users::claim_moving`]). Of the devices this one is
     /// known from then on.
     pub fn move_phone(&self, seen: &User, phone: &Phone, device: &DeviceId, counts: bool) -> [Write; 2] {
-        let moved = as_seen(self.0.update(keys::user(&seen.id)), seen)
-            .assign("phone", string(phone.as_str()))
-            .assign("country", country(phone));
-        let devices = Devices::default().with(device, self.0.world.now());
-        let moved = moved.assign("devices", listed(&devices));
-        let moved = moved.if_still("recovery", stored(seen.recovery.as_ref())).remove("#recovery");
+        let moved = self.on_another(seen, phone, device);
         let moved = if counts { moved.if_equal("role", string(seen.role.as_str())) } else { moved };
         [moved, self.0.delete(phone_key(&seen.phone))]
+    }
+
+    /// That `seen` is on another phone, known by this device alone, and moves to none any more;
+    /// refused if it changed since it was read.
+    fn on_another(&self, seen: &User, phone: &Phone, device: &DeviceId) -> Write {
+        let devices = Devices::default().with(device, self.0.world.now());
+        as_seen(self.0.update(keys::user(&seen.id)), seen)
+            .if_still("recovery", stored(seen.recovery.as_ref()))
+            .remove("#recovery")
+            .assign("phone", string(phone.as_str()))
+            .assign("country", country(phone))
+            .assign("devices", listed(&devices))
     }
 }
 
