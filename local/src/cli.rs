@@ -33,9 +33,10 @@ use crate::gateway::Kind;
 use crate::moving::{Export, Import};
 use crate::promote::Promotion;
 use crate::secrets;
+use crate::stored::{engine_of, with_tables};
 use crate::texts::Texts;
 use crate::upgrade::Upgrade;
-use crate::{gateway, inbox, parameters, sam, tables};
+use crate::{gateway, inbox, parameters, sam};
 
 /// How often items past their time are swept out of the engine.
 const SWEEP_EVERY: Duration = Duration::from_mins(5);
@@ -186,10 +187,6 @@ pub async fn serve(options: Options, vars: Vars) -> Result<(), StartError> {
     let world = World::real();
     let taken = if options.in_memory { None } else { Some(DataFolder::take(&options.data_dir)?) };
     let folder = taken.as_ref().map(DataFolder::path);
-    let engine = match &taken {
-        Some(taken) => Engine::in_file(&taken.database()?)?,
-        None => Engine::in_memory()?,
-    };
     let vars = secrets::complete(parameters::with_defaults(vars), folder, &world).map_err(|error| {
         StartError::new(format!("secrets cannot be kept in {}", options.data_dir.display()), error)
     })?;
@@ -197,10 +194,13 @@ pub async fn serve(options: Options, vars: Vars) -> Result<(), StartError> {
         Some(_) => vars,
         None => vars.with(config::PUBLIC_URL.name, format!("http://{}", reachable(address))),
     };
+    let engine = match &taken {
+        Some(taken) => engine_of(taken, &vars).await?,
+        None => with_tables(Engine::in_memory()?, &vars).await?,
+    };
     let with =
         |vars: &Vars| Setup::new(vars.clone(), Arc::clone(&world)).tables_through(engine.http_client());
     let setup = || with(&vars);
-    tables::create(&setup().dynamodb(), &vars).await?;
     let functions = build(&vars, with).await?;
     let codes = Codes::new(&setup(), pepper(&setup()).await?)?;
     // What serves the tables, too, writes to them past this engine's way in.

@@ -53,6 +53,27 @@ impl DataFolder {
         &self.path
     }
 
+    /// Where the embedded engine can be made while there is none, until it is whole.
+    ///
+    /// # Errors
+    /// If it cannot be written to.
+    pub(crate) fn unfinished(&self) -> Result<Option<Unfinished>, StartError> {
+        let file = self.path.join(DATABASE);
+        if file.exists() {
+            return Ok(None);
+        }
+        let path = self.path.join(UNFINISHED);
+        // Of one whose making was ended.
+        for end in ["", "-wal", "-shm"] {
+            match std::fs::remove_file(self.path.join(format!("{UNFINISHED}{end}"))) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(self.unwritable(error)),
+                _ => {}
+            }
+        }
+        private(&path).map_err(|error| self.unwritable(error))?;
+        Ok(Some(Unfinished { path, file }))
+    }
+
     /// The file of the embedded engine, which makes its others like it.
     ///
     /// # Errors
@@ -60,16 +81,40 @@ impl DataFolder {
     pub fn database(&self) -> Result<PathBuf, StartError> {
         let file = self.path.join(DATABASE);
         // The engine's own words for this are many.
-        private(&file).map_err(|error| {
-            let path = self.path.display();
-            StartError::new(format!("{path} cannot be written to (--data-dir takes another)"), error)
-        })?;
+        private(&file).map_err(|error| self.unwritable(error))?;
         Ok(file)
+    }
+
+    fn unwritable(&self, error: Error) -> StartError {
+        let path = self.path.display();
+        StartError::new(format!("{path} cannot be written to (--data-dir takes another)"), error)
+    }
+}
+
+/// An engine's file that is not in its place yet.
+#[derive(Debug)]
+pub(crate) struct Unfinished {
+    /// Where it is made.
+    pub(crate) path: PathBuf,
+    file: PathBuf,
+}
+
+impl Unfinished {
+    /// Puts it into its place, once nobody has it open.
+    ///
+    /// # Errors
+    /// If it cannot be.
+    pub(crate) fn finish(self) -> Result<(), StartError> {
+        std::fs::rename(&self.path, &self.file)
+            .map_err(|error| StartError::new(format!("{} cannot be made", self.file.display()), error))
     }
 }
 
 /// The file of the embedded engine.
 pub const DATABASE: &str = "dynamodb.sqlite";
+
+/// That file while it is made.
+const UNFINISHED: &str = "unfinished.sqlite";
 
 /// A file to write to, which its owner alone can read from now on.
 fn private(path: &Path) -> std::io::Result<File> {

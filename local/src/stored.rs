@@ -9,7 +9,8 @@ use latchkey::base::world::World;
 use latchkey::cloud::setup::Setup;
 
 use crate::engine::Engine;
-use crate::folder::DATABASE;
+use crate::folder::{DATABASE, DataFolder};
+use crate::tables;
 
 /// The output of the template that names the users table.
 const USERS_TABLE_OUTPUT: &str = "UsersTableName";
@@ -36,6 +37,29 @@ fn of_folder(folder: &Path, vars: Vars) -> Result<Setup, StartError> {
         return Err(StartError::new("there is nothing here", none));
     }
     Ok(Setup::new(vars, World::real()).tables_through(Engine::in_file(&file)?.http_client()))
+}
+
+/// The engine of a folder, with all tables. The first one is made aside: whoever ends it
+/// meanwhile leaves none that lacks something.
+///
+/// # Errors
+/// If the folder cannot be written to, or another version made the tables.
+pub(crate) async fn engine_of(taken: &DataFolder, vars: &Vars) -> Result<Engine, StartError> {
+    if let Some(unfinished) = taken.unfinished()? {
+        drop(with_tables(Engine::in_file(&unfinished.path)?, vars).await?);
+        unfinished.finish()?;
+    }
+    with_tables(Engine::in_file(&taken.database()?)?, vars).await
+}
+
+/// An engine that has all tables.
+///
+/// # Errors
+/// If another version made them.
+pub(crate) async fn with_tables(engine: Engine, vars: &Vars) -> Result<Engine, StartError> {
+    let setup = Setup::new(vars.clone(), World::real()).tables_through(engine.http_client());
+    tables::create(&setup.dynamodb(), vars).await?;
+    Ok(engine)
 }
 
 /// The tables of a deployed stack, by the credentials of whoever runs this.

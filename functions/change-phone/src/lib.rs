@@ -244,10 +244,10 @@ impl Deps {
         let moving = moving.commit(&self.tables, &self.world);
         let moved = self.notices.tell_once(moving, &me.phone, Notice::PhoneChanged, context).await?;
         if let Committed::Refused(refused) = moved {
-            let of = |part| refused.iter().any(|(refused, _)| *refused == part);
-            return Err(if of(Part::Code) {
-                Problem::invalid_code(Some(0))
-            } else if of(Part::Phone) {
+            let of = |part| refused.iter().find(|(refused, _)| *refused == part).map(|(_, part)| part);
+            return Err(if let Some(refused) = of(Part::Code) {
+                self.guesses.not_spent(refused)
+            } else if of(Part::Phone).is_some() {
                 match self.users.holder(&proof.phone).await? {
                     Holder::Reserved(of) => Problem::phone_reserved(of.ready_at),
                     Holder::Owner(_) => Code::PhoneTaken.into(),

@@ -12,6 +12,7 @@ use latchkey::base::error::StartError;
 use latchkey::base::hidden::Hidden;
 use latchkey::base::world::{Timestamp, World};
 use latchkey::cloud::setup::{Setup, meanwhile};
+use latchkey::cloud::transaction::RefusedPart;
 use latchkey::cloud::writes::Write;
 use latchkey::domain::code::Purpose;
 use latchkey::domain::numbers::Numbers;
@@ -215,6 +216,10 @@ impl Evidence for CodeEntered<'_> {
 
     fn is_spent(&self) -> Problem {
         invalid_code()
+    }
+
+    fn not_spent(&self, refused: &RefusedPart) -> Problem {
+        self.guesses.not_spent(refused)
     }
 
     async fn spent(&self) {

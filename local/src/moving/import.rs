@@ -23,7 +23,6 @@ use latchkey::tables::referrals::{MANY, Referrals};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::engine::Engine;
 use crate::folder::DataFolder;
 use crate::moving::bulk::Bulk;
 use crate::moving::line::UserLine;
@@ -32,8 +31,7 @@ use crate::moving::plan::{Bad, Candidate, Plan, Retired, Target, own_codes, unan
 use crate::moving::{Rooms, parameters, unreadable};
 use crate::pace::Pace;
 use crate::progress::Progress;
-use crate::stored::of_stack;
-use crate::tables;
+use crate::stored::{engine_of, of_stack};
 
 /// How many transactions are under way at once.
 const AT_ONCE: usize = 64;
@@ -86,10 +84,7 @@ pub async fn import(import: &Import, folder: &Path, vars: Vars) -> Result<String
         return bring_in(import, file, Arc::new(Rooms::new(&setup)?), Some(import.rate)).await;
     }
     let taken = DataFolder::take(folder)?;
-    let engine = Engine::in_file(&taken.database()?)?;
-    let plain = Setup::new(vars.clone(), World::real()).tables_through(engine.http_client());
-    tables::create(&plain.dynamodb(), &vars).await?;
-    let bulk = Bulk::new(engine, vars.text(config::USERS_TABLE));
+    let bulk = Bulk::new(engine_of(&taken, &vars).await?, vars.text(config::USERS_TABLE));
     let setup = Setup::new(vars, World::real()).tables_through(bulk.http_client());
     let done = bring_in(import, file, Arc::new(Rooms::new(&setup)?), None).await;
     // Whatever was acknowledged is taken in, whether or not all was.
@@ -142,9 +137,9 @@ impl Told {
 
     fn words(&self, bad: &[Bad], is_done: bool) -> String {
         let Self { there, good, referrals } = self;
-        let verb = if is_done { "were brought in" } else { "can be brought in" };
+        let done = if is_done { "brought in" } else { "that can be brought in" };
         let mut words = format!(
-            "{good} users {verb}, {there} are there already; {referrals} referrals; {} bad lines",
+            "users {done}: {good}; there already: {there}; referrals: {referrals}; bad lines: {}",
             bad.len()
         );
         for Bad { line, reason } in bad {

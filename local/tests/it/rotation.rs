@@ -8,7 +8,7 @@ use http::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::app::{Answer, App, FREE, Person, phone};
+use crate::app::{ADMIN, Answer, App, FREE, Person, phone};
 use crate::faults::Fault;
 use crate::trials::trials_of;
 
@@ -246,6 +246,43 @@ async fn an_item_is_begun_under_one_entry() {
         app.faults.until_met().await;
         moved.request_code(&phone).await.ok(202);
         asked.await.unwrap().problem(429, "resend_too_soon");
+    }
+}
+
+/// What was taken from a phone's item is found again where another instance moved the item
+/// meanwhile: a guess is given back there, and a right code is not told to be a wrong one.
+#[tokio::test(start_paused = true)]
+async fn what_was_taken_is_followed_to_where_its_item_was_moved() {
+    let [one, two] = ["one-0123456789abcdef", "two-0123456789abcdef"];
+    let (first, moved) = (format!("{one},{two}"), format!("{two},{one}"));
+    let app = Arc::new(App::with_admin(&[("PEPPER_SECRET", first.as_str())]).await);
+    let moved = app.again_with(&[("PEPPER_SECRET", &moved)]).await;
+    let alice = app.sign_in(&phone(1)).await;
+    let admin = app.sign_in(ADMIN).await;
+    for is_banned in [false, true] {
+        app.clock.advance(60);
+        if is_banned {
+            app.update_user(&admin.token, &alice.id, &json!({ "status": "banned" })).await.ok(200);
+        }
+        let code = app.code_for(&phone(1)).await;
+        let wrong = app.wrong_code(&phone(1)).await;
+        // The guess is counted, and its sessions are read again.
+        app.faults.next("Query", Fault::Throttled);
+        let (asking, right) = (Arc::clone(&app), code.clone());
+        let entering = tokio::spawn(async move { asking.exchange(&phone(1), &right).await });
+        app.faults.until_met().await;
+        let left = async || {
+            moved.exchange(&phone(1), &wrong).await.problem(422, "invalid_code")["attempts_left"].clone()
+        };
+        assert_eq!(left().await, 3, "the guess that is under way counts");
+        let answer = entering.await.unwrap();
+        if is_banned {
+            answer.problem(403, "account_banned");
+            assert_eq!(left().await, 3, "and was given back");
+        } else {
+            answer.problem(503, "outcome_unknown");
+            app.exchange(&phone(1), &code).await.ok(200);
+        }
     }
 }
 

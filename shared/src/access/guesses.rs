@@ -11,6 +11,7 @@ use crate::base::hidden::Hidden;
 use crate::base::metrics::{self, Metric};
 use crate::base::world::World;
 use crate::cloud::setup::Setup;
+use crate::cloud::transaction::RefusedPart;
 use crate::cloud::writes::Write;
 use crate::domain::code::{OneTimeCode, Purpose};
 use crate::domain::device::Asker;
@@ -168,6 +169,16 @@ impl Guesses {
     /// for.
     pub fn spend(&self, proof: &Proof) -> Write {
         self.codes.spend(proof)
+    }
+
+    /// What is told where a code could not be spent. Where its item was moved meanwhile, an
+    /// attempt that is still under way may find it when it is moved back.
+    pub fn not_spent(&self, refused: &RefusedPart) -> Problem {
+        if self.codes.may_be_live(refused) {
+            Code::OutcomeUnknown.into()
+        } else {
+            Problem::invalid_code(Some(0))
+        }
     }
 
     /// Counts that a text's code was entered, once the transaction that spends it

@@ -2,8 +2,12 @@
 //! limits. Built from the variables that Lambda sets, without the SDK's chain
 //! of providers, which costs size and start-up time and finds nothing more.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
+use aws_sdk_dynamodb::config::endpoint::{
+    DefaultResolver, Endpoint, EndpointFuture, Params, ResolveEndpoint,
+};
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedHttpClient};
@@ -90,6 +94,26 @@ pub(crate) fn limits_of_network() -> TimeoutConfig {
         .build()
 }
 
+/// Where DynamoDB answers, looked up once. The SDK's own rules look at each request, as a
+/// table may be named by its ARN; ours are named by their names, and stay where they are.
+#[derive(Debug, Default)]
+struct LookedUpOnce {
+    rules: DefaultResolver,
+    endpoint: OnceLock<Endpoint>,
+}
+
+impl ResolveEndpoint for LookedUpOnce {
+    fn resolve_endpoint<'a>(&'a self, params: &'a Params) -> EndpointFuture<'a> {
+        if let Some(endpoint) = self.endpoint.get() {
+            return EndpointFuture::ready(Ok(endpoint.clone()));
+        }
+        EndpointFuture::new(async {
+            let found = ResolveEndpoint::resolve_endpoint(&self.rules, params).await?;
+            Ok(self.endpoint.get_or_init(|| found).clone())
+        })
+    }
+}
+
 /// DynamoDB. Retries start soon, since a table answers in milliseconds or not at all.
 pub(crate) fn dynamodb(
     vars: &Vars,
@@ -102,6 +126,7 @@ pub(crate) fn dynamodb(
         .region(shared.region)
         .credentials_provider(shared.credentials)
         .http_client(http)
+        .endpoint_resolver(LookedUpOnce::default())
         .retry_config(
             RetryConfig::standard()
                 .with_max_attempts(4)

@@ -3,7 +3,7 @@
 //! There is no repository trait: the seam for the laptop and the tests is the
 //! client's HTTP, so that the same condition expressions run everywhere.
 
-mod attempts;
+pub(crate) mod attempts;
 pub mod clients;
 pub mod error;
 pub(crate) mod items;

@@ -14,9 +14,11 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use crate::base::config::Parameter;
 use crate::base::error::StartError;
 use crate::base::world::Timestamp;
+use crate::cloud::attempts::InDoubt;
 use crate::cloud::error::StoreError;
 use crate::cloud::items::{Item, TTL, blob, number, read_number, string};
 use crate::cloud::setup::Setup;
+use crate::cloud::transaction::RefusedPart;
 use crate::cloud::writes::{Write, Written};
 use crate::domain::code::{OneTimeCode, Purpose};
 use crate::domain::credit::{KNOWN_UNENTERED, Means};
@@ -359,8 +361,9 @@ impl Codes {
     /// Gives back a text that was counted `at` and did not leave, unless another
     /// was counted since.
     pub async fn unnote_text(&self, phone: &Phone, at: Timestamp) -> Result<(), StoreError> {
-        let update = self.items.update(Asker::Stranger, phone).if_equal("t1", number(at.millis()));
-        self.items.table.send_once(self.texts().shift_out(update)).await?;
+        let asker = Asker::Stranger;
+        let update = self.items.update(asker, phone).if_equal("t1", number(at.millis()));
+        self.items.change(asker, phone, self.texts().shift_out(update), InDoubt::Stop).await?;
         Ok(())
     }
 
@@ -386,7 +389,7 @@ impl Codes {
             .value(":challenge", string(&issued.live.challenge_id))
             .set(format!("live_code.{HANDED_OVER} = :true"))
             .value(":true", AttributeValue::Bool(true));
-        self.items.table.send(update).await?;
+        self.items.change(issued.asker, &issued.phone, update, InDoubt::Again).await?;
         Ok(())
     }
 
@@ -408,7 +411,7 @@ impl Codes {
             let text = TextFate { at: issued.sent_at, fate: Fate::Refused(why) };
             update = fates().shift_in_number(update, text.number());
         }
-        self.items.table.send(update).await?;
+        self.items.change(issued.asker, &issued.phone, update, InDoubt::Again).await?;
         Ok(())
     }
 
@@ -450,7 +453,8 @@ impl Codes {
                 .value(":challenge", string(challenge_id));
         }
         update = register.require_room(update, &[self.limits.guesses_per_day], now);
-        Ok(match self.items.table.send(register.shift_in(update, now)).await? {
+        let update = register.shift_in(update, now);
+        Ok(match self.items.change(asker, phone, update, InDoubt::Again).await? {
             Written::Done(item) => {
                 let live = LiveCode(&item);
                 Count::Counted(CountedGuess {
@@ -495,7 +499,7 @@ impl Codes {
             .value(":hash", blob(hash.to_vec()))
             .set("live_code.attempts = live_code.attempts - :one")
             .value(":one", number(1));
-        self.items.table.send_once(self.guesses().shift_out(update)).await?;
+        self.items.change(asker, phone, self.guesses().shift_out(update), InDoubt::Stop).await?;
         Ok(())
     }
 
@@ -519,6 +523,7 @@ impl Codes {
         let update = self
             .items
             .part(proof.asker, &proof.phone)
+            .telling()
             .only_if("live_code.code_hash = :hash AND live_code.expires_at > :now")
             .value(":hash", blob(proof.hash.clone()))
             .value(":now", number(now.millis()));
@@ -533,6 +538,12 @@ impl Codes {
         let text = TextFate { at: proof.sent_at, fate: Fate::Entered };
         let update = fates().shift_in_number(update, text.number());
         self.guesses().shift_out(update).remove("live_code").remove("last_code")
+    }
+
+    /// Whether a code that could not be spent may be live nevertheless: its item was moved
+    /// between guess and transaction.
+    pub fn may_be_live(&self, refused: &RefusedPart) -> bool {
+        self.items.may_be_elsewhere(&refused.0)
     }
 
     /// What is known of a phone, by register: strangers' and known devices'.

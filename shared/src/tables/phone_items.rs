@@ -12,6 +12,7 @@ use tokio::try_join;
 
 use crate::base::config;
 use crate::base::world::Timestamp;
+use crate::cloud::attempts::InDoubt;
 use crate::cloud::error::StoreError;
 use crate::cloud::items::{Item, TTL, number, read_number, string};
 use crate::cloud::setup::Setup;
@@ -137,6 +138,37 @@ impl PhoneItems {
         Err(StoreError::Unavailable(CHANGES.into()))
     }
 
+    /// Changes what was put into the item of a phone, wherever it was moved since; refused with
+    /// the item as it is, or with nothing where there is none.
+    pub(super) async fn change(
+        &self,
+        asker: Asker,
+        phone: &Phone,
+        update: Write,
+        in_doubt: InDoubt,
+    ) -> Result<Written, StoreError> {
+        for _ in 0..TRIES {
+            let written = match in_doubt {
+                InDoubt::Again => self.table.send(update.clone()).await?,
+                InDoubt::Stop => self.table.send_once(update.clone()).await?,
+            };
+            match written {
+                Written::Refused(item) if self.may_be_elsewhere(&item) => {
+                    if !self.bring_home(asker, phone).await? {
+                        return Ok(Written::Refused(item));
+                    }
+                }
+                written => return Ok(written),
+            }
+        }
+        Err(StoreError::Unavailable(CHANGES.into()))
+    }
+
+    /// Whether a write may have been refused because the item was moved, by what it found.
+    pub(super) fn may_be_elsewhere(&self, found: &Item) -> bool {
+        found.is_empty() && self.pepper.entries().len() > 1
+    }
+
     /// Changes an item of [`PhoneItems::all`] in a transaction with others; refused if
     /// anybody wrote to it since.
     pub(super) fn part_of(&self, seen: &Item) -> Write {
@@ -147,10 +179,15 @@ impl PhoneItems {
     /// Moves the item of a phone to where it is looked for. Costs nothing while the
     /// secret has one entry.
     pub(super) async fn settle(&self, asker: Asker, phone: &Phone) -> Result<(), StoreError> {
-        let entries = self.pepper.entries();
-        if entries.len() == 1 {
-            return Ok(());
+        if self.pepper.entries().len() > 1 {
+            self.bring_home(asker, phone).await?;
         }
+        Ok(())
+    }
+
+    /// Moves the item of a phone from wherever it is; `false` if there is none.
+    async fn bring_home(&self, asker: Asker, phone: &Phone) -> Result<bool, StoreError> {
+        let entries = self.pepper.entries();
         let home = key(self.pepper.first(), asker, phone);
         for _ in 0..TRIES {
             let items =
@@ -158,7 +195,7 @@ impl PhoneItems {
             let (here, strays): (Vec<_>, Vec<_>) =
                 items.into_iter().partition(|item| item.get("pk") == Some(&string(&home)));
             if strays.is_empty() {
-                return Ok(());
+                return Ok(!here.is_empty());
             }
             let mut item =
                 merged(here.iter().chain(&strays).map(|item| self.with_entries(asker, phone, item)));
@@ -175,7 +212,7 @@ impl PhoneItems {
                 moving = moving.with((), as_seen(self.table.delete(pk), &stray));
             }
             if let Committed::Done = moving.commit(&self.tables, &self.table.world).await? {
-                return Ok(());
+                return Ok(true);
             }
         }
         Err(StoreError::Unavailable(CHANGES.into()))

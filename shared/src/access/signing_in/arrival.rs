@@ -1,5 +1,6 @@
 use crate::access::signing_in::along::Along;
 use crate::base::world::Timestamp;
+use crate::cloud::transaction::RefusedPart;
 use crate::cloud::writes::Write;
 use crate::domain::device::DeviceId;
 use crate::domain::device_token::DeviceToken;
@@ -37,6 +38,11 @@ pub trait Evidence: Sync {
 
     /// What is told where it was used up, or proves nobody.
     fn is_spent(&self) -> Problem;
+
+    /// What is told where it could not be used up, by what stood there.
+    fn not_spent(&self, _: &RefusedPart) -> Problem {
+        self.is_spent()
+    }
 
     /// What is to be done once it is used up.
     fn spent(&self) -> impl Future<Output = ()> + Send;

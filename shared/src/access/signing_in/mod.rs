@@ -168,8 +168,8 @@ impl SigningIn {
                 let began = self.idempotency.began(request, refused).ok_or(Code::IdempotencyMismatch)?;
                 return self.answer_again(began, context).await?.ok_or_else(|| evidence.is_spent());
             }
-            if of(Part::Evidence).is_some() {
-                return Err(evidence.is_spent());
+            if let Some(refused) = of(Part::Evidence) {
+                return Err(evidence.not_spent(refused));
             }
             if of(Part::Admin).is_some() {
                 may_be_admin = false;
