@@ -556,7 +556,7 @@ async fn dumps_of_the_earlier_services_are_brought_in() {
 /// Into a stack and out of it, through the SDK's own network: with the table that the stack
 /// names, and by single transactions that overwrite nobody.
 #[tokio::test(flavor = "multi_thread")]
-async fn users_are_brought_into_a_stack_and_out_of_it() {
+async fn users_are_brought_into_a_stack_upgraded_there_and_taken_out_of_it() {
     let folder = folder("stack");
     let engine = Engine::in_memory().unwrap();
     let app = App::build(&[&VARS, FREE].concat(), Some(engine.clone())).await;
@@ -620,6 +620,17 @@ async fn users_are_brought_into_a_stack_and_out_of_it() {
     app.activate(&new.token, &there.invite_code).await.ok(200);
     let (is_good, out, err) = latchkey(&["import", "users.jsonl", "--rate", "2000"]).await;
     assert!(is_good && out.starts_with("users brought in: 0; there already: 234"), "{out}{err}");
+
+    // As an older version left one: brought up to date in place.
+    app.set_user(&there.id, "REMOVE country").await;
+    for (told, found) in [("1 user is listed by number now\n", 1), ("All is up to date\n", 1)] {
+        let (is_good, out, err) = latchkey(&["upgrade", "--rate", "2000"]).await;
+        assert!(is_good && out == told && err.is_empty(), "{out}{err}");
+        let admin = app.sign_in_later(ADMIN).await;
+        let path = format!("/v1/users?phone_prefix={}", phone(1).replace('+', "%2B"));
+        let listed = app.get(&path, &admin.token).await.ok(200)["items"].as_array().unwrap().len();
+        assert_eq!(listed, found);
+    }
 
     let (is_good, out, err) = latchkey(&["export"]).await;
     assert!(is_good && err.is_empty(), "{err}");
