@@ -150,17 +150,17 @@ pub(crate) fn held_until(truth: &Truth, ledger: &Ledger, seq: u64) -> Option<i64
     let device = text(session, "device_id")?;
     list(Some(user)).find(|(_, added)| text(added, "device_id") != Some(device))?;
     let is_listed = user["devices"]["M"][device].is_object();
-    let listed = if is_listed { listed_at(truth, &caller.user, device) } else { None };
+    let listed = if is_listed { listed_at(truth, &caller.user, device, seq) } else { None };
     let since = listed.unwrap_or_else(|| number(session, "created_at"));
     Some(since + HOLD * 1_000)
 }
 
-/// When a device was first listed: at the last write that listed it and did not find it
-/// there.
-fn listed_at(truth: &Truth, user: &str, device: &str) -> Option<i64> {
+/// When a device that was listed after the write `seq` was first: at the last write that listed
+/// it and did not find it there.
+fn listed_at(truth: &Truth, user: &str, device: &str, seq: u64) -> Option<i64> {
     let at = |version: &Version| some_number(&version.item.as_deref()?["devices"]["M"], device);
     let mut since = None;
-    for version in truth.since(&Place::user(user), 0) {
+    for version in truth.since(&Place::user(user), 0).iter().take_while(|version| version.seq <= seq) {
         since = at(version).map(|at| since.unwrap_or(at));
     }
     since
