@@ -148,11 +148,7 @@ impl PhoneItems {
         in_doubt: InDoubt,
     ) -> Result<Written, StoreError> {
         for _ in 0..TRIES {
-            let written = match in_doubt {
-                InDoubt::Again => self.table.send(update.clone()).await?,
-                InDoubt::Stop => self.table.send_once(update.clone()).await?,
-            };
-            match written {
+            match update.clone().send(&self.table.client, &self.table.world, in_doubt).await? {
                 Written::Refused(item) if self.may_be_elsewhere(&item) => {
                     if !self.bring_home(asker, phone).await? {
                         return Ok(Written::Refused(item));
