@@ -110,8 +110,10 @@ test("as a command it prints its address, and each fault", async () => {
 });
 
 test("twenty kills of real processes sign nobody out", async () => {
-  const { kills, moments, signedOut, faults } = await kill({ kills: 20, devices: 8, atOnce: 4, longest: 3 });
-  assert.deepEqual(signedOut, []);
-  assert.ok(kills >= 20 && moments.received >= 3, JSON.stringify(moments));
-  assert.ok(Object.values(faults).reduce((sum, count) => sum + count) >= 5, JSON.stringify(faults));
+  // Which kills and faults there are is drawn, and how fast each process is decides for whom: on until it was enough of each.
+  const sum = (counts) => Object.values(counts).reduce((sum, count) => sum + count);
+  const isEnough = ({ kills, moments, faults }) => kills >= 20 && moments.received >= 3 && sum(faults) >= 5;
+  const told = await kill({ kills: 200, devices: 8, atOnce: 4, longest: 3, isEnough });
+  assert.deepEqual(told.signedOut, []);
+  assert.ok(isEnough(told), JSON.stringify(told));
 });

@@ -3,14 +3,15 @@
 //   node clients/conformance/kills/kill.mjs [--kills 1000] [--seed 1] [--devices 60] [--badness 0.4] [--at-once 6]
 //
 // A gateway (target/debug/latchkey, or LATCHKEY), the proxy in front of it, and devices with a store in files on which somebody
-// is signed in. On each device, again and again: the access token is over, a process starts, refreshes, and is killed (SIGKILL);
-// the next one has to go on. At the end the network is well, and everybody has to be signed in. SIGTERM brings the end about. Ends
-// with status 1 where somebody is not.
+// is signed in. On each device, again and again: an hour later by its clock the access token is over, a process starts, refreshes,
+// and is killed (SIGKILL); the next one has to go on. In that hour all comes that the network has held back. At the end the
+// network is well, and everybody has to be signed in. SIGTERM brings the end about. Ends with status 1 where somebody is not.
 
 import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 
@@ -23,11 +24,11 @@ const CLIENT = process.env.LATCHKEY_CLIENT
   : new URL("../../typescript/dist/index.js", import.meta.url);
 const PROCESS = fileURLToPath(new URL("process.mjs", import.meta.url));
 const MOMENTS = ["received", "received", "stored", "asking", "sent", null];
-// In milliseconds. By the device's clock, the access token is over each time that a process starts.
+// In milliseconds: an access token is over then.
 const LATER = 3_600_000;
 const LONGEST_LIFE = 60_000;
 
-/** Kills so many processes, or fewer once it `isEnough`; answers what came of it: `signedOut` holds why, by device. */
+/** Kills so many processes, or fewer once it `isEnough`, by what came of it so far; answers that: `signedOut` holds why, by device. */
 export async function kill({ kills, seed = 1, devices: count = 60, badness = 0.4, atOnce = 6, longest = 10, isEnough = () => false }) {
   const folder = await mkdtemp(join(tmpdir(), "latchkey-kills-"));
   const gateway = await startGateway();
@@ -39,7 +40,6 @@ export async function kill({ kills, seed = 1, devices: count = 60, badness = 0.4
     for (let number = 0; number < count; number += 1) devices.push(await signIn(gateway, join(folder, `${number}`), number));
     const live = async (device, url, stop) => {
       told.processes += 1;
-      device.clock += LATER;
       const end = await run({ url, folder: device.folder, clock: device.clock, stop }, random);
       if (end.killed) {
         told.kills += 1;
@@ -50,22 +50,29 @@ export async function kill({ kills, seed = 1, devices: count = 60, badness = 0.4
       if (end.trouble) told.trouble[end.trouble] = (told.trouble[end.trouble] ?? 0) + 1;
       return end;
     };
-    // Each device is in one hand at a time, and rests while the others have their turn.
+    // Each device is in one hand at a time, and rests until all has come to the server that was sent.
+    const later = async (device) => {
+      await sleep(Math.max(0, device.rested - Date.now()));
+      device.clock += LATER;
+    };
     const queue = [...devices];
     const worker = async () => {
-      while (told.kills < kills && told.signedOut.length === 0 && !isEnough()) {
+      while (told.kills < kills && told.signedOut.length === 0 && !isEnough(told)) {
         const device = queue.shift();
+        await later(device);
         const stop = MOMENTS[Math.floor(random() * MOMENTS.length)];
         // Two at once now and then, as an app and its widget; and several kills in a row.
         if (random() < 0.2) await Promise.all([live(device, proxy.url, stop), live(device, proxy.url, undefined)]);
         else await live(device, proxy.url, stop);
         if (random() < 0.4) await live(device, proxy.url, undefined);
+        device.rested = Date.now() + longest * 1_000;
         queue.push(device);
       }
     };
     await Promise.all(Array.from({ length: atOnce }, worker));
     const last = async () => {
       for (let device = devices.pop(); device; device = devices.pop()) {
+        await later(device);
         let isWell = false;
         // A machine that is busy may not be through with it in time.
         for (let tried = 0; !isWell && tried < 3; tried += 1) ({ isWell = false } = await live(device, gateway.url, undefined));
@@ -87,7 +94,7 @@ async function signIn(gateway, folder, number) {
   const client = createClient({ url: gateway.url, storage: fileStorage(folder) });
   const { code } = await client.auth.requestCode({ phone: phone(1_000 + number) });
   await client.auth.enterCode(code);
-  return { folder, number, clock: 0 };
+  return { folder, number, clock: 0, rested: 0 };
 }
 
 /**

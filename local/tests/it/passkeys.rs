@@ -528,6 +528,24 @@ async fn adding_and_removing_takes_a_sign_in_of_ten_minutes() {
     assert_eq!(remove(&app, &admin.token, &alice.id, &id).await.status, 204);
 }
 
+/// What is sent to the table once more, after its session was ended, comes to nothing.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_added_by_a_session_that_was_ended_meanwhile() {
+    let app = Arc::new(app(&[]).await);
+    let alice = app.sign_in(&phone(1)).await;
+    let asked = options(&add_options(&app, &alice.token).await);
+    app.faults.next("TransactWriteItems", Fault::Lost);
+    let (adding, token) = (Arc::clone(&app), alice.token.clone());
+    let body = addition(&asked, &device_of(&alice));
+    let added = tokio::spawn(async move { adding.json(Method::POST, LIST, &token, &body).await });
+    app.faults.until_met().await;
+    app.clock.advance(1);
+    assert_eq!(app.sign_out(&alice.token, "local").await.status, 204);
+    added.await.unwrap().problem(401, "session_ended");
+    let anew = app.sign_in(&phone(1)).await;
+    assert_eq!(list(&app, &anew.token).await.len(), 0);
+}
+
 /// Whoever gets a number that was somebody else's.
 #[tokio::test]
 async fn a_text_on_a_new_device_does_not_take_an_account_with_passkeys_over() {

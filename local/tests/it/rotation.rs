@@ -286,6 +286,38 @@ async fn what_was_taken_is_followed_to_where_its_item_was_moved() {
     }
 }
 
+/// A request that is repeated at an instance of the next step has the outcome that it had.
+#[tokio::test]
+async fn a_repeated_request_is_known_across_a_rotation() {
+    let [one, two] = ["one-0123456789abcdef", "two-0123456789abcdef"];
+    let (first, moved) = (format!("{one},{two}"), format!("{two},{one}"));
+    for steps in [[one, &first], [&first, &moved], [&moved, two]] {
+        let here = App::with(&[("PEPPER_SECRET", steps[0])]).await;
+        let there = here.again_with(&[("PEPPER_SECRET", steps[1])]).await;
+        for (n, [asked, repeated]) in (1..).zip([[&here, &there], [&there, &here]]) {
+            let body = json!({ "phone": phone(n) });
+            let code = asked.post_with_key("/v1/auth/code", "code", &body).await.ok(202);
+            for later in [0, 60] {
+                repeated.clock.advance(later);
+                let again = repeated.post_with_key("/v1/auth/code", "code", &body).await.ok(202);
+                assert_eq!(again["challenge_id"], code["challenge_id"], "{steps:?}, {later} seconds later");
+            }
+            assert_eq!(here.texts(&phone(n)).await, 1);
+            let other = json!({ "phone": phone(9) });
+            repeated
+                .post_with_key("/v1/auth/code", "code", &other)
+                .await
+                .problem(422, "idempotency_mismatch");
+
+            let body = json!({ "phone": phone(n), "code": here.last_code(&phone(n)).await });
+            let entered = asked.post_with_key("/v1/auth/token", "token", &body).await.ok(200);
+            let again = repeated.post_with_key("/v1/auth/token", "token", &body).await.ok(200);
+            assert_eq!(again["refresh_token"], entered["refresh_token"], "{steps:?}");
+            here.clock.advance(300);
+        }
+    }
+}
+
 /// A request that is under way at an instance.
 type Asking = Pin<Box<dyn Future<Output = Answer> + Send>>;
 

@@ -86,8 +86,8 @@ pub struct Request<'a> {
     ask: Ask<'a>,
     purpose: Purpose,
     key: Option<Remembered>,
-    /// Names the request: its key, else its proof.
-    name: Option<String>,
+    /// Name the request: its key, under each entry of the pepper, else its proof.
+    names: Vec<String>,
     device: Option<DeviceToken>,
     proof: Option<ProofId>,
     address: String,
@@ -182,14 +182,18 @@ impl Texting {
         let proof = brought.proof.filter(|_| tester.is_none() && self.guard.is_on());
         let proof = proof.and_then(|proof| self.proofs.check(phone, &proof.0, now));
         let purpose = caller.map_or(Purpose::SignIn, |id| Purpose::ChangePhone(id.clone()));
-        let of_proof = || proof.as_ref().map(|proof| format!("proof {} {purpose}", proof.as_str()));
+        let names = match (&key, &proof) {
+            (Some(key), _) => key.digests().map(str::to_owned).collect(),
+            (None, Some(proof)) => vec![format!("proof {} {purpose}", proof.as_str())],
+            (None, None) => Vec::new(),
+        };
         Request {
             texting: self,
             gate,
             ask,
-            name: key.as_ref().map(|key| key.as_str().to_owned()).or_else(of_proof),
             purpose,
             key,
+            names,
             device: device.and_then(|token| DeviceToken::parse(&token.0, phone, now, &self.pepper)),
             proof,
             address: format!("codes#{}", self.pepper.first().key("address", &context.counted_ip())),
@@ -231,7 +235,7 @@ impl Request<'_> {
         let Self { texting, gate, ask, key, device, proof, .. } = self;
         let Ask { phone, tester, bearer, .. } = *ask;
         let (now, is_texted, means) = (texting.world.now(), tester.is_none(), self.means(trust));
-        let wanted = Wanted { purpose: self.purpose.clone(), request: self.name.as_deref(), means };
+        let wanted = Wanted { purpose: self.purpose.clone(), request: &self.names, means };
         let share = match means {
             Some(Means::Request) => Share::Stranger,
             Some(Means::Proof) => Share::Proof,
@@ -282,7 +286,7 @@ impl Request<'_> {
     /// repeated: after the answer. A repetition that comes before is told that it is
     /// not known.
     pub async fn handed_over(&self, issued: &Issued) {
-        if self.name.is_none() {
+        if self.names.is_empty() {
             return;
         }
         let (codes, issued) = (Arc::clone(&self.texting.codes), issued.clone());

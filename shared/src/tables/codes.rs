@@ -78,8 +78,9 @@ pub struct Issued {
 pub struct Wanted<'a> {
     /// What it proves the phone for.
     pub purpose: Purpose,
-    /// Names the request, where it may be repeated.
-    pub request: Option<&'a str>,
+    /// Names the request, where it may be repeated: by the first of these, and it is the same
+    /// as one that was named by any of them.
+    pub request: &'a [String],
     /// By what its text was taken from its places; `None` where none was.
     pub means: Option<Means>,
 }
@@ -294,15 +295,19 @@ impl Codes {
         if let Some(means) = issued.means {
             live.insert("means".to_owned(), string(means.name()));
         }
-        if let Some(request) = *request {
-            live.insert("request_key".to_owned(), string(request));
+        if let Some(first) = request.first() {
+            live.insert("request_key".to_owned(), string(first));
+            let values: Vec<_> = (1..=request.len()).map(|nth| format!(":request{nth}")).collect();
             update = update
                 .only_if(format!(
-                    "attribute_not_exists(live_code.request_key) OR live_code.request_key <> :request \
+                    "attribute_not_exists(live_code.request_key) OR NOT live_code.request_key IN ({}) \
                      OR live_code.expires_at <= :now OR attribute_not_exists(live_code.{HANDED_OVER})",
+                    values.join(", "),
                 ))
-                .value(":request", string(request))
                 .value(":now", number(now.millis()));
+            for (value, name) in values.into_iter().zip(*request) {
+                update = update.value(value, string(name));
+            }
         }
         update = register.require_room(update.assign("live_code", AttributeValue::M(live)), windows, now);
         if issued.counts {
@@ -324,7 +329,8 @@ impl Codes {
 
         let times = register.read(&item);
         let live = LiveCode(&item);
-        if request.is_some() && live.string("request_key") == *request && live.expires_at() > now {
+        let is_same = live.string("request_key").is_some_and(|name| request.iter().any(|same| same == name));
+        if is_same && live.expires_at() > now {
             let cooldown = self.limits.cooldown.full_until(&times, now).filter(|_| issued.counts);
             match (live.get(HANDED_OVER), cooldown) {
                 (Some(_), _) => {

@@ -34,18 +34,23 @@ pub struct Idempotency {
     life: i64,
 }
 
-/// One remembered request: hashes, so that neither its key nor its body is
-/// stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Remembered {
+/// One remembered request, under each entry of the pepper secret: instances may hold
+/// different ones to be the first. Hashes, so that neither its key nor its body is stored.
+#[derive(Clone, Debug)]
+pub struct Remembered(Vec<Mark>);
+
+/// A request under one entry.
+#[derive(Clone, Debug)]
+struct Mark {
+    /// The key of its item.
     key: String,
     digest: String,
 }
 
 impl Remembered {
-    /// What stands for this key with this body.
-    pub fn as_str(&self) -> &str {
-        &self.digest
+    /// What stands for this key with this body, under the first entry and each other.
+    pub fn digests(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|mark| mark.digest.as_str())
     }
 }
 
@@ -84,33 +89,42 @@ impl Idempotency {
     /// How `request` to `endpoint` is remembered: where a token says who calls,
     /// apart from what others send.
     pub fn of(&self, endpoint: &str, caller: Option<&UserId>, request: &IdempotencyKey) -> Remembered {
-        let entry = self.pepper.first();
         let caller = caller.map_or("", |caller| &caller.0);
         let name = format!("{endpoint}\n{caller}\n{}", request.key);
-        Remembered {
+        let marks = self.pepper.entries().iter().map(|entry| Mark {
             key: format!("request#{}", entry.key("request", &name)),
             digest: entry.key("request body", &format!("{name}\n{}", request.body.0)),
-        }
+        });
+        Remembered(marks.collect())
     }
 
     /// Remembers a request, unless its key came with another body before.
     pub async fn claim(&self, request: Option<&Remembered>) -> Result<Claim, StoreError> {
         let Some(request) = request else { return Ok(Claim::Same(None)) };
         let now = self.table.world.now();
+        // In one order whichever entry is the first: of two bodies at once one gets all.
+        let mut marks: Vec<_> = request.0.iter().collect();
+        marks.sort_unstable_by_key(|mark| &mark.key);
+        let mut session = None;
+        for mark in marks {
+            match self.table.send(self.claiming(mark, now)).await? {
+                Written::Done(item) => session = session.or_else(|| began(&item, request, now)),
+                Written::Refused(_) => return Ok(Claim::Mismatch),
+            }
+        }
+        Ok(Claim::Same(session))
+    }
+
+    fn claiming(&self, mark: &Mark, now: Timestamp) -> Write {
         let until = now.plus_seconds(self.life);
-        let update = self
-            .table
-            .update(&request.key)
+        self.table
+            .update(&mark.key)
             .only_if("attribute_not_exists(pk) OR request_body = :body OR expires_at <= :now")
-            .value(":body", string(&request.digest))
+            .value(":body", string(&mark.digest))
             .value(":now", number(now.millis()))
             .set("request_body = :body")
             .assign("expires_at", number(until.millis()))
-            .assign(TTL, number(until.seconds()));
-        Ok(match self.table.send(update).await? {
-            Written::Done(item) => Claim::Same(began(&item, request, now)),
-            Written::Refused(_) => Claim::Mismatch,
-        })
+            .assign(TTL, number(until.seconds()))
     }
 
     /// Remembers which session a request began, in one transaction with it;
@@ -122,27 +136,31 @@ impl Idempotency {
         (user_id, session_id): (&UserId, &SessionId),
         is_new: bool,
         invite_error: Option<&str>,
-    ) -> Write {
+    ) -> impl Iterator<Item = Write> {
         let now = self.table.world.now();
-        let began = Began {
-            user_id: user_id.clone(),
-            session_id: session_id.clone(),
-            is_new,
-            invite_error: invite_error.map(str::to_owned),
-            ends_at: now.plus_seconds(self.life),
-            request_body: request.digest.clone(),
-        };
-        self.table
-            .update(&request.key)
-            .only_if("request_body = :body")
-            .only_if("attribute_not_exists(began) OR began.ends_at <= :now OR began.request_body <> :body")
-            .value(":body", string(&request.digest))
-            .value(":now", number(now.millis()))
-            .assign("began", AttributeValue::M(write(&began)))
-            .telling()
+        request.0.iter().map(move |mark| {
+            let began = Began {
+                user_id: user_id.clone(),
+                session_id: session_id.clone(),
+                is_new,
+                invite_error: invite_error.map(str::to_owned),
+                ends_at: now.plus_seconds(self.life),
+                request_body: mark.digest.clone(),
+            };
+            self.table
+                .update(&mark.key)
+                .only_if("request_body = :body")
+                .only_if(
+                    "attribute_not_exists(began) OR began.ends_at <= :now OR began.request_body <> :body",
+                )
+                .value(":body", string(&mark.digest))
+                .value(":now", number(now.millis()))
+                .assign("began", AttributeValue::M(write(&began)))
+                .telling()
+        })
     }
 
-    /// The session that a refused [`Idempotency::conclude`] of `request` found
+    /// The session that a refused part of [`Idempotency::conclude`] of `request` found
     /// begun.
     pub fn began(&self, request: &Remembered, refused: &RefusedPart) -> Option<Began> {
         began(&refused.0, request, self.table.world.now())
@@ -152,5 +170,6 @@ impl Idempotency {
 fn began(item: &Item, request: &Remembered, now: Timestamp) -> Option<Began> {
     let began = item.get("began")?.as_m().ok()?.clone();
     let began: Began = serde_dynamo::from_item(began).ok()?;
-    (began.ends_at > now && began.request_body == request.digest).then_some(began)
+    let is_same = request.digests().any(|digest| digest == began.request_body);
+    (began.ends_at > now && is_same).then_some(began)
 }

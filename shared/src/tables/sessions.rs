@@ -1,5 +1,7 @@
 //! The sessions table: key (`user_id`, `slot`), slots `00` to `19`.
 
+use aws_sdk_dynamodb::types::AttributeValue;
+
 use crate::base::config;
 use crate::base::world::Timestamp;
 use crate::cloud::error::StoreError;
@@ -107,6 +109,7 @@ impl Sessions {
         let now = self.0.world.now();
         if_on(self.update(user, id), id, now)
             .set("expires_at = :now, refresh_until = :now")
+            .assign(IS_OVER, AttributeValue::Bool(true))
             .assign(TTL, number(now.seconds()))
             .remove("device")
     }
@@ -149,11 +152,16 @@ pub enum Rotation {
     Refused(Option<Session>),
 }
 
+/// The attribute of a session that was ended: a write that arrives late, or is sent again, asks
+/// by a time at which it was still on.
+const IS_OVER: &str = "is_over";
+
 /// On condition that the slot holds the session and that it is on, but for the
 /// epoch, which is the user's to say.
 fn if_on(write: Write, id: &SessionId, now: Timestamp) -> Write {
     write
         .if_equal("id", string(id.as_str()))
+        .if_absent(IS_OVER)
         .only_if("expires_at > :now AND refresh_until > :now")
         .value(":now", number(now.millis()))
 }

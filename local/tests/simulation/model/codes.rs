@@ -58,18 +58,16 @@ fn not_texted_again(truth: &Truth, ledger: &Ledger, is_of_known: bool) -> Verdic
         return Ok(());
     }
     let phone = ledger.call.field("phone").unwrap_or_default();
-    let places = truth.code_places(phone).into_iter();
-    for place in places.filter(|place| place.is_of_known() == is_of_known) {
-        let Some(live) = live_code(truth.item_at(&place, ledger.begun_seq)) else { continue };
-        if truth.item(&place).is_none() {
-            // Moved to another entry of the pepper, under which the key is another.
-            continue;
-        }
+    let mut places = truth.code_places(phone);
+    places.retain(|place| place.is_of_known() == is_of_known);
+    for place in &places {
+        let Some(live) = live_code(truth.item_at(place, ledger.begun_seq)) else { continue };
         let first = text(live, "challenge_id").and_then(|id| truth.challenges.get(id)?.request);
         let Some(first) = first.and_then(|id| truth.ledgers.get(&id)) else { continue };
         let is_answered = first.answer.as_ref().is_some_and(Answer::is_success);
         let is_over = number(live, "expires_at") <= ledger.begun + 30_000;
-        let is_known = !first.troubled.iter().any(|(of, _)| *of == place);
+        // Wherever the item was when it was to be marked.
+        let is_known = !places.iter().any(|place| first.is_troubled(place));
         rule!(
             !(is_same_request(first, ledger) && is_answered && is_known) || is_over,
             "texted_again",

@@ -142,7 +142,8 @@ impl SigningIn {
                 self.drafts.draw_up(evidence.spend(), who, &session, entering, (&self.admins, context));
             if let Some(request) = &arrival.request {
                 let (began, error) = ((&user.id, &session.id), arrival.invite.error().map(Code::as_str));
-                writes = writes.with(Part::Request, self.idempotency.conclude(request, began, is_new, error));
+                let concluding = self.idempotency.conclude(request, began, is_new, error);
+                writes = writes.with_all(Part::Request, concluding);
             }
             let (committed, referrer) = join!(
                 writes.commit(&self.tables, &self.world),
