@@ -132,11 +132,9 @@ impl Endpoint for ActivateInvite {
 
     async fn call(needs: &Deps, request: Request<Self>) -> Result<Json<Activated>, Problem> {
         let Deps { gate, users, invitations, profiles, stats, tables, world } = needs;
-        let (me, found) = join!(
-            gate.admit(&request.caller, &request.caller.user_id, Self::STAFF),
-            invitations.find(&request.body.0.invite_code),
-        );
-        let (me, Found { code, mut invite }) = (me?, found?);
+        let admit = || gate.admit(&request.caller, &request.caller.user_id, Self::STAFF);
+        let (me, found) = join!(admit(), invitations.find(&request.body.0.invite_code));
+        let (mut me, Found { code, mut invite }) = (me?, found?);
 
         for _ in 0..TRIES {
             let entry = match judge(&me, code.clone(), invite.as_ref(), world.now()) {
@@ -170,12 +168,13 @@ impl Endpoint for ActivateInvite {
                 Committed::Refused(refused) => refused,
             };
             if let Some((_, refused)) = refused.iter().find(|(part, _)| *part == Part::Me) {
-                return match activated_code(refused) {
-                    Some(before) if before == entry.code => activated(before),
-                    Some(before) => Err(InviteRefusal::AlreadyActivated(before).into()),
-                    // The user was banned, signed out or moved meanwhile.
-                    None => Err(Code::SessionEnded.into()),
-                };
+                match activated_code(refused) {
+                    Some(before) if before == entry.code => return activated(before),
+                    Some(before) => return Err(InviteRefusal::AlreadyActivated(before).into()),
+                    // The user was banned, signed out or moved meanwhile: of these, who moved goes on.
+                    None => me = admit().await?,
+                }
+                continue;
             }
             match invitations.why(&entry, &refused, Part::of_entry).await? {
                 Some(Refusal::Limited(limit)) => return Err(Problem::limited(limit, world.now())),

@@ -15,7 +15,6 @@ use latchkey::http::problem::{Code, Problem};
 use latchkey::http::response::Json;
 use latchkey::http::views::avatar_url;
 use latchkey::tables::avatars::Avatars;
-use latchkey::tables::users::Users;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -49,12 +48,13 @@ impl Endpoint for UploadAvatar {
     type Query = Nothing;
     type Body = Upload;
     type Output = Json<Stored>;
-    type Needs = (Gate, Users, Avatars, Tables, Arc<World>);
+    type Needs = (Gate, Avatars, Tables, Arc<World>);
 
     async fn call(needs: &Self::Needs, request: Request<Self>) -> Result<Json<Stored>, Problem> {
-        let (gate, users, avatars, tables, world) = needs;
+        let (gate, avatars, tables, world) = needs;
         let id = &request.caller.user_id;
-        let mut me = gate.admit(&request.caller, id, Self::STAFF).await?;
+        let admit = || gate.admit(&request.caller, id, Self::STAFF);
+        let mut me = admit().await?;
         let avatar = Avatar::of_upload(&request.body.0)?;
         for _ in 0..TRIES {
             let avatar_id = AvatarId::draw(&mut *world.rng());
@@ -63,7 +63,7 @@ impl Endpoint for UploadAvatar {
             if let Committed::Done = storing.commit(tables, world).await? {
                 return Ok(Json(Stored { avatar_url: avatar_url(&avatar_id, &request.context) }));
             }
-            me = users.get(id).await?.ok_or(Code::SessionEnded)?;
+            me = admit().await?;
         }
         Err(Code::Unavailable.into())
     }

@@ -181,6 +181,36 @@ async fn whoever_read_the_code_before_its_terms_reads_it_again() {
     }
 }
 
+/// Whoever moves to another phone while they enter a code stays signed in, and has entered it; a ban that comes in
+/// between is told.
+#[tokio::test(start_paused = true)]
+async fn whoever_changes_while_they_enter_a_code_is_looked_at_again() {
+    for is_banned in [false, true] {
+        let app = Arc::new(App::with_admin(&[]).await);
+        let (admin, alice) = (app.sign_in(ADMIN).await, app.sign_in(&phone(1)).await);
+        let bob = app.sign_in(&phone(2)).await;
+        let wanted = json!({ "phone": phone(3), "purpose": "change_phone" });
+        app.json(Method::POST, "/v1/auth/code", &bob.token, &wanted).await.ok(202);
+        let moving = json!({ "phone": phone(3), "code": app.last_code(&phone(3)).await });
+        app.faults.next("TransactWriteItems", Fault::Conflict);
+        let (door, code, token) = (Arc::clone(&app), alice.invite_code.clone(), bob.token.clone());
+        let entering = tokio::spawn(async move { door.activate(&token, &code).await });
+        app.faults.until_met().await;
+        if is_banned {
+            app.update_user(&admin.token, &bob.id, &json!({ "status": "banned" })).await.ok(200);
+        } else {
+            app.json(Method::PUT, "/v1/users/me/phone", &bob.token, &moving).await.ok(200);
+        }
+        let entered = entering.await.unwrap();
+        if is_banned {
+            entered.problem(403, "account_banned");
+        } else {
+            assert_eq!(entered.ok(200)["activated_invite_code"], alice.invite_code);
+        }
+        assert_eq!(app.me(&alice).await["referrals_count"], u32::from(!is_banned));
+    }
+}
+
 /// Wrong codes are counted for the phone: neither another account nor a sign-in
 /// starts anew.
 #[tokio::test]
