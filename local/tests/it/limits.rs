@@ -2,6 +2,12 @@
 
 use std::sync::Arc;
 
+use latchkey::domain::code::Purpose;
+use latchkey::domain::device::Asker;
+use latchkey::domain::pepper::Pepper;
+use latchkey::domain::phone::Phone;
+use latchkey::domain::secret::Secret;
+use latchkey::tables::codes::{Codes, Issue, Wanted};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -527,4 +533,35 @@ async fn a_test_number_has_its_code_until_its_day_ends() {
     app.request_code(tester).await.problem(422, "country_not_allowed");
     app.clock.advance(2 * 3_600);
     app.exchange(tester, "0000").await.problem(422, "invalid_code");
+}
+
+/// Two that asked at once and are both refused, in either order: neither's code stays live.
+#[tokio::test]
+async fn of_codes_that_are_taken_back_none_stays() {
+    let app = App::new().await;
+    let setup = app.setup_with("request-code", &[("RESEND_COOLDOWN", "0")]);
+    let pepper = Pepper::new(&Secret::parse("pepper-of-the-tests").unwrap());
+    let codes = Codes::new(&setup, pepper).unwrap();
+    let wanted = Wanted { purpose: Purpose::SignIn, request: &[], means: None };
+    for (n, order) in (1..).zip([[0, 1], [1, 0]]) {
+        let phone = Phone::parse(&phone(n), "RU".parse().unwrap()).unwrap();
+        let mut issued = Vec::new();
+        for _ in order {
+            let issue = codes.issue((Asker::Stranger, false), phone.clone(), &wanted).await.unwrap();
+            let Issue::Issued(code) = issue else { panic!("{issue:?}") };
+            issued.push(code);
+        }
+        let live = async || {
+            let all: Vec<_> = issued.iter().map(|issued| (&phone, issued.code.clone())).collect();
+            codes.are_live(&all).await.unwrap()
+        };
+        assert_eq!(live().await, [false, true]);
+        codes.take_back(&issued[order[0]], None).await.unwrap();
+        assert_eq!(live().await, [order[0] == 1, order[0] == 0], "{order:?}");
+        codes.take_back(&issued[order[1]], None).await.unwrap();
+        assert_eq!(live().await, [false, false], "{order:?}");
+        // Nor by being taken back once more.
+        codes.take_back(&issued[order[0]], None).await.unwrap();
+        assert_eq!(live().await, [false, false], "{order:?}");
+    }
 }

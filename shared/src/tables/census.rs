@@ -40,6 +40,10 @@ pub enum Stored {
     MadeAdmin(String),
 }
 
+/// How many items are read at once, about the megabyte that DynamoDB reads at most. The embedded
+/// engine reads all that is left where it is not told.
+const AT_ONCE: i32 = 1_000;
+
 /// From where on the next page is read.
 #[derive(Debug)]
 pub struct Place(HashMap<String, AttributeValue>);
@@ -77,7 +81,7 @@ impl Census {
     }
 
     fn scan(&self) -> ScanFluentBuilder {
-        self.0.client.scan().table_name(&self.0.name).consistent_read(true)
+        self.0.client.scan().table_name(&self.0.name).consistent_read(true).limit(AT_ONCE)
     }
 }
 

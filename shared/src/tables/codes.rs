@@ -400,24 +400,36 @@ impl Codes {
     }
 
     /// Gives back the code and the allowance of a text that is known not to
-    /// have left, unless another code was issued meanwhile: what was live
-    /// before is live again. If the table does not answer, the allowance is
-    /// used up. That a carrier `refused` it is remembered.
+    /// have left: what was live before is live again. Where another code was issued
+    /// meanwhile, or the table does not answer, the allowance is used up. That a carrier
+    /// `refused` it is remembered.
     pub async fn take_back(&self, issued: &Issued, refused: Option<Why>) -> Result<(), StoreError> {
-        let mut update = self
-            .items
-            .update(issued.asker, &issued.phone)
-            .only_if("live_code.challenge_id = :challenge")
-            .value(":challenge", string(&issued.live.challenge_id))
-            .set("live_code = last_code");
+        let where_it_is = |name: &str| {
+            self.items
+                .update(issued.asker, &issued.phone)
+                .only_if(format!("{name}.challenge_id = :challenge"))
+                .value(":challenge", string(&issued.live.challenge_id))
+                .value(":none", AttributeValue::M(Item::new()))
+        };
+        let told = |update| match refused {
+            Some(why) => {
+                let text = TextFate { at: issued.sent_at, fate: Fate::Refused(why) };
+                fates().shift_in_number(update, text.number())
+            }
+            None => update,
+        };
+        let mut live = told(where_it_is("live_code").set("live_code = last_code, last_code = :none"));
         if issued.counts {
-            update = self.texts().shift_out(update);
+            live = self.texts().shift_out(live);
         }
-        if let Some(why) = refused {
-            let text = TextFate { at: issued.sent_at, fate: Fate::Refused(why) };
-            update = fates().shift_in_number(update, text.number());
+        let last = told(where_it_is("last_code").set("last_code = :none"));
+        // It may become the last one, and the live one again, while it is taken back.
+        for update in [&live, &last, &live] {
+            match self.items.change(issued.asker, &issued.phone, update.clone(), InDoubt::Again).await? {
+                Written::Refused(item) if is_code_of(&item, &issued.live.challenge_id) => {}
+                Written::Done(_) | Written::Refused(_) => break,
+            }
         }
-        self.items.change(issued.asker, &issued.phone, update, InDoubt::Again).await?;
         Ok(())
     }
 
@@ -712,6 +724,14 @@ impl<'a> LiveCode<'a> {
     fn sent_at(&self) -> Timestamp {
         Timestamp::from_millis(self.number("sent_at"))
     }
+}
+
+/// Whether an item holds the code of a challenge, be it the live one or the last.
+fn is_code_of(item: &Item, challenge_id: &str) -> bool {
+    ["live_code", "last_code"].into_iter().any(|name| {
+        let code = item.get(name).and_then(|code| code.as_m().ok());
+        code.is_some_and(|code| code.get("challenge_id") == Some(&string(challenge_id)))
+    })
 }
 
 /// What became of texts, where it is known.
