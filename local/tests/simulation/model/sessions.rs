@@ -67,10 +67,11 @@ pub(super) fn refreshed(truth: &mut Truth, ledger: &Ledger, answer: &Answer, now
         let is_due = |at: i64| now < at + truth.rules.retry * 1_000;
         let was_unused = present.is_some_and(|item| of(item) == 1 && item["used_at"].is_null())
             && replaced_at.is_some_and(is_due);
-        let is_spurious = (was_present || was_unused)
-            && was_always_on(truth, ledger, &caller, now)
-            && !truth.others_wrote(ledger, &slot)
-            && !ledger.is_troubled(&slot);
+        // The request may have ended it itself.
+        let was_on = truth.is_on(&caller.user, &session, ledger.begun_seq, now);
+        let is_own =
+            [&slot, &Place::user(&caller.user)].iter().all(|place| !truth.others_wrote(ledger, place));
+        let is_spurious = (was_present || was_unused) && was_on && is_own && !ledger.is_troubled(&slot);
         rule!(!is_spurious, "kept_out", "its token was good");
     }
     Ok(())
