@@ -129,7 +129,8 @@ class Engine:
 
     def bridge(self):
         """The machine, as a container sees it."""
-        return said("docker", "network", "inspect", "bridge", "-f", "{{(index .IPAM.Config 0).Gateway}}")
+        # By the link itself: of a network that it had before an engine may not know the gateway.
+        return json.loads(said("ip", "-j", "-4", "address", "show", BRIDGE.name))[0]["addr_info"][0]["local"]
 
     def needs(self, image, *packages, with_rust=False):
         """An image under the name that is asked for, where none can be pulled."""
