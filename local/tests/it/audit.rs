@@ -98,6 +98,32 @@ async fn what_staff_did_is_on_record() {
     assert_eq!(entries.last().unwrap()["reason"], "Joins support");
 }
 
+/// Of two sessions of one device the second is ended when the device is listed no more.
+#[tokio::test]
+async fn each_session_that_staff_ended_is_on_record() {
+    let app = App::with_admin(&[("RESEND_COOLDOWN", "0")]).await;
+    let (admin, bob) = (app.sign_in(ADMIN).await, app.sign_in(&phone(1)).await);
+    let mut device = json!(null);
+    for _ in 0..2 {
+        app.clock.advance(1);
+        let asked = json!({ "phone": phone(1), "device_token": device });
+        app.post("/v1/auth/code", asked).await.ok(202);
+        let code = app.last_code(&phone(1)).await;
+        let entered = json!({ "phone": phone(1), "code": code, "device_token": device });
+        device = app.post("/v1/auth/token", entered).await.ok(200)["device_token"].clone();
+    }
+    let path = format!("/v1/users/{}/sessions", bob.id);
+    let listed = app.get(&path, &admin.token).await.ok(200);
+    let sessions = listed["items"].as_array().unwrap();
+    assert_eq!(sessions.len(), 3);
+    for session in sessions {
+        let id = session["id"].as_str().unwrap();
+        assert_eq!(delete(&app, &format!("{path}/{id}"), &admin.token).await, 204);
+    }
+    let ended = trail(&app, &admin, &format!("&target={}", bob.id)).await;
+    assert_eq!(ended.iter().filter(|entry| entry["action"] == "ended_session").count(), 3, "{ended:?}");
+}
+
 /// Who moves their own number is on record, by the HMACs of both; what else people do to
 /// themselves is not, nor what changes nothing or is refused.
 #[tokio::test]
