@@ -30,7 +30,7 @@ use crate::domain::phone::Phone;
 use crate::domain::phone_lists::TestPhone;
 use crate::settings;
 use crate::tables;
-use crate::tables::phone_items::{CREDITED_ON, ENTERED_AT, PEPPER_ENTRY, PhoneItems, merged, times};
+use crate::tables::phone_items::{CODES, CREDITED_ON, ENTERED_AT, PEPPER_ENTRY, PhoneItems, merged, times};
 use crate::tables::register::Register;
 
 /// The attribute of a live code whose text was handed to a carrier, or that has
@@ -404,11 +404,12 @@ impl Codes {
     /// meanwhile, or the table does not answer, the allowance is used up. That a carrier
     /// `refused` it is remembered.
     pub async fn take_back(&self, issued: &Issued, refused: Option<Why>) -> Result<(), StoreError> {
+        let challenge = string(&issued.live.challenge_id);
         let where_it_is = |name: &str| {
             self.items
                 .update(issued.asker, &issued.phone)
                 .only_if(format!("{name}.challenge_id = :challenge"))
-                .value(":challenge", string(&issued.live.challenge_id))
+                .value(":challenge", challenge.clone())
                 .value(":none", AttributeValue::M(Item::new()))
         };
         let told = |update| match refused {
@@ -426,7 +427,8 @@ impl Codes {
         // It may become the last one, and the live one again, while it is taken back.
         for update in [&live, &last, &live] {
             match self.items.change(issued.asker, &issued.phone, update.clone(), InDoubt::Again).await? {
-                Written::Refused(item) if is_code_of(&item, &issued.live.challenge_id) => {}
+                Written::Refused(item)
+                    if codes_of(&item).any(|code| code.get("challenge_id") == Some(&challenge)) => {}
                 Written::Done(_) | Written::Refused(_) => break,
             }
         }
@@ -726,12 +728,9 @@ impl<'a> LiveCode<'a> {
     }
 }
 
-/// Whether an item holds the code of a challenge, be it the live one or the last.
-fn is_code_of(item: &Item, challenge_id: &str) -> bool {
-    ["live_code", "last_code"].into_iter().any(|name| {
-        let code = item.get(name).and_then(|code| code.as_m().ok());
-        code.is_some_and(|code| code.get("challenge_id") == Some(&string(challenge_id)))
-    })
+/// The codes that an item holds: the live one and the last.
+fn codes_of(item: &Item) -> impl Iterator<Item = &Item> {
+    CODES.into_iter().filter_map(|name| item.get(name)?.as_m().ok())
 }
 
 /// What became of texts, where it is known.
@@ -743,12 +742,8 @@ const fn fates() -> Register {
 /// known besides.
 fn texts_of(item: &Item, sent: &[Timestamp]) -> Vec<TextFate> {
     let is_handed_over = |at: Timestamp| {
-        ["live_code", "last_code"].into_iter().any(|name| {
-            let code = item.get(name).and_then(|code| code.as_m().ok());
-            code.is_some_and(|code| {
-                code.contains_key(HANDED_OVER) && read_number(code, "sent_at") == Some(at.millis())
-            })
-        })
+        codes_of(item)
+            .any(|code| code.contains_key(HANDED_OVER) && read_number(code, "sent_at") == Some(at.millis()))
     };
     let mut numbers: Vec<_> = fates().numbers(item).filter(|number| *number > 0).collect();
     numbers.sort_unstable_by_key(|number| Reverse(*number));

@@ -36,7 +36,7 @@ const CHANGES: &str = "the phone's item changes all the time";
 pub(super) const PEPPER_ENTRY: &str = "pepper_entry";
 
 /// The attributes that hold codes.
-const CODES: [&str; 2] = ["live_code", "last_code"];
+pub(super) const CODES: [&str; 2] = ["live_code", "last_code"];
 
 /// When a code of the register was entered last: an attribute of that of known
 /// devices.
