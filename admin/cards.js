@@ -1,7 +1,7 @@
 // The parts of a page: how they are filled, and what is done in them.
 
 import { h } from "./dom.js";
-import { during, notice, once } from "./feedback.js";
+import { during, inTurn, notice, once } from "./feedback.js";
 
 /** A part of the page; `build(place)` puts into it what it holds. */
 export function card(name, build) {
@@ -16,12 +16,12 @@ export function focus(place) {
   place?.closest("section")?.querySelector("h2").focus();
 }
 
-/** Does `work` by a button of `place`, or says there why not. */
+/** Does `work` by a button of `place`, in its turn, or says there why not. */
 export async function attempt(button, place, work) {
   place.querySelector(":scope > .notice")?.remove();
   await once(button, async () => {
     try {
-      await work();
+      await inTurn(work);
     } catch (failure) {
       if (!failure.code) throw failure;
       place.append(notice(failure));

@@ -36,6 +36,18 @@ export async function once(button, work) {
   }
 }
 
+let before = Promise.resolve();
+
+/**
+ * Does `work` once all that was asked for before it is done: of two changes the
+ * later one is then made, and shown, last.
+ */
+export function inTurn(work) {
+  const done = before.then(work);
+  before = done.catch(() => {});
+  return done;
+}
+
 /** A button that shows a page anew. */
 export function refresh(onclick) {
   const drawing = icon("M20 12a8 8 0 1 1-2.5-5.8M20 3v4.5h-4.5");
@@ -187,7 +199,7 @@ export function ask({ title, text, action, danger, typed, entry, run }) {
             running = true;
             problem.replaceChildren();
             try {
-              await run(entered());
+              await inTurn(() => run(entered()));
               done = true;
             } catch (failure) {
               problem.replaceChildren(notice(failure));

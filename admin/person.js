@@ -272,7 +272,8 @@ function referrals(place, { id, signal, total }) {
 }
 
 function sessions(place, { id, signal }) {
-  const draw = ({ items }) => {
+  let items = [];
+  const draw = () => {
     if (items.length === 0) {
       place.replaceChildren(h("p", { class: "muted" }, t("sessions_none")));
       return;
@@ -292,7 +293,8 @@ function sessions(place, { id, signal }) {
               onclick: () =>
                 attempt(button, place, async () => {
                   await over(session);
-                  draw({ items: items.filter((one) => one !== session) });
+                  items = items.filter((one) => one !== session);
+                  draw();
                   focus(place);
                   say(t("session_over", { device }));
                 }),
@@ -327,7 +329,10 @@ function sessions(place, { id, signal }) {
       if (failure.code !== "session_not_found") throw failure;
     }
   };
-  loaded(place, signal, () => api.listSessions(id, signal), draw);
+  loaded(place, signal, () => api.listSessions(id, signal), (page) => {
+    items = page.items;
+    draw();
+  });
 }
 
 function invite(place, { id, signal, redrawn }) {

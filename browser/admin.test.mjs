@@ -1000,6 +1000,8 @@ describe("the admin panel", { concurrency: 3 }, () => {
       gateway.ask("PATCH", `/v1/users/${alice.user.id}/invite`, { token: admin.access_token, body: {} });
     await enter(page, gateway, ADMIN, address(alice));
     const card = page.locator("section", { has: page.getByRole("heading", { name: "Invite code" }) });
+    // Not the button that puts it back in force.
+    const inForce = card.getByText("In force", { exact: true });
     await card.getByText("Entered 2 times").waitFor();
     await card.getByLabel("How often it may be entered").fill("2");
     await card.getByLabel("Until").fill("2030-01-31T12:00");
@@ -1011,12 +1013,12 @@ describe("the admin panel", { concurrency: 3 }, () => {
 
     await card.getByLabel("How often it may be entered").fill("");
     await card.getByRole("button", { name: "Save" }).click();
-    await card.getByText("In force").waitFor();
+    await inForce.waitFor();
     assert.deepEqual((await terms()).max_uses, null);
     await card.getByRole("button", { name: "Revoke" }).click();
     await card.getByText("Revoked").waitFor();
     await card.getByRole("button", { name: "Put back in force" }).click();
-    await card.getByText("In force").waitFor();
+    await inForce.waitFor();
 
     await card.getByRole("button", { name: "Draw another" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Draw another" }).click();
@@ -1027,6 +1029,41 @@ describe("the admin panel", { concurrency: 3 }, () => {
     await card.getByLabel("How often it may be entered").fill("-1");
     await card.getByRole("button", { name: "Save" }).click();
     assert.equal((await terms()).max_uses, null);
+  });
+
+  panel("of two changes in a row the later one is made and shown last", {}, async (page, gateway) => {
+    const [alice] = await people(gateway, 2, { device: "Pixel 8" });
+    await gateway.signIn(alice.user.phone, { device: "iPad" });
+    await enter(page, gateway, ADMIN, address(alice));
+    const card = page.locator("section", { has: page.getByRole("heading", { name: "Invite code" }) });
+    await card.getByText("Entered 1 time").waitFor();
+    await button(page, "Sign out iPad").waitFor();
+
+    // The first of two answers comes last, unless the second is not even asked for.
+    const inARow = async (pattern, first, second) => {
+      const late = hold();
+      let asked = 0;
+      await page.route(pattern, async (route) => {
+        asked += 1;
+        const isFirst = asked === 1;
+        const response = await route.fetch();
+        if (isFirst) await late.over;
+        await route.fulfill({ response });
+      });
+      await first();
+      await second();
+      await page.waitForTimeout(500);
+      assert.equal(asked, 1);
+      late.end();
+    };
+    await inARow(/\/sessions\/[^/]+$/, () => button(page, "Sign out iPad").click(), () => button(page, "Sign out Pixel 8").click());
+    await page.getByText("Not signed in anywhere.").waitFor();
+    await inARow(/\/invite$/, () => button(card, "Revoke").click(), async () => {
+      await button(card, "Draw another").click();
+      await button(page.getByRole("dialog"), "Draw another").click();
+    });
+    await card.getByText("Entered 0 times").waitFor();
+    await card.getByText("In force", { exact: true }).waitFor();
   });
 
   panel("offline it says so, and goes on when asked", {}, async (page, gateway) => {
