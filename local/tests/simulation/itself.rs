@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::call::{Answer, Call};
 use crate::run::run;
-use crate::stories::{Action, Story};
+use crate::stories::{ADMIN, Action, Step, Story};
 use crate::weather::Weather;
 use crate::{described, dynamo, model, shrink};
 
@@ -93,6 +93,24 @@ fn every_route_has_a_story() {
         .collect();
     for (route, action) in ROUTES {
         assert!(drawn.contains(*action), "{route} is asked by {action}, which no story has");
+    }
+}
+
+/// What staff may do to others is another path than what people do to themselves.
+#[test]
+fn what_may_be_done_to_another_is_done_to_another() {
+    let name = |action: &Action| format!("{action:?}").split([' ', '{']).next().unwrap().to_owned();
+    let steps: Vec<_> = (0..60).flat_map(|seed| Story::draw(seed, 200).steps).collect();
+    let about_another =
+        |step: &&Step| step.who == ADMIN && step.action.whom().is_some_and(|whom| whom != ADMIN);
+    let drawn: BTreeSet<_> = steps.iter().filter(about_another).map(|step| name(&step.action)).collect();
+    // A profile's fields are one's own, its role and status are not; nor is a passkey's name.
+    let of_oneself = "PATCH /v1/users/{user_id}/passkeys/{passkey_id}";
+    for (route, action) in ROUTES {
+        if route.contains("{user_id}") && *route != of_oneself {
+            let action = if *action == "Change" { "SetRole" } else { action };
+            assert!(drawn.contains(action), "{route} is asked for oneself alone");
+        }
     }
 }
 

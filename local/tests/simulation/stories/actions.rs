@@ -279,3 +279,25 @@ pub(crate) enum Action {
         phone: u8,
     },
 }
+
+impl Action {
+    /// The person whose account it is about, where that may be another's.
+    pub(crate) fn whom(self) -> Option<u8> {
+        match self {
+            Self::Delete { whom }
+            | Self::Manage { whom, .. }
+            | Self::SetRole { whom, .. }
+            | Self::SetStatus { whom, .. }
+            | Self::See { whom }
+            | Self::SeeSessions { whom }
+            | Self::Revoke { whom, .. }
+            | Self::SeePasskeys { whom }
+            | Self::RemovePasskey { whom, .. }
+            | Self::SeeReferrals { whom, .. }
+            | Self::Recover { whom, .. }
+            | Self::SeeRecovery { whom }
+            | Self::StopRecovery { whom } => Some(whom),
+            _ => None,
+        }
+    }
+}

@@ -25,6 +25,11 @@ impl Draw {
         rng.random_range(0..self.people)
     }
 
+    /// Oneself, or anybody.
+    fn whom(&self, rng: &mut StdRng) -> u8 {
+        if rng.random_bool(0.6) { self.who } else { self.person(rng) }
+    }
+
     /// Mostly one's own.
     fn phone(&self, rng: &mut StdRng) -> u8 {
         if rng.random_bool(0.8) { self.who } else { rng.random_range(0..self.people + SPARE) }
@@ -130,7 +135,7 @@ const KINDS: &[(u32, Kind)] = &[
     (10, |draw, rng| Action::MoveWhole { phone: draw.other_phone(rng) }),
     (10, |draw, rng| Action::Meet { meeting: meeting(draw, rng), after: rng.random_range(0..60) }),
     (5, |draw, rng| Action::Rush { of: draw.person(rng), end: end(rng) }),
-    (6, |draw, rng| Action::Delete { whom: if rng.random_bool(0.8) { draw.who } else { draw.person(rng) } }),
+    (6, |draw, rng| Action::Delete { whom: draw.whom(rng) }),
     (14, |draw, rng| Action::EnterInvite { invite: draw.invite(rng) }),
     (12, |draw, rng| Action::Manage { whom: draw.person(rng), terms: terms(rng) }),
     (6, |draw, rng| Action::SetRole { whom: draw.person(rng), role: rng.random_range(0..3) }),
@@ -141,12 +146,10 @@ const KINDS: &[(u32, Kind)] = &[
     }),
     (2, |_, _| Action::RemoveAvatar),
     (2, |draw, rng| Action::SeeAvatar { of: draw.person(rng) }),
-    (12, |draw, rng| Action::See { whom: if rng.random_bool(0.6) { draw.who } else { draw.person(rng) } }),
+    (12, |draw, rng| Action::See { whom: draw.whom(rng) }),
     (4, |_, rng| Action::Export { page: page(rng) }),
-    (4, |draw, rng| Action::SeeSessions {
-        whom: if rng.random_bool(0.6) { draw.who } else { draw.person(rng) },
-    }),
-    (5, |draw, rng| Action::Revoke { whom: draw.who, nth: rng.random_range(0..4) }),
+    (4, |draw, rng| Action::SeeSessions { whom: draw.whom(rng) }),
+    (5, |draw, rng| Action::Revoke { whom: draw.whom(rng), nth: rng.random_range(0..4) }),
     (12, |_, _| Action::AddPasskey),
     (16, |draw, rng| Action::EnterPasskey {
         back: [0, 0, 0, 1, 2][rng.random_range(0..5)],
@@ -158,15 +161,10 @@ const KINDS: &[(u32, Kind)] = &[
         back: [0, 0, 1][rng.random_range(0..3)],
         after: rng.random_range(0..60),
     }),
-    (4, |draw, rng| Action::SeePasskeys {
-        whom: if rng.random_bool(0.6) { draw.who } else { draw.person(rng) },
-    }),
+    (4, |draw, rng| Action::SeePasskeys { whom: draw.whom(rng) }),
     (2, |_, rng| Action::NamePasskey { back: rng.random_range(0..3) }),
-    (5, |draw, rng| Action::RemovePasskey {
-        whom: if rng.random_bool(0.8) { draw.who } else { draw.person(rng) },
-        back: rng.random_range(0..3),
-    }),
-    (5, |draw, rng| Action::SeeReferrals { whom: draw.who, page: page(rng) }),
+    (5, |draw, rng| Action::RemovePasskey { whom: draw.whom(rng), back: rng.random_range(0..3) }),
+    (5, |draw, rng| Action::SeeReferrals { whom: draw.whom(rng), page: page(rng) }),
     (5, |_, rng| Action::List { by: rng.random_range(0..8), page: page(rng) }),
     (3, |_, rng| Action::SeeStats { days: [1, 30, 90][rng.random_range(0..3)] }),
     (3, |_, rng| Action::SeeGuard { page: page(rng) }),
@@ -199,22 +197,25 @@ impl Plan {
         for (weight, kind) in &self.weights {
             if left < *weight {
                 let draw = Draw { people: self.people, who };
-                // What only an admin may is mostly tried by one.
                 let action = kind(&draw, rng);
-                let is_staffs = matches!(
-                    action,
-                    Action::Manage { .. }
-                        | Action::SetRole { .. }
-                        | Action::SetStatus { .. }
-                        | Action::List { .. }
-                        | Action::SeeStats { .. }
-                        | Action::SeeGuard { .. }
-                        | Action::SeeAudit { .. }
-                        | Action::Recover { .. }
-                        | Action::OpenPlace { .. }
-                        | Action::LookUp { .. }
-                        | Action::Lift { .. }
-                );
+                // What only staff may do is mostly tried by an admin.
+                let is_staffs = action.whom().is_some_and(|whom| whom != who)
+                    || matches!(
+                        action,
+                        Action::Manage { .. }
+                            | Action::SetRole { .. }
+                            | Action::SetStatus { .. }
+                            | Action::List { .. }
+                            | Action::SeeStats { .. }
+                            | Action::SeeGuard { .. }
+                            | Action::SeeAudit { .. }
+                            | Action::Recover { .. }
+                            | Action::SeeRecovery { .. }
+                            | Action::StopRecovery { .. }
+                            | Action::OpenPlace { .. }
+                            | Action::LookUp { .. }
+                            | Action::Lift { .. }
+                    );
                 let who = if is_staffs && rng.random_bool(0.8) { ADMIN } else { who };
                 return (who, action);
             }
