@@ -179,7 +179,7 @@ impl Endpoint for ChangePhone {
         let also: [&dyn Limit; 1] = [&admission];
         let guess = Guessed { phone: &phone, purpose: &purpose, challenge_id, device: None };
         let (attempt, count) =
-            join!(guesses.enter(guess, None, &context, &also), needs.referrals.first_count(&bearer.user_id));
+            join!(guesses.enter(guess, None, &context, &also), profiles.first_count(&bearer.user_id));
         let ((mut me, session), attempt) = match (admission.into_caller(), attempt) {
             (Some(caller), attempt) => (caller, attempt),
             (None, attempt) => return Err(attempt.err().unwrap_or_else(|| Code::Unavailable.into())),
@@ -194,7 +194,7 @@ impl Endpoint for ChangePhone {
         };
         let device =
             session.device_id.unwrap_or_else(|| DeviceId::draw(needs.world.now(), &mut *needs.world.rng()));
-        let (moved, related, page) = join!(
+        let (moved, related) = join!(
             async {
                 match &attempt {
                     Some(proof) => needs.move_account(&me, &device, proof, &context).await,
@@ -202,17 +202,15 @@ impl Endpoint for ChangePhone {
                 }
             },
             profiles.related(&me, count, &me),
-            profiles.first_page(&me.id),
         );
         if let (Err(problem), Some(proof)) = (moved, &attempt) {
             return Err(guesses.undone(proof, problem).await);
         }
         // It is done: what cannot be read for the answer does not undo it.
-        let (related, page) =
-            (related.map_err(StoreError::once_written)?, page.map_err(StoreError::once_written)?);
+        let related = related.map_err(StoreError::once_written)?;
         me.phone = phone;
         let device_token = device_token::mint(&me.id, &device, &me.phone, needs.world.now(), &needs.pepper);
-        let profile = profiles.profile(me.clone(), page, related, &me, &context);
+        let profile = profiles.profile(me.clone(), related, &me, &context);
         Ok(Json(Moved { profile, device_token: Hidden(device_token) }))
     }
 }

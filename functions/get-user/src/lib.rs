@@ -34,12 +34,10 @@ impl Endpoint for GetUser {
 
     async fn call((gate, profiles): &Self::Needs, request: Request<Self>) -> Result<Json<Profile>, Problem> {
         let id = request.path.target(&request.caller);
-        let (admitted, referrals) =
-            join!(gate.admit_to(&request.caller, &id, Self::STAFF), profiles.referrals(&id));
+        let (admitted, count) =
+            join!(gate.admit_to(&request.caller, &id, Self::STAFF), profiles.first_count(&id));
         let Admitted { me, user, .. } = admitted?;
-        let referrals = referrals?;
-
-        let related = profiles.related(&user, referrals.count, &me).await?;
-        Ok(Json(profiles.profile(user, referrals.page, related, &me, &request.context)))
+        let related = profiles.related(&user, count?, &me).await?;
+        Ok(Json(profiles.profile(user, related, &me, &request.context)))
     }
 }

@@ -162,8 +162,8 @@ impl Endpoint for UpdateUser {
         let wanted = request.body.0;
         let (role, status, reason) = (wanted.role, wanted.status, wanted.reason.as_ref());
 
-        let (admitted, referrals) =
-            join!(gate.admit_to(&request.caller, &id, Self::STAFF), profiles.referrals(&id));
+        let (admitted, count) =
+            join!(gate.admit_to(&request.caller, &id, Self::STAFF), profiles.first_count(&id));
         let admitted = admitted?;
         if role.is_some() || status.is_some() {
             if admitted.me.role != Role::Admin {
@@ -177,7 +177,7 @@ impl Endpoint for UpdateUser {
             return Err(Problem::invalid_field("reason", "goes with a role or a status"));
         }
         let Admitted { me, mut user, .. } = admitted;
-        let referrals = referrals?;
+        let count = count?;
         wanted.require_as_stored(&user)?;
         let clears_avatar = wanted.avatar_url == Change::Clear;
 
@@ -196,13 +196,11 @@ impl Endpoint for UpdateUser {
             }
             change.removes_avatar = user.avatar_id.clone().filter(|_| clears_avatar);
             let recordings = needs.recordings(&by, &user, &change, reason);
-            let (changed, related) = join!(
-                users.change(tables, &user, &change, recordings),
-                profiles.related(&user, referrals.count, &me)
-            );
+            let (changed, related) =
+                join!(users.change(tables, &user, &change, recordings), profiles.related(&user, count, &me));
             if let Some(user) = changed? {
                 let related = related.map_err(StoreError::once_written)?;
-                return Ok(Json(profiles.profile(user, referrals.page, related, &me, &request.context)));
+                return Ok(Json(profiles.profile(user, related, &me, &request.context)));
             }
             // Gone, or another in what goes with the change, meanwhile.
             user = users.get(&id).await?.ok_or(Code::UserNotFound)?;

@@ -213,6 +213,7 @@ async fn policies_are_as_narrow_as_what_is_called() {
     use_refreshed_tokens(&app).await;
     let carol = app.sign_in(&phone(4)).await;
     app.activate(&carol.token, &bob.invite_code).await.ok(200);
+    app.activate(&app.sign_in(&phone(40)).await.token, &carol.invite_code).await.ok(200);
     let picture = include_bytes!("one-pixel.png").to_vec();
     for _ in 0..2 {
         app.raw(Method::PUT, "/v1/users/me/avatar", Some(&carol.token), picture.clone()).await.ok(200);

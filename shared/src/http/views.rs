@@ -169,15 +169,6 @@ pub struct Profile {
     referrals_count: u64,
 }
 
-/// What a profile shows of a user's referrals, as far as it is read beside the user.
-#[derive(Debug)]
-pub struct FirstReferrals {
-    /// As [`Profiles::first_page`] reads it.
-    pub page: (Vec<Referral>, Option<Position>),
-    /// As [`Referrals::first_count`] counts them.
-    pub count: u64,
-}
-
 /// What a profile shows and is read once the user is.
 #[derive(Debug)]
 pub struct Related {
@@ -185,6 +176,8 @@ pub struct Related {
     referrer: Option<Person>,
     /// How many the user invited.
     count: u64,
+    /// The first of them.
+    page: (Vec<Referral>, Option<Position>),
 }
 
 /// What shows users, and decides how phones of others are shown.
@@ -221,31 +214,30 @@ impl Profiles {
         Ok(user.map(|user| Person { phone: self.phone(&user.phone, viewer), id: user.id }))
     }
 
-    /// What a profile shows of a user's referrals, as far as it is read beside the user.
-    pub async fn referrals(&self, of: &UserId) -> Result<FirstReferrals, StoreError> {
-        let (page, count) = try_join!(self.first_page(of), self.referrals.first_count(of))?;
-        Ok(FirstReferrals { page, count })
-    }
-
-    /// The first page of a user's referrals.
-    pub async fn first_page(&self, of: &UserId) -> Result<(Vec<Referral>, Option<Position>), StoreError> {
-        self.referrals.page(of, PageSize::default().0, None).await
+    /// What [`Profiles::related`] has to know of a user's referrals: read it beside the user.
+    pub async fn first_count(&self, of: &UserId) -> Result<u64, StoreError> {
+        self.referrals.first_count(of).await
     }
 
     /// What else a profile of `user` shows `viewer`; `count` as it was read beside the
-    /// user.
+    /// user. Most people invited nobody, and are not asked whom.
     pub async fn related(&self, user: &User, count: u64, viewer: &User) -> Result<Related, StoreError> {
         let referrer = self.person(user.referrer_id.as_ref(), viewer);
-        let (referrer, count) = try_join!(referrer, self.referrals.count(user, count))?;
-        Ok(Related { referrer, count })
+        let page = async {
+            if count == 0 && user.referral_shards == 1 {
+                return Ok((Vec::new(), None));
+            }
+            self.referrals.page(&user.id, PageSize::default().0, None).await
+        };
+        let (referrer, count, page) = try_join!(referrer, self.referrals.count(user, count), page)?;
+        Ok(Related { referrer, count, page })
     }
 
     /// The profile of `user`, as `viewer` sees it.
     pub fn profile(
         &self,
         user: User,
-        (page, next): (Vec<Referral>, Option<Position>),
-        Related { referrer, count }: Related,
+        Related { referrer, count, page: (page, next) }: Related,
         viewer: &User,
         context: &Context,
     ) -> Profile {
