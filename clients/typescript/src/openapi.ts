@@ -2969,10 +2969,10 @@ export interface components {
             /** @description Whether the user may sign in; only an admin may change it. */
             status?: components["schemas"]["Status"] | null;
             /**
-             * @description The user's Telegram name, with or without `@`, or number. A link to it is taken, too, and a bare number.
+             * @description The user's Telegram name, with or without `@`, or number. A link to it is taken, too.
              * @example @alice
              */
-            telegram_id?: string | null;
+            telegram_id?: string | number | null;
         };
         WebCredentials: {
             /**

@@ -86,7 +86,7 @@ pub struct Wanted {
     #[schemars(example = &"Omsk")]
     city: Change<Line<100>>,
     #[serde(default)]
-    /// The user's Telegram name, with or without `@`, or number. A link to it is taken, too, and a bare number.
+    /// The user's Telegram name, with or without `@`, or number. A link to it is taken, too.
     telegram_id: Change<TelegramId>,
     #[serde(default)]
     /// Can only be null, which removes the avatar; `PUT /v1/users/me/avatar` sets one.

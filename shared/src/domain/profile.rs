@@ -33,16 +33,25 @@ impl<'de> Deserialize<'de> for Email {
     }
 }
 
+/// Telegram's numbers have at most 52 significant bits (core.telegram.org/bots/api, `User`).
+const MAX_TELEGRAM_NUMBER: u64 = (1 << 52) - 1;
+
 /// A Telegram account: its number, or its name with or without `@`, by itself or as a link.
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
-#[schemars(inline, extend("pattern" = "^@?[A-Za-z0-9_]{1,32}$"), example = &"@alice")]
+#[schemars(
+    inline,
+    extend("type" = ["string", "integer"], "pattern" = "^@?[A-Za-z0-9_]{1,32}$", "minimum" = 0, "maximum" = MAX_TELEGRAM_NUMBER),
+    example = &"@alice"
+)]
 pub struct TelegramId(pub String);
 
 impl<'de> Deserialize<'de> for TelegramId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = match Value::deserialize(deserializer)? {
             Value::String(text) => text,
-            Value::Number(number) if number.is_u64() => number.to_string(),
+            Value::Number(number) if number.as_u64().is_some_and(|number| number <= MAX_TELEGRAM_NUMBER) => {
+                number.to_string()
+            }
             _ => return Err(serde::de::Error::custom("must be a Telegram name or number")),
         };
         let text = text.trim();
@@ -106,6 +115,12 @@ mod tests {
             (" @latch_key ".into(), "@latch_key"),
         ] {
             assert_eq!(serde_json::from_value::<TelegramId>(sent).unwrap().0, stored);
+        }
+        assert!(serde_json::from_value::<TelegramId>(MAX_TELEGRAM_NUMBER.into()).is_ok());
+        for bad in
+            [Value::from(MAX_TELEGRAM_NUMBER + 1), Value::from(-1), Value::from(1.5), Value::Bool(true)]
+        {
+            assert!(serde_json::from_value::<TelegramId>(bad).is_err());
         }
     }
 }
