@@ -37,7 +37,7 @@ async function through(fault, { path = "/v1/auth/refresh", times = 0, ...more } 
     }).then(async (got) => ({ status: got.status, text: await got.text() }), ({ name }) => ({ failed: name }))
       .catch(({ name }) => ({ failed: name }));
     // What comes after the answer; and then, what should not.
-    while (asked.length < times) await new Promise((resolve) => setTimeout(resolve, 10));
+    for (let trial = 0; asked.length < times && trial < 1_000; trial += 1) await new Promise((resolve) => setTimeout(resolve, 10));
     if (fault === "doubled" || fault === "held_up") await new Promise((resolve) => setTimeout(resolve, 700));
     return { ...answer, asked: asked.length, tally: proxy.tally[fault] };
   } finally {

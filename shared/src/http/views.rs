@@ -223,12 +223,7 @@ impl Profiles {
     /// user. Most people invited nobody, and are not asked whom.
     pub async fn related(&self, user: &User, count: u64, viewer: &User) -> Result<Related, StoreError> {
         let referrer = self.person(user.referrer_id.as_ref(), viewer);
-        let page = async {
-            if count == 0 && user.referral_shards == 1 {
-                return Ok((Vec::new(), None));
-            }
-            self.referrals.page(&user.id, PageSize::default().0, None).await
-        };
+        let page = self.referrals.first_page(user, count, PageSize::default().0);
         let (referrer, count, page) = try_join!(referrer, self.referrals.count(user, count), page)?;
         Ok(Related { referrer, count, page })
     }

@@ -120,7 +120,26 @@ impl Referrals {
     /// How many entered a user's code, exactly, as of when the user was read or later;
     /// `first` was counted no earlier.
     pub async fn count(&self, of: &User, first: u64) -> Result<u64, StoreError> {
-        if of.referral_shards == 1 { Ok(first) } else { Ok(self.shards(&of.id).await?.sum()) }
+        if Self::has_one_shard(of) { Ok(first) } else { Ok(self.shards(&of.id).await?.sum()) }
+    }
+
+    /// The first page of a user's referrals; where `first`, counted as for
+    /// [`Referrals::count`], says that there are none, nothing is read.
+    pub async fn first_page(
+        &self,
+        of: &User,
+        first: u64,
+        limit: u32,
+    ) -> Result<(Vec<Referral>, Option<Position>), StoreError> {
+        if Self::has_one_shard(of) && first == 0 {
+            return Ok((Vec::new(), None));
+        }
+        self.page(&of.id, limit, None).await
+    }
+
+    /// Whether the first of the items that count a user's referrals is the only one.
+    const fn has_one_shard(of: &User) -> bool {
+        of.referral_shards == 1
     }
 
     /// That `referrer` invited `user`; refused if either invited the other
